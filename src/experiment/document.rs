@@ -1,0 +1,223 @@
+//! The result document: the hinge between running and reporting.
+//!
+//! [`super::run`] makes it, every table, chart and page only reads it. It is plain data, saved as
+//! `result.json`, versioned by [`SCHEMA`]; `summary.json` is its stable extract for scripts.
+
+use serde::{Deserialize, Serialize};
+
+use super::Metric;
+
+/// The version of the document's form.
+pub const SCHEMA: &str = "squall.result/1";
+
+/// Everything that is known after an experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The version of squall that made it.
+    pub version: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The scenario's description.
+    pub about: String,
+    /// The scenario file's text, as it was run.
+    pub source: String,
+    /// Overrides from the command line, `path=value`.
+    pub overrides: Vec<String>,
+    /// SHA-256 of source and overrides, in hexadecimal.
+    pub scenario_hash: String,
+    /// The seed.
+    pub seed: u64,
+    /// How many replications were run.
+    pub replications: u32,
+    /// When runs were cut off \[s\].
+    pub horizon_seconds: f64,
+    /// The targets, in the scenario's order.
+    pub targets: Vec<TargetInfo>,
+    /// Scheduled outages, for shading.
+    pub outages: Vec<OutageInfo>,
+    /// The policies, in the scenario's order; the first is the baseline.
+    pub policies: Vec<PolicyResult>,
+    /// Thresholds and their verdicts.
+    pub thresholds: Vec<ThresholdResult>,
+    /// What a reader must know: work cut off by the horizon, layers that never acted, quantiles
+    /// from too few samples.
+    pub warnings: Vec<String>,
+}
+
+/// A target, for labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetInfo {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a model.
+    pub model: bool,
+    /// Where its prices are from; empty if it is free.
+    pub price_source: String,
+}
+
+/// A scheduled outage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutageInfo {
+    /// Index of the target.
+    pub target: usize,
+    /// Begin \[s\].
+    pub from_seconds: f64,
+    /// End \[s\].
+    pub until_seconds: f64,
+}
+
+/// What one policy did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyResult {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub about: String,
+    /// The metrics, in the order of [`Metric::ALL`].
+    pub metrics: Vec<Summary>,
+    /// The paired difference to the baseline (this minus baseline, within each replication), in
+    /// the order of [`Metric::ALL`]; empty for the baseline itself.
+    pub versus_baseline: Vec<Difference>,
+    /// The targets, in the document's order.
+    pub targets: Vec<TargetResult>,
+    /// Each layer, in the order of the policy, and how often it acted.
+    pub layers: Vec<LayerResult>,
+    /// Dollars by why the attempt was made: "first attempt", "retry by …".
+    pub spend_by_cause: Vec<CauseSpend>,
+    /// The series over time.
+    pub series: Series,
+    /// `spend_usd` of each replication, in order (the first [`SPEND_SAMPLES`]).
+    pub spend_samples: Vec<f64>,
+}
+
+/// How many replications' spends are kept for the distribution chart.
+pub const SPEND_SAMPLES: usize = 1000;
+
+/// One metric over the replications.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How many replications have a value.
+    pub n: u32,
+    /// Mean; `None` where no replication has a value.
+    pub mean: Option<f64>,
+    /// 95 % t interval of the mean; `None` with fewer than two values.
+    pub ci95: Option<[f64; 2]>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+    /// Smallest.
+    pub min: Option<f64>,
+    /// Largest.
+    pub max: Option<f64>,
+}
+
+/// A paired difference over the replications.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// How many replications have both values.
+    pub n: u32,
+    /// Mean difference.
+    pub mean: Option<f64>,
+    /// Its 95 % t interval.
+    pub ci95: Option<[f64; 2]>,
+}
+
+/// What one target saw under one policy, as means over the replications.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetResult {
+    /// Attempts on the wire.
+    pub attempts: f64,
+    /// First attempts.
+    pub first_attempts: f64,
+    /// Attempts still open when the run was cut off.
+    pub open: f64,
+    /// Attempts by outcome, in the order of [`crate::wire::Outcome::ALL`]; the last three never
+    /// reached the wire and are not part of `attempts`.
+    pub outcomes: Vec<f64>,
+    /// Dollars.
+    pub spend_usd: f64,
+    /// Dollars by outcome, in the same order.
+    pub outcome_usd: Vec<f64>,
+    /// Dollars of attempts still open when the run was cut off.
+    pub open_usd: f64,
+    /// Most attempts that it worked on at once: mean and largest over the replications.
+    pub busy_peak: f64,
+    /// The largest of those.
+    pub busy_peak_max: u32,
+}
+
+/// How often a layer acted, as a mean over the replications.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerResult {
+    /// Where it stands ("tool[2] retry").
+    pub label: String,
+    /// How often: retries made, timeouts fired, calls refused or made to wait.
+    pub acted: f64,
+}
+
+/// Dollars by cause, as a mean over the replications.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CauseSpend {
+    /// The cause.
+    pub cause: String,
+    /// Attempts.
+    pub attempts: f64,
+    /// Dollars.
+    pub usd: f64,
+}
+
+/// Series over time on a common grid: bucket `i` covers `[i·width, (i+1)·width)`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Width of a bucket \[s\].
+    pub width_seconds: f64,
+    /// Attempts begun in each bucket by outcome, as means over the replications:
+    /// `outcomes[outcome][bucket]`, outcomes as in [`crate::wire::Outcome::ALL`], and a last row
+    /// for attempts still open when the run was cut off.
+    pub outcomes: Vec<Vec<f64>>,
+    /// Cumulative dollars at each bucket's end: mean.
+    pub spend_mean: Vec<f64>,
+    /// Cumulative dollars at each bucket's end: 5th percentile over the replications.
+    pub spend_p5: Vec<f64>,
+    /// Cumulative dollars at each bucket's end: 95th percentile over the replications.
+    pub spend_p95: Vec<f64>,
+    /// Cumulative finished tasks at each bucket's end: mean.
+    pub tasks_ok: Vec<f64>,
+}
+
+/// A threshold and its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdResult {
+    /// As it was written.
+    pub text: String,
+    /// What was measured; `None` where the metric has no value.
+    pub measured: Option<f64>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it could not be decided, where it could not.
+    pub why: String,
+}
+
+/// What became of a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It holds.
+    Passed,
+    /// It does not.
+    Failed,
+    /// The runs cannot say.
+    Undecided,
+}
+
+impl PolicyResult {
+    /// The summary of one metric.
+    pub fn metric(&self, metric: Metric) -> &Summary {
+        &self.metrics[metric as usize]
+    }
+}

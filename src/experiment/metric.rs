@@ -1,0 +1,160 @@
+//! The metrics: what is measured of each run, by key, unit and meaning.
+
+/// One metric of a run. The order is the order of columns in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "Metric::about says it for each")]
+pub enum Metric {
+    Spend,
+    Wasted,
+    FirstAttempt,
+    Retry,
+    SpendPerSuccess,
+    Ideal,
+    IdealRatio,
+    Attempts,
+    LlmAttempts,
+    ToolAttempts,
+    Denied,
+    RateLimited,
+    TokensIn,
+    TokensOut,
+    TokensCached,
+    TasksOk,
+    TasksFailed,
+    TasksUnfinished,
+    SuccessRate,
+    Amplification,
+    TaskP50,
+    TaskP99,
+    End,
+    Recovery,
+    PeakRate,
+}
+
+impl Metric {
+    /// How many metrics there are.
+    pub const COUNT: usize = 25;
+    /// All metrics, in order: `ALL[m as usize] == m`.
+    pub const ALL: [Metric; Metric::COUNT] = {
+        use Metric::*;
+        [
+            Spend,
+            Wasted,
+            FirstAttempt,
+            Retry,
+            SpendPerSuccess,
+            Ideal,
+            IdealRatio,
+            Attempts,
+            LlmAttempts,
+            ToolAttempts,
+            Denied,
+            RateLimited,
+            TokensIn,
+            TokensOut,
+            TokensCached,
+            TasksOk,
+            TasksFailed,
+            TasksUnfinished,
+            SuccessRate,
+            Amplification,
+            TaskP50,
+            TaskP99,
+            End,
+            Recovery,
+            PeakRate,
+        ]
+    };
+
+    /// Its key in `summary.json` and in thresholds.
+    pub fn key(self) -> &'static str {
+        self.about().0
+    }
+
+    /// What it means, with its unit.
+    pub fn meaning(self) -> &'static str {
+        self.about().1
+    }
+
+    /// The metric of that key. `spend`, without its unit, is understood too.
+    pub fn named(key: &str) -> Option<Metric> {
+        Metric::ALL
+            .into_iter()
+            .find(|m| m.key() == key || m.key().strip_suffix("_usd") == Some(key))
+    }
+
+    /// Whether its unit is dollars.
+    pub fn is_money(self) -> bool {
+        self.key().ends_with("_usd")
+    }
+
+    fn about(self) -> (&'static str, &'static str) {
+        match self {
+            Metric::Spend => ("spend_usd", "dollars charged"),
+            Metric::Wasted => (
+                "wasted_usd",
+                "dollars for attempts whose result was thrown away",
+            ),
+            Metric::FirstAttempt => ("first_attempt_usd", "dollars for first attempts"),
+            Metric::Retry => ("retry_usd", "dollars for all later attempts"),
+            Metric::SpendPerSuccess => (
+                "spend_per_success_usd",
+                "dollars for each task that succeeded; null where none did",
+            ),
+            Metric::Ideal => (
+                "ideal_usd",
+                "dollars of the same weather without any failure, limit or outage",
+            ),
+            Metric::IdealRatio => ("ideal_ratio", "spend_usd over ideal_usd"),
+            Metric::Attempts => ("attempts", "attempts on the wire"),
+            Metric::LlmAttempts => ("llm_attempts", "attempts on the wire to models"),
+            Metric::ToolAttempts => ("tool_attempts", "attempts on the wire to tools"),
+            Metric::Denied => ("denied", "attempts refused by the client before the wire"),
+            Metric::RateLimited => ("rate_limited", "attempts answered with 429"),
+            Metric::TokensIn => ("tokens_in", "input tokens charged"),
+            Metric::TokensOut => ("tokens_out", "output tokens charged"),
+            Metric::TokensCached => (
+                "tokens_cached",
+                "input tokens charged that were read from the prompt cache",
+            ),
+            Metric::TasksOk => ("tasks_ok", "tasks that succeeded"),
+            Metric::TasksFailed => ("tasks_failed", "tasks that failed for good"),
+            Metric::TasksUnfinished => (
+                "tasks_unfinished",
+                "tasks that had arrived but not ended when the run was cut off",
+            ),
+            Metric::SuccessRate => ("success_rate", "tasks_ok over all tasks that arrived"),
+            Metric::Amplification => (
+                "amplification",
+                "attempts on the wire over first attempts; null without any",
+            ),
+            Metric::TaskP50 => ("task_seconds_p50", "median task time in seconds"),
+            Metric::TaskP99 => ("task_seconds_p99", "99th percentile of task time in seconds"),
+            Metric::End => ("end_seconds", "when the last task ended, in seconds"),
+            Metric::Recovery => (
+                "recovery_seconds",
+                "from the end of the last outage until all work begun before that was done; null \
+                 without outages",
+            ),
+            Metric::PeakRate => (
+                "peak_attempts_per_second",
+                "most attempts begun within one second of the clock",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_unique_and_find_their_metric() {
+        for (i, metric) in Metric::ALL.into_iter().enumerate() {
+            assert_eq!(metric as usize, i);
+            assert_eq!(Metric::named(metric.key()), Some(metric));
+        }
+        assert_eq!(Metric::named("spend"), Some(Metric::Spend));
+    }
+}

@@ -1,0 +1,155 @@
+//! Distributions of quantities: latencies \[ns\], token counts, think times \[ns\].
+//!
+//! Each is sampled by inverting its distribution function on one uniform number, so a sample is
+//! monotone in its luck: the same draw is a slow call under every policy.
+
+use super::math;
+
+/// A distribution of a non-negative quantity; a sample is one `f64` in the quantity's base unit.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distribution {
+    /// Always the same.
+    Constant(f64),
+    /// Exponential with this mean.
+    Exponential {
+        /// Mean.
+        mean: f64,
+    },
+    /// Lognormal: `exp(mu + sigma·Z)`.
+    Lognormal {
+        /// Mean of the logarithm; `exp(mu)` is the median.
+        mu: f64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+    },
+    /// Uniform between two bounds.
+    Uniform {
+        /// Lower bound.
+        low: f64,
+        /// Upper bound.
+        high: f64,
+    },
+    /// The magnitude of a normal: `|mean + stdev·Z|`.
+    Normal {
+        /// Mean of the normal.
+        mean: f64,
+        /// Standard deviation of the normal.
+        stdev: f64,
+    },
+    /// Pareto: at least `scale`, `P(X > x) = (scale/x)^shape`.
+    Pareto {
+        /// Smallest value.
+        scale: f64,
+        /// Tail index.
+        shape: f64,
+    },
+    /// Each of these values with the same probability, in ascending order; never empty.
+    Empirical(Vec<f64>),
+}
+
+impl Distribution {
+    /// The lognormal whose median is `p50` and whose 99th percentile is `p99`.
+    pub fn lognormal_from_quantiles(p50: f64, p99: f64) -> Distribution {
+        let mu = math::ln(p50);
+        Distribution::Lognormal {
+            mu,
+            sigma: (math::ln(p99) - mu) / math::normal_quantile(0.99),
+        }
+    }
+
+    /// The quantile at `u` in (0, 1).
+    pub fn quantile(&self, u: f64) -> f64 {
+        match self {
+            Distribution::Constant(x) => *x,
+            Distribution::Exponential { mean } => -mean * math::ln(1.0 - u),
+            Distribution::Lognormal { mu, sigma } => {
+                math::exp(mu + sigma * math::normal_quantile(u))
+            }
+            Distribution::Uniform { low, high } => low + (high - low) * u,
+            Distribution::Normal { mean, stdev } => (mean + stdev * math::normal_quantile(u)).abs(),
+            Distribution::Pareto { scale, shape } => scale / math::pow(1.0 - u, 1.0 / shape),
+            Distribution::Empirical(values) => {
+                let i = (u * values.len() as f64) as usize;
+                values[i.min(values.len() - 1)]
+            }
+        }
+    }
+
+    /// The mean; infinite where a Pareto tail is too heavy to have one.
+    ///
+    /// For [`Distribution::Normal`] the mean of the magnitude is taken by quadrature.
+    pub fn mean(&self) -> f64 {
+        match self {
+            Distribution::Constant(x) => *x,
+            Distribution::Exponential { mean } => *mean,
+            Distribution::Lognormal { mu, sigma } => math::exp(mu + sigma * sigma / 2.0),
+            Distribution::Uniform { low, high } => (low + high) / 2.0,
+            Distribution::Pareto { shape, .. } if *shape <= 1.0 => f64::INFINITY,
+            Distribution::Pareto { scale, shape } => scale * shape / (shape - 1.0),
+            Distribution::Empirical(values) => values.iter().sum::<f64>() / values.len() as f64,
+            Distribution::Normal { .. } => {
+                const CELLS: u32 = 4096;
+                let cell = |i: u32| self.quantile((f64::from(i) + 0.5) / f64::from(CELLS));
+                (0..CELLS).map(cell).sum::<f64>() / f64::from(CELLS)
+            }
+        }
+    }
+
+    /// An upper estimate: the largest value where there is one, else the 99th percentile.
+    pub fn high(&self) -> f64 {
+        match self {
+            Distribution::Constant(x) => *x,
+            Distribution::Uniform { high, .. } => *high,
+            Distribution::Empirical(values) => values[values.len() - 1],
+            other => other.quantile(0.99),
+        }
+    }
+
+    /// Whether it is a constant zero.
+    pub fn is_zero(&self) -> bool {
+        matches!(self, Distribution::Constant(x) if *x == 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lognormal_quantiles_are_those_asked_for() {
+        let d = Distribution::lognormal_from_quantiles(300e6, 2e9);
+        assert!((d.quantile(0.5) / 300e6 - 1.0).abs() < 1e-12);
+        assert!((d.quantile(0.99) / 2e9 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_mean_is_the_integral_of_the_quantiles() {
+        let all = [
+            Distribution::Constant(3.0),
+            Distribution::Exponential { mean: 2.0 },
+            Distribution::Lognormal {
+                mu: 0.5,
+                sigma: 0.7,
+            },
+            Distribution::Uniform {
+                low: 1.0,
+                high: 4.0,
+            },
+            Distribution::Normal {
+                mean: 10.0,
+                stdev: 2.0,
+            },
+            Distribution::Pareto {
+                scale: 1.0,
+                shape: 3.0,
+            },
+            Distribution::Empirical(vec![1.0, 2.0, 6.0]),
+        ];
+        for d in all {
+            let n = 300_000;
+            let cell = |i| d.quantile((f64::from(i) + 0.5) / f64::from(n));
+            let integral = (0..n).map(cell).sum::<f64>() / f64::from(n);
+            assert!((integral / d.mean() - 1.0).abs() < 1e-3, "{d:?}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The layers of a policy as pure state machines: (state, now, outcome, draw) → decision.
+//!
+//! Nothing here knows of agents, events or servers; each layer can be used and tested alone. What a
+//! layer is told is plain: the time, what came back ([`crate::wire::Reply`]), and a uniform number
+//! where it needs luck.
+
+mod backoff;
+mod breaker;
+mod rate_limit;
+mod retry;
+mod retry_budget;
+mod semaphore;
+
+pub use backoff::{Backoff, BackoffKind, Jitter};
+pub use breaker::{Admission, Breaker, BreakerSpec, BreakerState, HalfOpen};
+pub use rate_limit::{ClientLimit, ClientLimitSpec};
+pub use retry::{Decision, RetryAfterRule, RetrySpec, RetryState, WhenTooLong};
+pub use retry_budget::{RetryBudget, RetryBudgetSpec};
+pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

@@ -1,0 +1,61 @@
+//! Client-side rate limit: calls leave at a steady rate, with a burst at first.
+//!
+//! The generic cell rate algorithm as a reservation: each call is given the earliest time that the
+//! rate allows, and waits for it.
+
+use crate::units::{Rate, Span, Time};
+
+/// A client-side rate limit as the scenario describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientLimitSpec {
+    /// The steady rate.
+    pub rate: Rate,
+    /// How many may leave at once after a pause; at least 1.
+    pub burst: u64,
+    /// The longest wait; a call that would have to wait longer is refused. Zero refuses instead of
+    /// waiting.
+    pub longest_wait: Span,
+}
+
+/// What the limit remembers: when the next call would be due if all came evenly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientLimit {
+    due: Time,
+}
+
+impl ClientLimit {
+    /// How long a call that comes now must wait, or `None` if it is refused.
+    pub fn reserve(&mut self, spec: &ClientLimitSpec, now: Time) -> Option<Span> {
+        let interval = spec.rate.interval();
+        let ahead = interval.times(spec.burst - 1);
+        let due = self.due.max(now);
+        let wait = due.since(now + ahead);
+        if wait > spec.longest_wait {
+            return None;
+        }
+        self.due = due + interval;
+        Some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_leaves_at_once_and_the_rest_evenly() {
+        let spec = ClientLimitSpec {
+            rate: Rate {
+                count: 10,
+                per: Span::SECOND,
+            },
+            burst: 2,
+            longest_wait: Span::millis(250),
+        };
+        let mut limit = ClientLimit::default();
+        let waits: Vec<_> = (0..5).map(|_| limit.reserve(&spec, Time::ZERO)).collect();
+        let ms = |n| Some(Span::millis(n));
+        assert_eq!(waits, [ms(0), ms(0), ms(100), ms(200), None]);
+        assert_eq!(limit.reserve(&spec, Time(1_000_000_000)), ms(0));
+    }
+}

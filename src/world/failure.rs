@@ -1,0 +1,199 @@
+//! Failure in time: outages at fixed times, random episodes, scripts.
+
+use crate::random::stream::{Process, Stream};
+use crate::units::{Share, Span, Time};
+use crate::wire::Outcome;
+
+/// A stretch of time, half open: `from <= t < until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its first instant.
+    pub from: Time,
+    /// The first instant after it.
+    pub until: Time,
+}
+
+impl Window {
+    /// Whether `t` lies in it.
+    pub fn holds(self, t: Time) -> bool {
+        self.from <= t && t < self.until
+    }
+}
+
+/// On/off failure: exponential times up and down, by turns, beginning up.
+///
+/// Failures then come in runs, which is what makes nested retries dear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Episodes {
+    /// Mean time between the end of an episode and the begin of the next.
+    pub mean_up: Span,
+    /// Mean length of an episode.
+    pub mean_down: Span,
+    /// The probability that an attempt in an episode fails.
+    pub rate: Share,
+}
+
+/// Outcomes written down in advance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The replies, in order; never empty.
+    pub replies: Vec<ScriptedReply>,
+    /// What comes after the last one.
+    pub then: ScriptThen,
+    /// Whether each call reads the script from its beginning (its n-th attempt gets the n-th
+    /// reply), or the target reads it once, request by request.
+    pub per_call: bool,
+}
+
+/// One line of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScriptedReply {
+    /// How the attempt ends.
+    pub outcome: Outcome,
+    /// The `Retry-After` that it sends.
+    pub retry_after: Option<Span>,
+}
+
+/// What comes after a script's last line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptThen {
+    /// The script again, from its beginning.
+    Repeat,
+    /// The last line for ever.
+    Last,
+    /// The target's other behaviour.
+    Normal,
+}
+
+impl Script {
+    /// The `n`-th reply (from 0), or `None` where the script has ended.
+    pub fn reply(&self, n: u64) -> Option<ScriptedReply> {
+        let len = self.replies.len() as u64;
+        let i = match self.then {
+            ScriptThen::Repeat => n % len,
+            ScriptThen::Last => n.min(len - 1),
+            ScriptThen::Normal if n < len => n,
+            ScriptThen::Normal => return None,
+        };
+        Some(self.replies[i as usize])
+    }
+}
+
+/// Answers which of a sorted list of windows holds the current time; time must not go back.
+#[derive(Clone, Debug, Default)]
+pub struct WindowCursor {
+    next: usize,
+}
+
+impl WindowCursor {
+    /// The window that holds `now`, if one does.
+    pub fn at(&mut self, windows: &[Window], now: Time) -> Option<Window> {
+        while windows.get(self.next).is_some_and(|w| w.until <= now) {
+            self.next += 1;
+        }
+        windows.get(self.next).copied().filter(|w| w.holds(now))
+    }
+}
+
+/// The episodes of one target in one replication, drawn as time goes on.
+#[derive(Clone, Debug)]
+pub struct EpisodeTimeline {
+    spec: Episodes,
+    stream: Stream,
+    current: Window,
+}
+
+impl EpisodeTimeline {
+    /// The episodes of target number `target`; draws from its own ChaCha8 stream.
+    pub fn new(spec: Episodes, seed: u64, replication: u64, target: u32) -> EpisodeTimeline {
+        let mut stream = Stream::new(seed, replication, Process::Episodes, target);
+        let current = next_episode(&mut stream, spec, Time::ZERO);
+        EpisodeTimeline {
+            spec,
+            stream,
+            current,
+        }
+    }
+
+    /// The episode that holds `now`, if one does; time must not go back.
+    pub fn at(&mut self, now: Time) -> Option<Window> {
+        while self.current.until <= now {
+            self.current = next_episode(&mut self.stream, self.spec, self.current.until);
+        }
+        Some(self.current).filter(|w| w.holds(now))
+    }
+
+    /// The probability that an attempt in an episode fails.
+    pub fn rate(&self) -> Share {
+        self.spec.rate
+    }
+}
+
+fn next_episode(stream: &mut Stream, spec: Episodes, after: Time) -> Window {
+    // At least a nanosecond each, so that time always moves on.
+    let mut span = |mean: Span| Span((stream.exponential(mean.0 as f64) as u64).max(1));
+    let from = after + span(spec.mean_up);
+    Window {
+        from,
+        until: from + span(spec.mean_down),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(from: u64, until: u64) -> Window {
+        Window {
+            from: Time(from),
+            until: Time(until),
+        }
+    }
+
+    #[test]
+    fn windows_are_half_open() {
+        let windows = [window(5, 10), window(20, 30)];
+        let mut cursor = WindowCursor::default();
+        assert_eq!(cursor.at(&windows, Time(4)), None);
+        assert_eq!(cursor.at(&windows, Time(5)), Some(windows[0]));
+        assert_eq!(cursor.at(&windows, Time(10)), None);
+        assert_eq!(cursor.at(&windows, Time(29)), Some(windows[1]));
+        assert_eq!(cursor.at(&windows, Time(30)), None);
+    }
+
+    #[test]
+    fn a_script_ends_as_it_says() {
+        let reply = |outcome| ScriptedReply {
+            outcome,
+            retry_after: None,
+        };
+        let mut script = Script {
+            replies: vec![reply(Outcome::Transient), reply(Outcome::Ok)],
+            then: ScriptThen::Repeat,
+            per_call: false,
+        };
+        assert_eq!(script.reply(2), Some(reply(Outcome::Transient)));
+        script.then = ScriptThen::Last;
+        assert_eq!(script.reply(9), Some(reply(Outcome::Ok)));
+        script.then = ScriptThen::Normal;
+        assert_eq!(script.reply(1), Some(reply(Outcome::Ok)));
+        assert_eq!(script.reply(2), None);
+    }
+
+    #[test]
+    fn episodes_are_down_for_their_share_of_time() {
+        let spec = Episodes {
+            mean_up: Span::seconds(30),
+            mean_down: Span::seconds(10),
+            rate: Share::ALL,
+        };
+        let mut timeline = EpisodeTimeline::new(spec, 7, 0, 0);
+        let steps = 2_000_000u32;
+        let down = (0..steps)
+            .filter(|i| timeline.at(Time(u64::from(*i) * 100_000_000)).is_some())
+            .count();
+        // 5,000 cycles of mean 40 s: the share's standard error is about 0.0053·√2 ≈ 0.004.
+        let share = down as f64 / f64::from(steps);
+        assert!((share - 0.25).abs() < 0.016, "{share}");
+    }
+}

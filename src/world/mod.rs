@@ -1,0 +1,20 @@
+//! The world outside the client: tools and models, what limits them, what breaks them, what they
+//! charge.
+//!
+//! Everything here answers to an attempt and knows nothing of policies. A target's description
+//! ([`Target`]) is plain data; what changes during a run stands beside it: [`limiter`] for
+//! server-side rate limits, [`failure`] for outages, episodes and scripts, [`budget`] for spend
+//! limits.
+
+pub mod billing;
+pub mod budget;
+pub mod failure;
+pub mod limiter;
+pub mod price;
+mod target;
+
+pub use billing::{Billing, BillingRule};
+pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
+pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, RetryAfterHint};
+pub use price::{CachePolicy, PriceList, TokenPrices};
+pub use target::{Capacity, Failures, Hangs, Slowdown, Target, WhenFull, Work};

@@ -1,0 +1,135 @@
+//! Targets: what can be called.
+
+use super::{Billing, CachePolicy, Episodes, LimitSpec, PriceList, Script, Window};
+use crate::random::Distribution;
+use crate::units::{Share, Span};
+use crate::wire::Outcome;
+
+/// A model or a tool, as the scenario describes it.
+///
+/// An attempt meets a target in this order: network delay there, rate limits, capacity, failure
+/// (script, outages, episodes, rate), pause, work, network delay back.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name in the scenario.
+    pub name: String,
+    /// What it does when it works.
+    pub work: Work,
+    /// Failures that strike each attempt by itself.
+    pub failures: Failures,
+    /// Attempts that answer correctly, but far too late.
+    pub hangs: Option<Hangs>,
+    /// Failures at fixed times, sorted, not overlapping: an attempt that arrives in one fails.
+    pub outages: Vec<Window>,
+    /// Random on/off failure.
+    pub episodes: Option<Episodes>,
+    /// Scripted outcomes; where a script speaks, nothing else decides.
+    pub script: Option<Script>,
+    /// Pauses at fixed times: work that would start in one starts at its end.
+    pub pauses: Vec<Window>,
+    /// Times at which work takes longer.
+    pub slowdowns: Vec<Slowdown>,
+    /// Network delay each way \[ns\].
+    pub network: Option<Distribution>,
+    /// How long it takes to answer 429 or 529 \[ns\].
+    pub rejection_latency: Distribution,
+    /// How many it can work on at once.
+    pub capacity: Capacity,
+    /// Whether it stops working when its client has gone.
+    pub cancels: bool,
+    /// Rate limits, all of which must admit an attempt.
+    pub limits: Vec<LimitSpec>,
+    /// What it costs.
+    pub price: PriceList,
+    /// How prompt caching works, for models that have it.
+    pub cache: Option<CachePolicy>,
+    /// Which share of the price each outcome is charged, and whether it counts toward limits.
+    pub billing: Billing,
+}
+
+/// What a target does with an attempt.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// A tool: it takes some time.
+    Tool {
+        /// Time to do the work \[ns\].
+        latency: Distribution,
+    },
+    /// A language model: it reads a prompt and writes tokens.
+    Model {
+        /// Time until the first token \[ns\].
+        first_token: Distribution,
+        /// Time for each output token \[ns\].
+        per_token: f64,
+        /// Longest prompt \[tokens\]; beyond it the answer is `context_overflow`.
+        context_window: Option<u32>,
+    },
+}
+
+/// Independent failures.
+#[derive(Clone, Debug)]
+pub struct Failures {
+    /// The probability that an attempt fails.
+    pub rate: Share,
+    /// What a failure looks like; also in outages and episodes.
+    pub outcome: Outcome,
+    /// How long a failure takes \[ns\]; by default as long as success (of a model: the first token).
+    pub latency: Option<Distribution>,
+}
+
+/// Attempts that hang.
+#[derive(Clone, Debug)]
+pub struct Hangs {
+    /// The probability that an attempt hangs.
+    pub rate: Share,
+    /// How long such an attempt takes \[ns\], in place of its usual latency.
+    pub latency: Distribution,
+}
+
+/// A time at which work takes longer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slowdown {
+    /// When.
+    pub window: Window,
+    /// By which factor the latency of work that starts in it grows.
+    pub factor: f64,
+}
+
+/// How many attempts a target can work on at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Capacity {
+    /// Any number, without getting slower.
+    Infinite,
+    /// Any number, but each other attempt in flight makes a new one slower.
+    Load {
+        /// Added to the latency for each other attempt in flight.
+        each: Span,
+        /// Added to the latency for each other attempt in flight, as a share of it.
+        share: f64,
+    },
+    /// So many servers and one first-in-first-out queue.
+    Servers {
+        /// How many attempts are worked on at once; at least 1.
+        servers: u32,
+        /// How many may wait; `None` is any number.
+        queue: Option<u32>,
+        /// What happens to one attempt more.
+        when_full: WhenFull,
+    },
+}
+
+/// What a full target does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It answers `overloaded`.
+    Overloaded,
+    /// It drops the request; the client hears nothing.
+    Drop,
+}
+
+impl Target {
+    /// Whether it is a language model.
+    pub fn is_model(&self) -> bool {
+        matches!(self.work, Work::Model { .. })
+    }
+}
