@@ -1,0 +1,3 @@
+//! From a file to a checked [`model::Scenario`].
+
+pub mod model;
