@@ -6,6 +6,7 @@
 //! [`experiment::document`] (the versioned result) → [`report`]. `ARCHITECTURE.md` has the map and
 //! the invariants.
 
+pub mod engine;
 pub mod random;
 pub mod resilience;
 pub mod units;
