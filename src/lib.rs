@@ -6,10 +6,12 @@
 //! [`experiment::document`] (the versioned result) → [`report`]. `ARCHITECTURE.md` has the map and
 //! the invariants.
 
+pub mod cli;
 pub mod engine;
 pub mod experiment;
 pub mod meter;
 pub mod random;
+pub mod report;
 pub mod resilience;
 pub mod scenario;
 pub mod simulation;
