@@ -8,6 +8,7 @@
 
 pub mod random;
 pub mod resilience;
+pub mod scenario;
 pub mod units;
 pub mod wire;
 pub mod world;
