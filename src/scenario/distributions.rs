@@ -1,0 +1,253 @@
+//! Distributions of times and of numbers of tokens.
+
+use std::path::Path;
+
+use super::diagnostics::Diagnostic;
+use super::reader::{Fields, Reader};
+use super::yaml::{Kind, Node};
+use crate::random::Distribution;
+use crate::units::text;
+
+/// The most tokens that one value may be; far above every context window, far below overflow.
+pub(super) const MOST_TOKENS: u64 = 100_000_000;
+/// The largest file of values that is read \[bytes\].
+const MOST_BYTES: u64 = 64 << 20;
+/// The largest sigma of a lognormal; above it nearly every sample is nothing or for ever.
+const MOST_SIGMA: f64 = 10.0;
+
+/// What is distributed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quantity {
+    /// Times \[ns\].
+    Time,
+    /// Numbers of tokens.
+    Tokens,
+}
+
+/// A time or a distribution of times \[ns\].
+pub(super) fn times(node: &Node, r: &mut Reader) -> Option<Distribution> {
+    distribution(node, Quantity::Time, r)
+}
+
+/// A number of tokens or a distribution of them.
+pub(super) fn tokens(node: &Node, r: &mut Reader) -> Option<Distribution> {
+    distribution(node, Quantity::Tokens, r)
+}
+
+const KINDS: [&str; 6] = [
+    "lognormal",
+    "exponential",
+    "uniform",
+    "normal",
+    "pareto",
+    "empirical",
+];
+
+fn distribution(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    if let Kind::Scalar { .. } = node.kind {
+        return Some(Distribution::Constant(quantity.value(node, r)?));
+    }
+    let what = match quantity {
+        Quantity::Time => "a time or a distribution",
+        Quantity::Tokens => "a number of tokens or a distribution",
+    };
+    let (kind, node) = r.variant(node, what, &KINDS)?;
+    match kind {
+        "lognormal" => lognormal(node, quantity, r),
+        "exponential" => {
+            let mut f = Fields::of(node, "an exponential", r)?;
+            let mean = f.required("mean", r, |n, r| quantity.positive(n, r));
+            f.finish(r);
+            Some(Distribution::Exponential { mean: mean? })
+        }
+        "uniform" => uniform(node, quantity, r),
+        "normal" => {
+            let mut f = Fields::of(node, "a normal", r)?;
+            let mean = f.required("mean", r, |n, r| quantity.value(n, r));
+            let stdev = f.required("stdev", r, |n, r| quantity.value(n, r));
+            f.finish(r);
+            Some(Distribution::Normal {
+                mean: mean?,
+                stdev: stdev?,
+            })
+        }
+        "pareto" => {
+            let mut f = Fields::of(node, "a pareto", r)?;
+            let scale = f.required("min", r, |n, r| quantity.positive(n, r));
+            let shape = f.required("shape", r, |n, r| r.positive_factor(n));
+            f.finish(r);
+            Some(Distribution::Pareto {
+                scale: scale?,
+                shape: shape?,
+            })
+        }
+        _ => empirical(node, quantity, r),
+    }
+}
+
+impl Quantity {
+    /// One value in the quantity's unit.
+    fn value(self, node: &Node, r: &mut Reader) -> Option<f64> {
+        match self {
+            Quantity::Time => Some(r.time(node)?.0 as f64),
+            Quantity::Tokens => Some(r.count_in(node, 0, MOST_TOKENS)? as f64),
+        }
+    }
+
+    fn positive(self, node: &Node, r: &mut Reader) -> Option<f64> {
+        let value = self.value(node, r)?;
+        if value > 0.0 {
+            return Some(value);
+        }
+        r.error(node.place, "expected more than zero");
+        None
+    }
+
+    /// A value from a file, in seconds or tokens.
+    fn from_line(self, line: &str) -> Option<f64> {
+        let value: f64 = line.parse().ok()?;
+        let (scale, most) = match self {
+            Quantity::Time => (1e9, 1e18),
+            Quantity::Tokens => (1.0, MOST_TOKENS as f64),
+        };
+        let value = value * scale;
+        (0.0..=most).contains(&value).then_some(value)
+    }
+}
+
+fn lognormal(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    let mut f = Fields::of(node, "a lognormal", r)?;
+    let p50 = f.required("p50", r, |n, r| quantity.positive(n, r));
+    let p99_node = f.get("p99");
+    let p99 = p99_node.map(|n| quantity.value(n, r));
+    let sigma = f.optional("sigma", r, |n, r| Some((n.place, r.factor(n)?)));
+    let built = match (p99, sigma) {
+        (Some(_), Some((place, _))) => {
+            r.error(place, "a lognormal has either `p99` or `sigma`, not both");
+            None
+        }
+        (None, Some((place, sigma))) if sigma > MOST_SIGMA => {
+            r.error(
+                place,
+                format!("a sigma of {sigma} is too wide: at most 10 is allowed"),
+            );
+            None
+        }
+        (None, Some((_, sigma))) => p50.map(|p50| Distribution::Lognormal {
+            mu: crate::random::math::ln(p50),
+            sigma,
+        }),
+        (Some(p99), None) => match (p50, p99) {
+            (Some(p50), Some(p99)) if p99 <= p50 => {
+                let place = p99_node.map_or(node.place, |n| n.place);
+                r.error(place, "`p99` must be greater than `p50`");
+                None
+            }
+            (Some(p50), Some(p99)) => Some(Distribution::lognormal_from_quantiles(p50, p99)),
+            _ => None,
+        },
+        (None, None) => {
+            if f.get("sigma").is_none() {
+                f.needs("the key `p99` or `sigma`", r);
+            }
+            None
+        }
+    };
+    f.finish(r);
+    built
+}
+
+fn uniform(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    let bounds = r.each(node, "a list of two bounds", |n, r| quantity.value(n, r))?;
+    let [low, high] = bounds[..] else {
+        r.error(
+            node.place,
+            format!("expected two bounds, found {}", bounds.len()),
+        );
+        return None;
+    };
+    if low > high {
+        r.error_help(
+            node.place,
+            "the first bound is above the second",
+            "write the lower bound first",
+        );
+        return None;
+    }
+    Some(Distribution::Uniform { low, high })
+}
+
+fn empirical(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    let mut values = match &node.kind {
+        Kind::Scalar { text, .. } => from_file(node, text, quantity, r)?,
+        _ => r.each(node, "a list of values or a file", |n, r| {
+            quantity.value(n, r)
+        })?,
+    };
+    if values.is_empty() {
+        r.error(
+            node.place,
+            "an empirical distribution needs at least one value",
+        );
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    Some(Distribution::Empirical(values))
+}
+
+fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Option<Vec<f64>> {
+    let text = match read_text(&r.base.join(name), MOST_BYTES) {
+        Ok(text) => text,
+        Err(message) => {
+            r.error(node.place, format!("`{name}` {message}"));
+            return None;
+        }
+    };
+    let mut values = Vec::new();
+    for (i, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        let Some(value) = quantity.from_line(line) else {
+            let unit = match quantity {
+                Quantity::Time => "a time in seconds",
+                Quantity::Tokens => "a number of tokens",
+            };
+            let message = format!(
+                "expected {unit}, found `{}`",
+                super::reader::shortened(line)
+            );
+            let found = Diagnostic::about(name, message).on_line(i + 1, line);
+            r.foreign(node.place, found);
+            return None;
+        };
+        values.push(value);
+    }
+    Some(values)
+}
+
+/// A file's text, unless it is larger than `most` bytes.
+///
+/// # Errors
+/// A fragment that continues "`file` …".
+pub(super) fn read_text(path: &Path, most: u64) -> Result<String, String> {
+    let unreadable = |e: std::io::Error| format!("cannot be read: {}", reason(&e));
+    let size = std::fs::metadata(path).map_err(unreadable)?;
+    if !size.is_file() {
+        return Err("is not a file".to_owned());
+    }
+    if size.len() > most {
+        let (size, most) = (text::count(size.len().into()), text::count(most.into()));
+        return Err(format!("has {size} bytes: at most {most} are read"));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
+}
+
+/// Why a file could not be read, without the system's error number.
+pub(super) fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
+}

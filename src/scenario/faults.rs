@@ -1,0 +1,217 @@
+//! What goes wrong with a target, and when.
+
+use super::billing::{server_outcome, server_outcomes};
+use super::distributions::times;
+use super::reader::{Fields, Reader};
+use super::yaml::{Kind, Node, Place};
+use crate::units::{Share, Time};
+use crate::wire::Outcome;
+use crate::world::{
+    Episodes, Failures, Hangs, Script, ScriptThen, ScriptedReply, Slowdown, Window,
+};
+
+/// What the key `failures` says.
+pub(super) enum Failing {
+    /// Each attempt by itself.
+    Independent(Failures),
+    /// As written down.
+    Scripted(Script),
+}
+
+/// A target that never fails by itself.
+pub(super) fn never() -> Failures {
+    Failures {
+        rate: Share::NONE,
+        outcome: Outcome::Transient,
+        latency: None,
+    }
+}
+
+/// A share, a map, or a list of scripted outcomes.
+pub(super) fn failures(node: &Node, r: &mut Reader) -> Option<Failing> {
+    match &node.kind {
+        Kind::List(_) => Some(Failing::Scripted(Script {
+            replies: replies(node, r)?,
+            then: ScriptThen::Normal,
+            per_call: false,
+        })),
+        Kind::Map(_) => {
+            let mut f = Fields::of(node, "failures", r)?;
+            let rate = f.required("rate", r, |n, r| r.share(n));
+            let outcome = f.optional("outcome", r, failure);
+            let latency = f.optional("latency", r, times);
+            f.finish(r);
+            Some(Failing::Independent(Failures {
+                rate: rate?,
+                outcome: outcome.unwrap_or(Outcome::Transient),
+                latency,
+            }))
+        }
+        Kind::Scalar { .. } => Some(Failing::Independent(Failures {
+            rate: r.share(node)?,
+            ..never()
+        })),
+        Kind::Null => r.expected("a share, `{rate: 10%}` or a list of outcomes", node),
+    }
+}
+
+/// An outcome that a failing server may cause.
+fn failure(node: &Node, r: &mut Reader) -> Option<Outcome> {
+    let name = r.text(node, "an outcome")?;
+    let outcome = if name == "fail" {
+        Some(Outcome::Transient)
+    } else {
+        server_outcome(name)
+    };
+    match outcome {
+        Some(Outcome::Ok) => {
+            r.error(node.place, "`ok` is no failure");
+            None
+        }
+        Some(outcome) => Some(outcome),
+        None => {
+            r.unknown(node.place, "outcome", name, server_outcomes().skip(1));
+            None
+        }
+    }
+}
+
+/// `{rate: 5%, for: 10m}`.
+pub(super) fn hangs(node: &Node, r: &mut Reader) -> Option<Hangs> {
+    let mut f = Fields::of(node, "`hangs`", r)?;
+    let rate = f.required("rate", r, |n, r| r.share(n));
+    let latency = f.required("for", r, times);
+    f.finish(r);
+    Some(Hangs {
+        rate: rate?,
+        latency: latency?,
+    })
+}
+
+/// `{mean_up: 2h, mean_down: 74m, rate: 100%}`.
+pub(super) fn episodes(node: &Node, r: &mut Reader) -> Option<Episodes> {
+    let mut f = Fields::of(node, "`episodes`", r)?;
+    let mean_up = f.required("mean_up", r, |n, r| r.positive_time(n));
+    let mean_down = f.required("mean_down", r, |n, r| r.positive_time(n));
+    let rate = f.optional("rate", r, |n, r| r.share(n));
+    f.finish(r);
+    Some(Episodes {
+        mean_up: mean_up?,
+        mean_down: mean_down?,
+        rate: rate.unwrap_or(Share::ALL),
+    })
+}
+
+/// A list of windows `{at: 1m, for: 5s}`, in ascending order.
+pub(super) fn windows(node: &Node, r: &mut Reader) -> Option<Vec<Window>> {
+    let read = r.each(node, "a list of windows", |node, r| {
+        let mut f = Fields::of(node, "a window", r)?;
+        let window = window(&mut f, r);
+        f.finish(r);
+        Some((node.place, window?))
+    })?;
+    in_order(read, |window| *window, r)
+}
+
+/// A list of `{at: 1m, for: 2m, factor: 20x}`, in ascending order.
+pub(super) fn slowdowns(node: &Node, r: &mut Reader) -> Option<Vec<Slowdown>> {
+    let read = r.each(node, "a list of slowdowns", |node, r| {
+        let mut f = Fields::of(node, "a slowdown", r)?;
+        let window = window(&mut f, r);
+        let factor = f.required("factor", r, |n, r| r.positive_factor(n));
+        f.finish(r);
+        Some((
+            node.place,
+            Slowdown {
+                window: window?,
+                factor: factor?,
+            },
+        ))
+    })?;
+    in_order(read, |slowdown| slowdown.window, r)
+}
+
+fn window(f: &mut Fields, r: &mut Reader) -> Option<Window> {
+    let at = f.required("at", r, |n, r| r.time(n));
+    let length = f.required("for", r, |n, r| r.positive_time(n));
+    let from = Time::ZERO + at?;
+    Some(Window {
+        from,
+        until: from + length?,
+    })
+}
+
+/// Sorts by time; windows that overlap are mistakes, windows that touch are not.
+fn in_order<T>(
+    mut list: Vec<(Place, T)>,
+    window: impl Fn(&T) -> Window,
+    r: &mut Reader,
+) -> Option<Vec<T>> {
+    list.sort_by_key(|(_, item)| window(item).from);
+    let mut fine = true;
+    for pair in list.windows(2) {
+        if window(&pair[1].1).from < window(&pair[0].1).until {
+            fine = false;
+            let place = pair[0].0.max(pair[1].0);
+            r.error_help(
+                place,
+                "this window overlaps another one",
+                "write one window for both",
+            );
+        }
+    }
+    fine.then(|| list.into_iter().map(|(_, item)| item).collect())
+}
+
+/// `{outcomes: […], then: normal, per: target}`.
+pub(super) fn script(node: &Node, r: &mut Reader) -> Option<Script> {
+    let mut f = Fields::of(node, "a script", r)?;
+    let outcomes = f.required("outcomes", r, replies);
+    let then = [
+        ("repeat", ScriptThen::Repeat),
+        ("last", ScriptThen::Last),
+        ("normal", ScriptThen::Normal),
+    ];
+    let then = f.optional("then", r, |n, r| r.choice(n, &then));
+    let per = [("target", false), ("call", true)];
+    let per_call = f.optional("per", r, |n, r| r.choice(n, &per));
+    f.finish(r);
+    Some(Script {
+        replies: outcomes?,
+        then: then.unwrap_or(ScriptThen::Normal),
+        per_call: per_call.unwrap_or(false),
+    })
+}
+
+fn replies(node: &Node, r: &mut Reader) -> Option<Vec<ScriptedReply>> {
+    let replies = r.each(node, "a list of outcomes", reply)?;
+    if replies.is_empty() {
+        r.error(node.place, "a script needs at least one outcome");
+        return None;
+    }
+    Some(replies)
+}
+
+fn reply(node: &Node, r: &mut Reader) -> Option<ScriptedReply> {
+    if let Kind::Map(_) = node.kind {
+        const TELLING: [&str; 3] = ["rate_limited", "overloaded", "transient"];
+        let (name, told) = r.variant(node, "an outcome with its Retry-After", &TELLING)?;
+        return Some(ScriptedReply {
+            outcome: Outcome::named(name)?,
+            retry_after: Some(r.time(told)?),
+        });
+    }
+    let name = r.text(node, "an outcome")?;
+    let outcome = match name {
+        "fail" => Some(Outcome::Transient),
+        _ => server_outcome(name),
+    };
+    let Some(outcome) = outcome else {
+        r.unknown(node.place, "outcome", name, server_outcomes());
+        return None;
+    };
+    Some(ScriptedReply {
+        outcome,
+        retry_after: None,
+    })
+}

@@ -1,0 +1,180 @@
+//! Fleets: how many agents, when they start, where their tasks come from.
+
+use super::model::{Agents, Arrivals, Fleet, Start, Tasks};
+use super::plan::plan;
+use super::reader::{Fields, Reader};
+use super::traces;
+use super::yaml::{Kind, Node};
+use crate::units::Time;
+
+/// The most agents of a fleet.
+const MOST_AGENTS: u64 = 4_000_000;
+
+/// A fleet.
+pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
+    let mut f = Fields::of(node, "a fleet", r)?;
+    let agents = f.required("agents", r, agents);
+    let start = f.optional("start", r, start);
+    let tasks_node = f.get("tasks");
+    let tasks = f.required("tasks", r, tasks);
+    let has_trace = match tasks_node.map(|n| &n.kind) {
+        Some(Kind::Map(entries)) => entries.iter().any(|(key, _)| key.text == "trace"),
+        _ => false,
+    };
+    let plan = f.required("plan", r, |n, r| plan(n, has_trace, r));
+    f.finish(r);
+    let (agents, tasks) = (agents?, tasks?);
+    if tasks.each_agent {
+        let place = tasks_node.map_or(node.place, |n| n.owner);
+        match (agents, tasks.count) {
+            (Agents::Unlimited, _) => {
+                let help = "give the fleet a number of agents";
+                r.error_help(place, "`each_agent` needs a number of agents", help);
+            }
+            (Agents::Count(agents), Some(count)) if agents.checked_mul(count).is_none() => {
+                r.error(
+                    place,
+                    "the agents have more than 4,294,967,295 tasks in all",
+                );
+            }
+            _ => {}
+        }
+    }
+    Some(Fleet {
+        name: name.to_owned(),
+        agents,
+        start: start.unwrap_or(Start::At(Time::ZERO)),
+        tasks,
+        plan: plan?,
+    })
+}
+
+fn agents(node: &Node, r: &mut Reader) -> Option<Agents> {
+    match &node.kind {
+        Kind::Scalar { text, .. } if text == "unlimited" => Some(Agents::Unlimited),
+        _ => {
+            let count = r.count_in(node, 1, MOST_AGENTS)?;
+            u32::try_from(count).ok().map(Agents::Count)
+        }
+    }
+}
+
+fn start(node: &Node, r: &mut Reader) -> Option<Start> {
+    if let Kind::Scalar { .. } = node.kind {
+        return Some(Start::At(Time::ZERO + r.time(node)?));
+    }
+    let (key, node) = r.variant(node, "a start", &["every", "within"])?;
+    let time = r.time(node)?;
+    Some(match key {
+        "every" => Start::Every(time),
+        _ => Start::Within(time),
+    })
+}
+
+fn tasks(node: &Node, r: &mut Reader) -> Option<Tasks> {
+    let mut f = Fields::of(node, "`tasks`", r)?;
+    let count = f.optional("count", r, |n, r| r.count32(n, 1));
+    let each_agent = f.optional("each_agent", r, |n, r| Some((n.owner, r.boolean(n)?)));
+    let trace = f.get("trace");
+    let limit = f.optional("limit", r, |n, r| Some((n.owner, r.count32(n, 1)?)));
+    let arrivals = f.get("arrivals");
+    let each_at = each_agent.filter(|(_, each)| *each).map(|(place, _)| place);
+    if let (Some((place, _)), None) = (limit, trace) {
+        r.error_help(
+            place,
+            "`limit` bounds a trace",
+            "write `count` to bound other tasks",
+        );
+    }
+    if let Some(place) = each_at.filter(|_| trace.is_some() || arrivals.is_some()) {
+        r.error(
+            place,
+            "`each_agent` goes with a batch: `{count: 1000, each_agent: true}`",
+        );
+    }
+    let (arrivals, count) = match (trace, arrivals) {
+        (Some(_), Some(arrivals)) => {
+            r.error(
+                arrivals.owner,
+                "tasks come from a trace or from arrivals, not from both",
+            );
+            (None, count)
+        }
+        (Some(trace), None) => {
+            if let Some(count) = f.get("count") {
+                r.error_help(count.owner, "a trace has no `count`", "write `limit`");
+            }
+            let rows = rows(trace, limit.map(|(_, limit)| limit), r);
+            let count = rows.as_ref().map(|rows| rows.len() as u32);
+            (rows.map(Arrivals::Trace), count)
+        }
+        (None, Some(node)) => (arrival_process(node, r), count),
+        (None, None) => {
+            if f.get("count").is_none() {
+                f.needs("one of the keys `count`, `arrivals`, `trace`", r);
+            } else if count.is_none() {
+                return None;
+            }
+            (Some(Arrivals::Batch), count)
+        }
+    };
+    f.finish(r);
+    Some(Tasks {
+        arrivals: arrivals?,
+        count,
+        each_agent: each_at.is_some(),
+    })
+}
+
+fn rows(node: &Node, limit: Option<u32>, r: &mut Reader) -> Option<Vec<super::model::TraceRow>> {
+    let name = r.text(node, "a file of recorded requests")?;
+    match traces::read(&r.base.join(name), name, limit) {
+        Ok(rows) => Some(rows),
+        Err(found) if found.line == 0 => {
+            r.error(node.place, format!("`{name}` {}", found.message));
+            None
+        }
+        Err(found) => {
+            r.foreign(node.place, found);
+            None
+        }
+    }
+}
+
+fn arrival_process(node: &Node, r: &mut Reader) -> Option<Arrivals> {
+    let keys = ["every", "poisson", "steps", "ramps"];
+    let (key, node) = r.variant(node, "arrivals", &keys)?;
+    match key {
+        "every" => Some(Arrivals::Even(r.positive_rate(node)?)),
+        "poisson" => Some(Arrivals::Poisson(r.positive_rate(node)?)),
+        _ => Some(Arrivals::Varying {
+            points: points(node, r)?,
+            ramp: key == "ramps",
+        }),
+    }
+}
+
+/// `[{at: 0s, rate: 5/s}, …]` in ascending time.
+fn points(node: &Node, r: &mut Reader) -> Option<Vec<(Time, f64)>> {
+    let points = r.each(node, "a list of `{at: 1m, rate: 5/s}`", |node, r| {
+        let mut f = Fields::of(node, "a point", r)?;
+        let at = f.required("at", r, |n, r| r.time(n));
+        let rate = f.required("rate", r, |n, r| r.rate(n));
+        f.finish(r);
+        Some((node.place, Time::ZERO + at?, rate?.per_nanosecond()))
+    })?;
+    for pair in points.windows(2) {
+        if pair[1].1 <= pair[0].1 {
+            r.error(pair[1].0, "this is not later than the one before it");
+            return None;
+        }
+    }
+    if points.iter().all(|(_, _, rate)| *rate == 0.0) {
+        r.error(
+            node.owner,
+            "no task ever comes: one rate at least must be above zero",
+        );
+        return None;
+    }
+    Some(points.into_iter().map(|(_, at, rate)| (at, rate)).collect())
+}

@@ -1,0 +1,205 @@
+//! The layers of a policy.
+
+use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
+use super::reader::{Fields, Reader};
+use super::retry::{outcomes, retry};
+use super::targets::queue;
+use super::yaml::{Kind, Node, Place};
+use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
+use crate::units::Span;
+use crate::wire::{Outcome, OutcomeSet};
+
+const KINDS: [&str; 7] = [
+    "retry",
+    "timeout",
+    "circuit_breaker",
+    "concurrency",
+    "rate_limit",
+    "retry_budget",
+    "budget",
+];
+
+/// What a circuit breaker takes for a failure unless the scenario says otherwise.
+///
+/// Our assumption: what speaks of the target's health, and not of the request.
+const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
+    Outcome::Transient,
+    Outcome::RateLimited,
+    Outcome::Overloaded,
+    Outcome::Timeout,
+]);
+
+/// A layer and where it stands in the file.
+pub(super) type Placed = (Layer, Place);
+
+/// A list of layers, outermost first; `label` is "by-the-book.tool" or the like.
+pub(super) fn layers(node: &Node, label: &str, r: &mut Reader) -> Option<Vec<Placed>> {
+    let items = r.list(node, "a list of layers")?;
+    let mut layers = Vec::with_capacity(items.len());
+    for (i, item) in items.iter().enumerate() {
+        if let Some((key, value)) = r.variant(item, "a layer", &KINDS)
+            && let Some((kind, shared)) = layer(key, value, r)
+        {
+            let label = format!("{label}[{i}] {key}");
+            let layer = Layer {
+                kind,
+                shared,
+                label,
+            };
+            layers.push((layer, value.owner));
+        }
+    }
+    Some(layers)
+}
+
+fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    match key {
+        "retry" => Some((LayerKind::Retry(retry(node, r)?), Shared::Task)),
+        "timeout" => Some((LayerKind::Timeout(r.positive_time(node)?), Shared::Task)),
+        "circuit_breaker" => circuit_breaker(node, r),
+        "concurrency" => concurrency(node, r),
+        "rate_limit" => rate_limit(node, r),
+        "retry_budget" => retry_budget(node, r),
+        _ => budget(node, r),
+    }
+}
+
+fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
+    let choices = [
+        ("task", Shared::Task),
+        ("agent", Shared::Agent),
+        ("fleet", Shared::Fleet),
+        ("all", Shared::All),
+    ];
+    let read = f.optional(key, r, |n, r| r.choice(n, &choices));
+    read.unwrap_or(default)
+}
+
+fn circuit_breaker(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let mut f = Fields::of(node, "a circuit breaker", r)?;
+    let failures = f.required("failures", r, |n, r| r.count32(n, 1));
+    let open_for = f.required("open_for", r, |n, r| r.positive_time(n));
+    let half_open = [("one", HalfOpen::One), ("all", HalfOpen::All)];
+    let half_open = f.optional("half_open", r, |n, r| r.choice(n, &half_open));
+    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
+    let shared = shared(&mut f, "shared", Shared::Fleet, r);
+    f.finish(r);
+    let spec = BreakerSpec {
+        failures: failures?,
+        open_for: open_for?,
+        half_open: half_open.unwrap_or(HalfOpen::One),
+        on: on.unwrap_or(BREAKER_ON),
+    };
+    Some((LayerKind::CircuitBreaker(spec), shared))
+}
+
+fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let mut f = Fields::of(node, "a concurrency limit", r)?;
+    let max = f.required("max", r, |n, r| r.count32(n, 1));
+    let queue = f.optional("queue", r, queue);
+    let shared = shared(&mut f, "shared", Shared::Fleet, r);
+    f.finish(r);
+    let spec = SemaphoreSpec {
+        max: max?,
+        queue: queue.flatten(),
+    };
+    Some((LayerKind::Concurrency(spec), shared))
+}
+
+fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let mut f = Fields::of(node, "a rate limit", r)?;
+    let rate = f.required("rate", r, |n, r| r.positive_rate(n));
+    let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
+    let longest_wait = f.optional("longest_wait", r, |n, r| match &n.kind {
+        Kind::Scalar { text, .. } if text == "unlimited" => Some(Span::MAX),
+        _ => r.time(n),
+    });
+    let shared = shared(&mut f, "shared", Shared::Fleet, r);
+    f.finish(r);
+    let spec = ClientLimitSpec {
+        rate: rate?,
+        burst: burst.unwrap_or(1),
+        longest_wait: longest_wait.unwrap_or(Span::MAX),
+    };
+    Some((LayerKind::RateLimit(spec), shared))
+}
+
+fn retry_budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let mut f = Fields::of(node, "a retry budget", r)?;
+    let retries = f.optional("retries", r, |n, r| r.count32(n, 0));
+    let cost = f.optional("cost", r, |n, r| Some((n.owner, r.factor(n)?)));
+    let given = f.get("retries").is_some() || f.get("cost").is_some();
+    let per = shared(&mut f, "per", Shared::Task, r);
+    let spec = match (retries, cost) {
+        (Some(_), Some((place, _))) => {
+            r.error(
+                place,
+                "a retry budget has either `retries` or `cost`, not both",
+            );
+            None
+        }
+        (Some(retries), None) => Some(RetryBudgetSpec::Count(retries)),
+        (None, Some((_, factor))) => Some(RetryBudgetSpec::Cost { factor }),
+        (None, None) => {
+            if !given {
+                f.needs("the key `retries` or `cost`", r);
+            }
+            None
+        }
+    };
+    f.finish(r);
+    Some((LayerKind::RetryBudget(spec?), per))
+}
+
+fn budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let mut f = Fields::of(node, "a budget", r)?;
+    let limit = f.required("limit", r, |n, r| r.money(n));
+    let shared = shared(&mut f, "shared", Shared::Task, r);
+    f.finish(r);
+    Some((LayerKind::Budget(limit?), shared))
+}
+
+/// The layers at `fleet` scope.
+pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
+    const FLEET: [&str; 2] = ["retry", "circuit_breaker"];
+    let mut layers = FleetLayers::default();
+    let mut seen: Vec<&str> = Vec::new();
+    for item in r.list(node, "a list of layers")? {
+        if let Kind::Map(entries) = &item.kind
+            && let [(key, _)] = &entries[..]
+            && KINDS.contains(&key.text.as_str())
+            && !FLEET.contains(&key.text.as_str())
+        {
+            let message = format!("`{}` makes no sense at `fleet` scope", key.text);
+            let help = "only `retry` and `circuit_breaker` stand there; see `task`";
+            r.error_help(key.place, message, help);
+            continue;
+        }
+        let Some((key, value)) = r.variant(item, "a layer", &FLEET) else {
+            continue;
+        };
+        if seen.contains(&key) {
+            r.error(value.owner, format!("there is one `{key}` already"));
+        }
+        seen.push(key);
+        match key {
+            "retry" => layers.retry = retry(value, r),
+            _ => layers.breaker = fleet_breaker(value, r),
+        }
+    }
+    Some(layers)
+}
+
+fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {
+    let mut f = Fields::of(node, "a fleet's circuit breaker", r)?;
+    let failures = f.required("failures", r, |n, r| r.count32(n, 1));
+    let count = [("total", false), ("consecutive", true)];
+    let consecutive = f.optional("count", r, |n, r| r.choice(n, &count));
+    let open_for = f.optional("open_for", r, |n, r| r.positive_time(n));
+    f.finish(r);
+    Some(FleetBreaker {
+        failures: failures?,
+        consecutive: consecutive.unwrap_or(false),
+        open_for: open_for.unwrap_or(Span::MAX),
+    })
+}

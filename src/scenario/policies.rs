@@ -1,0 +1,185 @@
+//! Policies: layers around calls, turns and tasks.
+
+use super::layers::{Placed, fleet_layers, layers};
+use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
+use super::plan::{model_named, tool_named};
+use super::reader::{Fields, Reader, advice};
+use super::yaml::{Kind, Node, Place};
+use crate::world::{Capacity, Target, WhenFull};
+
+/// Layers around calls with their places.
+#[derive(Default)]
+struct PlacedCalls {
+    others: Vec<Placed>,
+    of: Vec<(TargetId, Vec<Placed>)>,
+}
+
+/// A policy.
+pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> {
+    let mut f = Fields::of(node, "a policy", r)?;
+    let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
+    let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
+        let label = format!("{name}.{key}");
+        let read = f.optional(key, r, |n, r| call_layers(n, &label, named, r));
+        read.unwrap_or_default()
+    };
+    let tool = calls("tool", tool_named, r);
+    let llm = calls("llm", model_named, r);
+    let mut around = |key: &'static str, r: &mut Reader| {
+        let label = format!("{name}.{key}");
+        f.optional(key, r, |n, r| layers(n, &label, r))
+            .unwrap_or_default()
+    };
+    let turn = around("turn", r);
+    let task = around("task", r);
+    let fleet = f.optional("fleet", r, fleet_layers).unwrap_or_default();
+    f.finish(r);
+    let inside_turn = tool.has_retry() || llm.has_retry();
+    let inside_task = inside_turn || has_retry(&turn);
+    tool.lists().for_each(|list| budgets_act(list, false, r));
+    llm.lists().for_each(|list| budgets_act(list, false, r));
+    budgets_act(&turn, inside_turn, r);
+    budgets_act(&task, inside_task, r);
+    tool.lists().for_each(|list| no_prompt_grows(list, r));
+    Some(Policy {
+        name: name.to_owned(),
+        about: about.unwrap_or_default(),
+        tool: tool.plain(),
+        llm: llm.plain(),
+        turn: plain(turn),
+        task: plain(task),
+        fleet,
+    })
+}
+
+type Named = fn(&str, Place, &mut Reader) -> Option<TargetId>;
+
+/// A list of layers, or a map from targets (and `others`) to lists.
+fn call_layers(node: &Node, label: &str, named: Named, r: &mut Reader) -> Option<PlacedCalls> {
+    if let Kind::List(_) = node.kind {
+        return Some(PlacedCalls {
+            others: layers(node, label, r)?,
+            of: Vec::new(),
+        });
+    }
+    let mut calls = PlacedCalls::default();
+    for (key, list) in r.map(node, "a list of layers, or a map from targets to lists")? {
+        if key.text == "others" {
+            let label = format!("{label}.others");
+            calls.others = layers(list, &label, r).unwrap_or_default();
+            continue;
+        }
+        let target = named(&key.text, key.place, r);
+        let list = layers(list, &format!("{label}.{}", key.text), r);
+        if let (Some(target), Some(list)) = (target, list) {
+            calls.of.push((target, list));
+        }
+    }
+    Some(calls)
+}
+
+impl PlacedCalls {
+    fn lists(&self) -> impl Iterator<Item = &Vec<Placed>> {
+        std::iter::once(&self.others).chain(self.of.iter().map(|(_, list)| list))
+    }
+
+    fn has_retry(&self) -> bool {
+        self.lists().any(|list| has_retry(list))
+    }
+
+    fn plain(self) -> CallLayers {
+        CallLayers {
+            others: plain(self.others),
+            of: self
+                .of
+                .into_iter()
+                .map(|(id, list)| (id, plain(list)))
+                .collect(),
+        }
+    }
+}
+
+fn plain(list: Vec<Placed>) -> Vec<Layer> {
+    list.into_iter().map(|(layer, _)| layer).collect()
+}
+
+fn has_retry(list: &[Placed]) -> bool {
+    list.iter()
+        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_)))
+}
+
+/// A retry budget bounds the retry layers inside it; without one it does nothing.
+fn budgets_act(list: &[Placed], inside: bool, r: &mut Reader) {
+    for (i, (layer, place)) in list.iter().enumerate() {
+        let is_budget = matches!(layer.kind, LayerKind::RetryBudget(_));
+        if is_budget && !inside && !has_retry(&list[i..]) {
+            let help = "list a `retry` after it, or one in a scope inside this one";
+            r.error_help(*place, "this never acts: no retry layer is inside it", help);
+        }
+    }
+}
+
+fn no_prompt_grows(list: &[Placed], r: &mut Reader) {
+    for (layer, place) in list {
+        if let LayerKind::Retry(spec) = &layer.kind
+            && spec.grow_prompt > 0
+        {
+            r.error(
+                *place,
+                "`grow_prompt` never acts here: a tool has no prompt",
+            );
+        }
+    }
+}
+
+/// Warns of policies that would wait for ever for a request that a full target drops.
+pub(super) fn warn_of_waiting_for_ever(
+    policies: &[(Policy, Place)],
+    targets: &[Target],
+    r: &mut Reader,
+) {
+    for (i, target) in targets.iter().enumerate() {
+        let drops = matches!(
+            target.capacity,
+            Capacity::Servers {
+                when_full: WhenFull::Drop,
+                ..
+            }
+        );
+        if !drops {
+            continue;
+        }
+        for (policy, place) in policies {
+            let calls = if target.is_model() {
+                &policy.llm
+            } else {
+                &policy.tool
+            };
+            let listed = calls.of.iter().find(|(id, _)| usize::from(id.0) == i);
+            let layers = listed.map_or(&calls.others, |(_, list)| list);
+            let all = [layers, &policy.turn, &policy.task];
+            let mut all = all.into_iter().flatten();
+            if !all.any(|layer| matches!(layer.kind, LayerKind::Timeout(_))) {
+                let message = format!(
+                    "policy `{}` has no timeout: it waits for ever when `{}` drops a request",
+                    policy.name, target.name
+                );
+                r.warn(*place, message, "add `timeout: 30s`");
+            }
+        }
+    }
+}
+
+/// The policy whose name begins `text`, and what follows its name and a dot.
+pub(super) fn policy_before<'t>(names: &[&str], text: &'t str) -> Option<(usize, &'t str)> {
+    let rest = |name: &str| text.strip_prefix(name)?.strip_prefix('.');
+    let found = names.iter().enumerate();
+    let found = found.filter_map(|(i, name)| Some((i, name.len(), rest(name)?)));
+    let longest = found.max_by_key(|(_, length, _)| *length)?;
+    Some((longest.0, longest.2))
+}
+
+/// Advice for a policy's name that is not known.
+pub(super) fn policy_advice(name: &str, names: &[&str]) -> Option<String> {
+    advice("policy", name, names).map(|help| help.replace("policys", "policies"))
+}

@@ -1,0 +1,215 @@
+//! Models and tools.
+
+use super::billing::billing;
+use super::distributions::times;
+use super::faults::{self, Failing};
+use super::limits::limits;
+use super::prices::{self, ModelPrice};
+use super::reader::{Fields, Reader};
+use super::yaml::{Kind, Node, Place};
+use crate::random::Distribution;
+use crate::units::Span;
+use crate::world::{CachePolicy, Capacity, PriceList, Target, WhenFull, Work};
+
+/// How long a rejection takes unless the scenario says otherwise \[ns\].
+///
+/// Our assumption: a gateway answers 429 about as fast as it can be reached.
+const REJECTION_LATENCY: f64 = 10e6;
+/// The shortest prompt that is cached unless the scenario says otherwise \[tokens\].
+///
+/// Source: OpenAI, "Prompt caching" guide, 2025; Anthropic's is the same for most models.
+const MIN_PREFIX: u32 = 1024;
+/// How long a prefix stays cached unless the scenario says otherwise.
+///
+/// Source: Anthropic, "Prompt caching" guide, 2025; OpenAI says five to ten minutes.
+const CACHE_TTL: Span = Span::seconds(300);
+
+/// A tool.
+pub(super) fn tool(name: &str, node: &Node, r: &mut Reader) -> Option<Target> {
+    let mut f = Fields::of(node, "a tool", r)?;
+    let latency = f.required("latency", r, times);
+    let price = f.optional("price", r, prices::of_tool).unwrap_or_default();
+    let work = latency.map(|latency| Work::Tool { latency });
+    rest(name, f, work, price, None, r)
+}
+
+/// A model.
+pub(super) fn model(name: &str, node: &Node, r: &mut Reader) -> Option<Target> {
+    let mut f = Fields::of(node, "a model", r)?;
+    let latency = f.required("latency", r, model_latency);
+    let cache = f.optional("cache", r, |n, r| Some((n.owner, cache(n, r)?)));
+    let has_price = f.get("price").is_some();
+    let price = f.optional("price", r, prices::of_model);
+    if !has_price {
+        let help = "if that is meant, write `price: {per_call: $0}`";
+        r.warn(
+            node.owner,
+            format!("model `{name}` has no price: its calls are free"),
+            help,
+        );
+    }
+    if let Some(price) = &price {
+        cache_and_price_agree(cache.map(|(place, _)| place), price, r);
+    }
+    let context_window = f.optional("context_window", r, |n, r| r.count32(n, 1));
+    let work = latency.map(|(first_token, per_token)| Work::Model {
+        first_token,
+        per_token,
+        context_window,
+    });
+    let list = price.map(|price| price.list).unwrap_or_default();
+    rest(name, f, work, list, cache.map(|(_, cache)| cache), r)
+}
+
+fn cache_and_price_agree(cache: Option<Place>, price: &ModelPrice, r: &mut Reader) {
+    match (cache, price.cache_price_at) {
+        (Some(place), _) if !price.has_cached => {
+            let help = "give the price the key `cached_input`, or leave `cache` out";
+            r.error_help(place, "a prompt cache needs a price for cached input", help);
+        }
+        (None, Some(place)) => {
+            let help =
+                "add `cache: {min_prefix: 1024, ttl: 5m}` to the model, or leave the price out";
+            r.error_help(place, "a price for cached input needs a prompt cache", help);
+        }
+        _ => {}
+    }
+}
+
+/// Reads the keys that tools and models share, and puts the target together.
+fn rest(
+    name: &str,
+    mut f: Fields,
+    work: Option<Work>,
+    price: PriceList,
+    cache: Option<CachePolicy>,
+    r: &mut Reader,
+) -> Option<Target> {
+    let failing = f.optional("failures", r, faults::failures);
+    let script_at = f.get("script").map(|n| n.owner);
+    let mut script = f.optional("script", r, faults::script);
+    let failures = match failing {
+        Some(Failing::Independent(failures)) => failures,
+        Some(Failing::Scripted(scripted)) => {
+            if let Some(place) = script_at {
+                r.error(place, "`failures` already is a script");
+            }
+            script = Some(scripted);
+            faults::never()
+        }
+        None => faults::never(),
+    };
+    let hangs = f.optional("hangs", r, faults::hangs);
+    let outages = f.optional("outages", r, faults::windows);
+    let episodes = f.optional("episodes", r, faults::episodes);
+    let pauses = f.optional("pauses", r, faults::windows);
+    let slowdowns = f.optional("slowdowns", r, faults::slowdowns);
+    let network = f.optional("network", r, times);
+    let rejection_latency = f.optional("rejection_latency", r, times);
+    let capacity = f.optional("capacity", r, capacity);
+    let cancels = f.optional("cancels", r, |n, r| r.boolean(n));
+    let limits = f.optional("limits", r, limits);
+    let billing = f.optional("billing", r, billing);
+    f.finish(r);
+    Some(Target {
+        name: name.to_owned(),
+        work: work?,
+        failures,
+        hangs,
+        outages: outages.unwrap_or_default(),
+        episodes,
+        script,
+        pauses: pauses.unwrap_or_default(),
+        slowdowns: slowdowns.unwrap_or_default(),
+        network: network.filter(|network| !network.is_zero()),
+        rejection_latency: rejection_latency.unwrap_or(Distribution::Constant(REJECTION_LATENCY)),
+        capacity: capacity.unwrap_or(Capacity::Infinite),
+        cancels: cancels.unwrap_or(false),
+        limits: limits.unwrap_or_default(),
+        price,
+        cache,
+        billing: billing.unwrap_or_default(),
+    })
+}
+
+/// The time to the first token, and the time for each token \[ns\].
+fn model_latency(node: &Node, r: &mut Reader) -> Option<(Distribution, f64)> {
+    let by_token = match &node.kind {
+        Kind::Map(entries) => entries
+            .iter()
+            .any(|(key, _)| key.text == "first_token" || key.text == "tokens_per_second"),
+        _ => false,
+    };
+    if !by_token {
+        return Some((times(node, r)?, 0.0));
+    }
+    let mut f = Fields::of(node, "a model's latency", r)?;
+    let first_token = f.required("first_token", r, times);
+    let speed = f.required("tokens_per_second", r, |n, r| r.positive_factor(n));
+    f.finish(r);
+    Some((first_token?, 1e9 / speed?))
+}
+
+fn cache(node: &Node, r: &mut Reader) -> Option<CachePolicy> {
+    let mut f = Fields::of(node, "a prompt cache", r)?;
+    let min_prefix = f.optional("min_prefix", r, |n, r| r.count32(n, 0));
+    let ttl = f.optional("ttl", r, |n, r| r.positive_time(n));
+    f.finish(r);
+    Some(CachePolicy {
+        min_prefix: min_prefix.unwrap_or(MIN_PREFIX),
+        ttl: ttl.unwrap_or(CACHE_TTL),
+    })
+}
+
+fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
+    if let Kind::Scalar { .. } = node.kind {
+        return r.choice(node, &[("infinite", Capacity::Infinite)]);
+    }
+    let mut f = Fields::of(node, "a capacity", r)?;
+    if let Some(slower) = f.get("slows_by") {
+        let capacity = slows_by(slower, r);
+        f.finish(r);
+        return capacity;
+    }
+    let servers = f.required("servers", r, |n, r| r.count32(n, 1));
+    let queue = f.optional("queue", r, queue).flatten();
+    let when_full = [
+        ("overloaded", WhenFull::Overloaded),
+        ("drop", WhenFull::Drop),
+    ];
+    let when_full = f.optional("when_full", r, |n, r| {
+        Some((n.owner, r.choice(n, &when_full)?))
+    });
+    if let (Some((place, _)), None) = (when_full, f.get("queue")) {
+        let help = "bound it with `queue: 100`";
+        r.error_help(place, "an unlimited queue is never full", help);
+    }
+    f.finish(r);
+    Some(Capacity::Servers {
+        servers: servers?,
+        queue,
+        when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
+    })
+}
+
+/// A number of places, or `unlimited`.
+pub(super) fn queue(node: &Node, r: &mut Reader) -> Option<Option<u32>> {
+    match &node.kind {
+        Kind::Scalar { text, .. } if text == "unlimited" => Some(None),
+        _ => Some(Some(r.count32(node, 0)?)),
+    }
+}
+
+fn slows_by(node: &Node, r: &mut Reader) -> Option<Capacity> {
+    let text = r.text(node, "a time or a share")?;
+    if text.trim_end().ends_with('%') {
+        return Some(Capacity::Load {
+            each: Span::ZERO,
+            share: r.share(node)?.as_f64(),
+        });
+    }
+    Some(Capacity::Load {
+        each: r.time(node)?,
+        share: 0.0,
+    })
+}

@@ -1,0 +1,171 @@
+//! Thresholds: conditions on the results, such as `by-the-book.spend.p95 < $40`.
+
+use super::model::{Comparison, Statistic, Threshold};
+use super::policies::{policy_advice, policy_before};
+use super::reader::{Reader, near, shortened};
+use super::yaml::Node;
+use crate::units::text::{parse_money, parse_share, parse_span};
+
+/// The metrics that thresholds may name: the keys of `summary.json`.
+pub const METRICS: [&str; 25] = [
+    "spend_usd",
+    "wasted_usd",
+    "first_attempt_usd",
+    "retry_usd",
+    "spend_per_success_usd",
+    "ideal_usd",
+    "ideal_ratio",
+    "attempts",
+    "llm_attempts",
+    "tool_attempts",
+    "denied",
+    "rate_limited",
+    "tokens_in",
+    "tokens_out",
+    "tokens_cached",
+    "tasks_ok",
+    "tasks_failed",
+    "tasks_unfinished",
+    "success_rate",
+    "amplification",
+    "task_seconds_p50",
+    "task_seconds_p99",
+    "end_seconds",
+    "recovery_seconds",
+    "peak_attempts_per_second",
+];
+
+const STATISTICS: [(&str, Statistic); 6] = [
+    ("mean", Statistic::Mean),
+    ("p50", Statistic::P50),
+    ("p95", Statistic::P95),
+    ("p99", Statistic::P99),
+    ("min", Statistic::Min),
+    ("max", Statistic::Max),
+];
+
+// Longer operators first, so that `<=` is not read as `<`.
+const COMPARISONS: [(&str, Comparison); 4] = [
+    ("<=", Comparison::LessOrEqual),
+    (">=", Comparison::GreaterOrEqual),
+    ("<", Comparison::Less),
+    (">", Comparison::Greater),
+];
+
+const FORM: &str = "write `POLICY.METRIC < BOUND` or `POLICY.METRIC.STATISTIC < BOUND`, such as \
+                    `by-the-book.spend.p95 < $40`";
+
+/// A list of thresholds on these policies.
+pub(super) fn thresholds(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Vec<Threshold>> {
+    r.each(node, "a list of thresholds", |n, r| {
+        threshold(n, policies, r)
+    })
+}
+
+fn threshold(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Threshold> {
+    let text = r.text(node, "a threshold")?;
+    let operator = COMPARISONS
+        .into_iter()
+        .find(|(sign, _)| text.contains(sign));
+    let Some((sign, comparison)) = operator else {
+        r.error_help(
+            node.place,
+            "a threshold compares with `<`, `<=`, `>` or `>=`",
+            FORM,
+        );
+        return None;
+    };
+    let (left, right) = text.split_once(sign)?;
+    let (left, right) = (left.trim(), right.trim());
+    let Some((policy, rest)) = policy_before(policies, left) else {
+        let (name, rest) = left.split_once('.').unwrap_or((left, ""));
+        if policies.contains(&left) || rest.is_empty() {
+            r.error_help(node.place, "this threshold names no metric", FORM);
+            return None;
+        }
+        let message = format!("unknown policy `{}`", shortened(name));
+        match policy_advice(name, policies) {
+            Some(help) => r.error_help(node.place, message, help),
+            None => r.error(node.place, message),
+        }
+        return None;
+    };
+    let (metric, statistic) = rest.split_once('.').unwrap_or((rest, "mean"));
+    let metric = find_metric(node, metric, r)?;
+    let Some((_, statistic)) = STATISTICS.into_iter().find(|(name, _)| *name == statistic) else {
+        let known = STATISTICS.map(|(name, _)| name);
+        r.unknown(node.place, "statistic", statistic, known);
+        return None;
+    };
+    let bound = match bound(metric, right) {
+        Ok(bound) => bound,
+        Err(message) => {
+            r.error_help(
+                node.place,
+                message,
+                "write a bound such as `$40`, `99%`, `90s` or `3`",
+            );
+            return None;
+        }
+    };
+    Some(Threshold {
+        text: text.to_owned(),
+        policy,
+        metric: metric.to_owned(),
+        statistic,
+        comparison,
+        bound,
+    })
+}
+
+/// The metric of that key; `spend`, without its unit, will do.
+fn find_metric(node: &Node, name: &str, r: &mut Reader) -> Option<&'static str> {
+    let short = |metric: &str| metric.strip_suffix("_usd") == Some(name);
+    let found = METRICS
+        .into_iter()
+        .find(|metric| *metric == name || short(metric));
+    if found.is_none() {
+        let message = format!("unknown metric `{}`", shortened(name));
+        let shorts = METRICS.map(|metric| metric.strip_suffix("_usd").unwrap_or(metric));
+        let help = match near(name, &METRICS).or_else(|| near(name, &shorts)) {
+            Some(metric) => format!("did you mean `{metric}`?"),
+            None => format!("known metrics: {}", METRICS.join(", ")),
+        };
+        r.error_help(node.place, message, help);
+    }
+    found
+}
+
+/// The bound in the metric's unit.
+fn bound(metric: &str, text: &str) -> Result<f64, String> {
+    let fits = |fits: bool, unit: &str| match fits {
+        true => Ok(()),
+        false => Err(format!("`{metric}` is not measured in {unit}")),
+    };
+    if text.starts_with('$') {
+        fits(metric.ends_with("_usd"), "dollars")?;
+        return Ok(parse_money(text).map_err(|e| e.message)?.as_dollars());
+    }
+    if text.ends_with('%') {
+        fits(
+            metric.ends_with("_rate") || metric.ends_with("_ratio"),
+            "percent",
+        )?;
+        return Ok(parse_share(text).map_err(|e| e.message)?.as_f64());
+    }
+    let number = text.replace('_', "").parse::<f64>();
+    if let Some(number) = number.ok().filter(|x| x.is_finite()) {
+        return Ok(number);
+    }
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        let seconds = metric.contains("_seconds") || metric == "end_seconds";
+        if let Ok(span) = parse_span(text) {
+            fits(seconds, "time")?;
+            return Ok(span.as_seconds());
+        }
+        if let Ok(count) = crate::units::text::parse_count(text) {
+            return Ok(count as f64);
+        }
+    }
+    Err(format!("`{}` is not a bound", shortened(text)))
+}
