@@ -1,0 +1,6 @@
+//! Policies × replications, and the result document that they make.
+
+pub mod document;
+mod metric;
+
+pub use metric::Metric;
