@@ -7,6 +7,7 @@ mod csv_files;
 pub mod format;
 mod manifest;
 mod summary_json;
+mod table;
 
 #[cfg(test)]
 mod fixture;
@@ -14,3 +15,4 @@ mod fixture;
 pub use csv_files::{summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
+pub use table::comparison;
