@@ -1,13 +1,11 @@
 //! Quantities: time, money, tokens, shares and rates, and how they are written.
 //!
 //! Every quantity is an integer in one fixed unit, so that sums are exact and do not depend on
-//! their order. Parsing and printing live in [`text`]; nothing else in the program turns a
-//! quantity into words.
+//! their order.
 
 mod money;
 mod rate;
 mod share;
-pub mod text;
 mod time;
 
 pub use money::{Money, Price};
