@@ -12,7 +12,7 @@ pub fn check(options: &CheckOptions) -> Result<Exit, Failure> {
             Ok(loaded) => {
                 let warned = !loaded.warnings.is_empty();
                 if warned {
-                    terminal::say(&loaded.render_warnings(terminal::colour_stderr()));
+                    input::say_warnings(&loaded);
                 }
                 if warned && options.strict {
                     exit = worse(exit, Exit::Usage);

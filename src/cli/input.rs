@@ -11,20 +11,27 @@ use super::terminal;
 
 /// Loads a scenario, or says everything that is wrong with it.
 pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
-    scenario::load(file, overrides).map_err(|problems| match problems.unreadable() {
-        Some(error) => Failure::file(file, error),
-        None => Failure::Input(problems.render(terminal::colour_stderr())),
-    })
+    // A file that cannot be read is another failure than one that is wrong.
+    std::fs::File::open(file).map_err(|error| Failure::file(file, error))?;
+    scenario::load(file, overrides)
+        .map_err(|problems| Failure::Input(problems.render(terminal::colour_stderr())))
 }
 
 /// Loads a scenario with its warnings on stderr, and the seed to use.
 pub fn load_for_run(options: &ScenarioOptions, quiet: bool) -> Result<(Loaded, u64), Failure> {
     let loaded = load(&options.file, &options.set)?;
     if !quiet && !loaded.warnings.is_empty() {
-        terminal::say(&loaded.render_warnings(terminal::colour_stderr()));
+        say_warnings(&loaded);
     }
     let seed = options.seed.unwrap_or(loaded.scenario.seed);
     Ok((loaded, seed))
+}
+
+/// Says a scenario's warnings on stderr.
+pub fn say_warnings(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        terminal::say(&warning.render(terminal::colour_stderr()));
+    }
 }
 
 /// The index of a policy by name.

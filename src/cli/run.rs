@@ -21,7 +21,7 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     let plan = Plan {
         seed,
         replications: options.replications.unwrap_or(scenario.replications),
-        scenario_hash: loaded.hash,
+        scenario_hash: scenario_hash(&loaded.source, &options.scenario.set),
         source: loaded.source,
         overrides: options.scenario.set.clone(),
     };
@@ -29,7 +29,8 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     let ((document, statistics), took) = play(&scenario, &plan, &watch, options.threads)?;
     watch.clear();
     if options.json {
-        terminal::print(&report::summary_json(&document))?;
+        let summary = report::summary_json(&document).map_err(|error| bug(options, &document, &error))?;
+        terminal::print_bytes(&summary)?;
     } else {
         let table = report::comparison(&document, terminal::width(), terminal::colour());
         terminal::print(&table)?;
@@ -44,6 +45,16 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     }
     Ok(verdict(&document))
+}
+
+/// SHA-256 of a scenario's text and its overrides.
+fn scenario_hash(source: &str, overrides: &[String]) -> String {
+    let mut text = source.to_owned();
+    for one in overrides {
+        text.push('\0');
+        text.push_str(one);
+    }
+    report::sha256_hex(text.as_bytes())
 }
 
 /// Keeps the named policies, in the order named.
@@ -89,13 +100,17 @@ fn play(
 fn write(options: &RunOptions, document: &Document) -> Result<(), Failure> {
     let folder: PathBuf = options.output.join(&document.scenario);
     let made = report::files(document)
-        .map_err(|error| Failure::Bug(error.to_string(), replay(options, document)))?;
+        .map_err(|error| bug(options, document, &error))?;
     files::write_all(&folder, &made)?;
     if !options.json && !options.quiet {
         let n = made.len();
         terminal::say(&format!("wrote {n} files to {}", folder.display()));
     }
     Ok(())
+}
+
+fn bug(options: &RunOptions, document: &Document, error: &dyn std::error::Error) -> Failure {
+    Failure::Bug(error.to_string(), replay(options, document))
 }
 
 /// The command that makes these results again.

@@ -13,11 +13,16 @@ pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// Writes data to stdout.
+/// Writes text to stdout.
 pub fn print(text: &str) -> Result<(), Failure> {
+    print_bytes(text.as_bytes())
+}
+
+/// Writes data to stdout.
+pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     let write = || {
         let mut out = anstream::stdout().lock();
-        out.write_all(text.as_bytes())?;
+        out.write_all(bytes)?;
         out.flush()
     };
     write().map_err(|error: io::Error| Failure::file(Path::new("stdout"), error))

@@ -8,6 +8,7 @@ pub mod format;
 mod manifest;
 mod summary_json;
 mod table;
+pub mod trace;
 
 #[cfg(test)]
 mod fixture;
@@ -16,3 +17,10 @@ pub use csv_files::{summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
 pub use table::comparison;
+
+use crate::experiment::document::Document;
+pub fn files(doc: &Document) -> Result<Vec<(String, Vec<u8>)>, serde_json::Error> {
+    let mut files = vec![("summary.json".to_owned(), summary_json(doc)?)];
+    files.push(("manifest.json".to_owned(), manifest_json(doc, &files)?));
+    Ok(files)
+}

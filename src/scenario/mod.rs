@@ -16,7 +16,7 @@ mod faults;
 mod fleets;
 mod layers;
 mod limits;
-mod model;
+pub mod model;
 mod overrides;
 mod plan;
 mod policies;
@@ -39,6 +39,8 @@ pub use model::{
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;
+
+pub use reader::near as nearest;
 
 use diagnostics::Source;
 use reader::Reader;

@@ -405,7 +405,7 @@ impl<'n> Fields<'n> {
 }
 
 /// The word that was probably meant.
-pub(super) fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     if name.len() > 100 {
         return None;
     }

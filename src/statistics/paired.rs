@@ -4,10 +4,11 @@
 //! far less than either alone (common random numbers; Law, Simulation Modeling and Analysis,
 //! section 11.2).
 
+use serde::{Deserialize, Serialize};
 use super::summary::{interval, mean};
 
 /// A paired difference over the replications that have both values.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// How many replications have both values.
     pub n: u32,

@@ -1,9 +1,10 @@
 //! One metric over the replications: mean with its interval, quantiles, extremes.
 
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A metric over the replications that have a value.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How many replications have a value.
     pub n: u32,

@@ -6,6 +6,7 @@
 mod money;
 mod rate;
 mod share;
+pub mod text;
 mod time;
 
 pub use money::{Money, Price};
