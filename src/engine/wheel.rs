@@ -214,7 +214,6 @@ mod tests {
 
     use super::super::{Agenda, Heap};
     use super::*;
-    use crate::random::math;
     use crate::units::Time;
 
     const SECOND: u64 = 1_000_000_000;
@@ -222,9 +221,10 @@ mod tests {
     /// A shape of delays: from the present and two words of luck to the next time.
     type Shape = fn(now: u64, coin: u64, size: u64) -> u64;
 
+    /// Halves as likely with each 0.69 s: an exponential of mean 1 s in steps.
     fn exponential(now: u64, _: u64, size: u64) -> u64 {
-        let unit = ((size >> 11) as f64 + 0.5) / 9_007_199_254_740_992.0;
-        now.saturating_add((-math::ln(unit) * 1e9) as u64)
+        let halvings = u64::from(size.leading_zeros());
+        now.saturating_add(halvings * 693_147_181 + size % 693_147_181)
     }
 
     /// Fast failures among long backoffs.
