@@ -1,7 +1,8 @@
 //! What each outcome is charged.
 
-use super::reader::{Fields, Reader};
-use super::yaml::Node;
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::Node;
 use crate::wire::Outcome;
 use crate::world::Billing;
 

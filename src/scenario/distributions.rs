@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::diagnostics::Diagnostic;
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node};
 use crate::random::Distribution;
 use crate::units::text;
 
@@ -104,7 +105,7 @@ impl Quantity {
     }
 
     /// A value from a file, in seconds or tokens.
-    fn from_line(self, line: &str) -> Option<f64> {
+    fn in_file(self, line: &str) -> Option<f64> {
         let value: f64 = line.parse().ok()?;
         let (scale, most) = match self {
             Quantity::Time => (1e9, 1e18),
@@ -209,15 +210,12 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
         if line.is_empty() {
             continue;
         }
-        let Some(value) = quantity.from_line(line) else {
+        let Some(value) = quantity.in_file(line) else {
             let unit = match quantity {
                 Quantity::Time => "a time in seconds",
                 Quantity::Tokens => "a number of tokens",
             };
-            let message = format!(
-                "expected {unit}, found `{}`",
-                super::reader::shortened(line)
-            );
+            let message = format!("expected {unit}, found `{}`", super::words::shortened(line));
             let found = Diagnostic::about(name, message).on_line(i + 1, line);
             r.foreign(node.place, found);
             return None;

@@ -2,8 +2,9 @@
 
 use super::billing::{server_outcome, server_outcomes};
 use super::distributions::times;
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::units::{Share, Time};
 use crate::wire::Outcome;
 use crate::world::{

@@ -1,10 +1,11 @@
 //! Fleets: how many agents, when they start, where their tasks come from.
 
+use super::fields::Fields;
 use super::model::{Agents, Arrivals, Fleet, Start, Tasks};
 use super::plan::plan;
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::traces;
-use super::yaml::{Kind, Node};
+use super::tree::{Kind, Node};
 use crate::units::Time;
 
 /// The most agents of a fleet.
@@ -135,7 +136,7 @@ fn rows(node: &Node, limit: Option<u32>, r: &mut Reader) -> Option<Vec<super::mo
             None
         }
         Err(found) => {
-            r.foreign(node.place, found);
+            r.foreign(node.place, *found);
             None
         }
     }

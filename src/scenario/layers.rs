@@ -1,10 +1,11 @@
 //! The layers of a policy.
 
+use super::fields::Fields;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::retry::{outcomes, retry};
 use super::targets::queue;
-use super::yaml::{Kind, Node, Place};
+use super::tree::{Kind, Node, Place};
 use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};

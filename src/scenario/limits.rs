@@ -1,7 +1,8 @@
 //! Server-side rate limits.
 
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::units::{Rate, Span};
 use crate::world::{Algorithm, LimitPer, LimitSpec, LimitUnit, RetryAfterHint};
 
@@ -163,7 +164,7 @@ fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
         "none" => Some(RetryAfterHint::Silent),
         "reset" => Some(RetryAfterHint::ToReset),
         text if text.starts_with(|c: char| c.is_alphabetic()) => {
-            let message = format!("unknown hint `{}`", super::reader::shortened(text));
+            let message = format!("unknown hint `{}`", super::words::shortened(text));
             r.error_help(
                 node.place,
                 message,

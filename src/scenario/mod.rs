@@ -13,6 +13,7 @@ mod billing;
 mod diagnostics;
 mod distributions;
 mod faults;
+mod fields;
 mod fleets;
 mod layers;
 mod limits;
@@ -27,6 +28,8 @@ mod targets;
 mod thresholds;
 mod top;
 mod traces;
+mod tree;
+mod words;
 mod yaml;
 
 use std::path::Path;

@@ -1,9 +1,11 @@
 //! Plans: the steps of a task.
 
 use super::distributions::{MOST_TOKENS, times, tokens};
+use super::fields::Fields;
 use super::model::{Branch, LlmStep, OnFailure, ParallelStep, Step, TargetId, Tokens, ToolStep};
-use super::reader::{Fields, Reader, any_of, near};
-use super::yaml::{Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
+use super::words::{any_of, near};
 use crate::random::Distribution;
 use crate::units::Share;
 

@@ -1,10 +1,12 @@
 //! Policies: layers around calls, turns and tasks.
 
+use super::fields::Fields;
 use super::layers::{Placed, fleet_layers, layers};
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
-use super::reader::{Fields, Reader, advice};
-use super::yaml::{Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
+use super::words::advice;
 use crate::world::{Capacity, Target, WhenFull};
 
 /// Layers around calls with their places.

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::units::text::parse_count;
 use crate::units::{Money, Price};
 use crate::world::{PriceList, TokenPrices};

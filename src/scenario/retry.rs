@@ -1,7 +1,8 @@
 //! Retry layers and their backoff.
 
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node};
 use crate::resilience::{Backoff, BackoffKind, Jitter, RetryAfterRule, RetrySpec, WhenTooLong};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
@@ -123,7 +124,7 @@ fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterRule> {
 fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     let mut f = Fields::of(node, "a backoff", r)?;
     let jitter = f.optional("jitter", r, |n, r| Some((n.owner, jitter(n, r)?)));
-    let kinds: [(&'static str, fn(&Node, &mut Reader) -> Option<Growth>); 4] = [
+    let kinds: [(&'static str, ReadGrowth); 4] = [
         ("fixed", |n, r| {
             Some((BackoffKind::Fixed { delay: r.time(n)? }, Span::MAX))
         }),
@@ -158,7 +159,9 @@ fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     })
 }
 
+/// How a backoff grows, and its cap.
 type Growth = (BackoffKind, Span);
+type ReadGrowth = fn(&Node, &mut Reader) -> Option<Growth>;
 
 fn linear(node: &Node, r: &mut Reader) -> Option<Growth> {
     let mut f = Fields::of(node, "a linear backoff", r)?;

@@ -3,10 +3,11 @@
 use super::billing::billing;
 use super::distributions::times;
 use super::faults::{self, Failing};
+use super::fields::Fields;
 use super::limits::limits;
 use super::prices::{self, ModelPrice};
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::random::Distribution;
 use crate::units::Span;
 use crate::world::{CachePolicy, Capacity, PriceList, Target, WhenFull, Work};

@@ -2,8 +2,9 @@
 
 use super::model::{Comparison, Statistic, Threshold};
 use super::policies::{policy_advice, policy_before};
-use super::reader::{Reader, near, shortened};
-use super::yaml::Node;
+use super::reader::Reader;
+use super::tree::Node;
+use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.

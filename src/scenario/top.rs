@@ -1,12 +1,13 @@
 //! The scenario's top level.
 
+use super::fields::Fields;
 use super::fleets::fleet;
 use super::model::{Policy, Scenario};
 use super::policies::{policy, warn_of_waiting_for_ever};
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::targets::{model, tool};
 use super::thresholds::thresholds;
-use super::yaml::{Key, Kind, Node, Place};
+use super::tree::{Key, Kind, Node, Place};
 use crate::units::Span;
 use crate::world::Target;
 

@@ -24,8 +24,8 @@ pub(super) fn read(
     path: &Path,
     name: &str,
     limit: Option<u32>,
-) -> Result<Vec<TraceRow>, Diagnostic> {
-    let whole = |message: String| Diagnostic::about(name, message);
+) -> Result<Vec<TraceRow>, Box<Diagnostic>> {
+    let whole = |message: String| Box::new(Diagnostic::about(name, message));
     let unreadable = |e: &std::io::Error| whole(format!("cannot be read: {}", reason(e)));
     let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
     if !size.is_file() {
@@ -45,7 +45,7 @@ fn rows(
     data: impl std::io::Read,
     name: &str,
     limit: Option<u32>,
-) -> Result<Vec<TraceRow>, Diagnostic> {
+) -> Result<Vec<TraceRow>, Box<Diagnostic>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -62,9 +62,8 @@ fn rows(
         let line = record.position().map_or(line, |p| p.line() as usize);
         let shown = record.iter().collect::<Vec<_>>().join(",");
         let wrong = |message: String| {
-            Diagnostic::about(name, message)
-                .on_line(line, &shown)
-                .with_help(FORM)
+            let found = Diagnostic::about(name, message).on_line(line, &shown);
+            Box::new(found.with_help(FORM))
         };
         match more {
             Ok(true) => {}
@@ -98,7 +97,9 @@ fn rows(
         });
     }
     if rows.is_empty() {
-        return Err(Diagnostic::about(name, "has no rows").with_help(FORM));
+        return Err(Box::new(
+            Diagnostic::about(name, "has no rows").with_help(FORM),
+        ));
     }
     Ok(rows)
 }
@@ -135,16 +136,12 @@ fn row(record: &csv::StringRecord, columns: [usize; 3]) -> Result<(i128, u32, u3
         n.ok_or_else(|| {
             format!(
                 "expected a number of tokens, found `{}`",
-                super::reader::shortened(text)
+                super::words::shortened(text)
             )
         })
     };
-    let at = timestamp(time).ok_or_else(|| {
-        format!(
-            "expected a time, found `{}`",
-            super::reader::shortened(time)
-        )
-    })?;
+    let at = timestamp(time)
+        .ok_or_else(|| format!("expected a time, found `{}`", super::words::shortened(time)))?;
     Ok((at, tokens(context)?, tokens(generated)?))
 }
 
