@@ -1,13 +1,11 @@
 //! Distributions of times and of numbers of tokens.
 
-use std::path::Path;
-
 use super::diagnostics::Diagnostic;
 use super::fields::Fields;
+use super::files::read_text;
 use super::reader::Reader;
 use super::tree::{Kind, Node};
 use crate::random::Distribution;
-use crate::units::text;
 
 /// The most tokens that one value may be; far above every context window, far below overflow.
 pub(super) const MOST_TOKENS: u64 = 100_000_000;
@@ -199,8 +197,8 @@ fn empirical(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribu
 fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Option<Vec<f64>> {
     let text = match read_text(&r.base.join(name), MOST_BYTES) {
         Ok(text) => text,
-        Err(message) => {
-            r.error(node.place, format!("`{name}` {message}"));
+        Err(e) => {
+            r.error(node.place, format!("`{name}` {e}"));
             return None;
         }
     };
@@ -223,29 +221,4 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
         values.push(value);
     }
     Some(values)
-}
-
-/// A file's text, unless it is larger than `most` bytes.
-///
-/// # Errors
-/// A fragment that continues "`file` …".
-pub(super) fn read_text(path: &Path, most: u64) -> Result<String, String> {
-    let unreadable = |e: std::io::Error| format!("cannot be read: {}", reason(&e));
-    let size = std::fs::metadata(path).map_err(unreadable)?;
-    if !size.is_file() {
-        return Err("is not a file".to_owned());
-    }
-    if size.len() > most {
-        let (size, most) = (text::count(size.len().into()), text::count(most.into()));
-        return Err(format!("has {size} bytes: at most {most} are read"));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
-}
-
-/// Why a file could not be read, without the system's error number.
-pub(super) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text.to_lowercase()
 }

@@ -24,7 +24,9 @@ impl<'n> Fields<'n> {
 
     /// The value of `key`, if it is there.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let entry = self.entries.iter().find(|(k, _)| k.text == key);
         entry.map(|(_, value)| value)
     }

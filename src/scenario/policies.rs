@@ -18,6 +18,7 @@ struct PlacedCalls {
 
 /// A policy.
 pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> {
+    let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
@@ -36,13 +37,10 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let task = around("task", r);
     let fleet = f.optional("fleet", r, fleet_layers).unwrap_or_default();
     f.finish(r);
-    let inside_turn = tool.has_retry() || llm.has_retry();
-    let inside_task = inside_turn || has_retry(&turn);
-    tool.lists().for_each(|list| budgets_act(list, false, r));
-    llm.lists().for_each(|list| budgets_act(list, false, r));
-    budgets_act(&turn, inside_turn, r);
-    budgets_act(&task, inside_task, r);
-    tool.lists().for_each(|list| no_prompt_grows(list, r));
+    // A layer that could not be read is missing here, and would make others look idle.
+    if r.errors() == errors_before {
+        layers_act(&tool, &llm, &turn, &task, r);
+    }
     Some(Policy {
         name: name.to_owned(),
         about: about.unwrap_or_default(),
@@ -52,6 +50,23 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
         task: plain(task),
         fleet,
     })
+}
+
+/// Notes layers that can never do anything.
+fn layers_act(
+    tool: &PlacedCalls,
+    llm: &PlacedCalls,
+    turn: &[Placed],
+    task: &[Placed],
+    r: &mut Reader,
+) {
+    let inside_turn = tool.has_retry() || llm.has_retry();
+    let inside_task = inside_turn || has_retry(turn);
+    tool.lists().for_each(|list| budgets_act(list, false, r));
+    llm.lists().for_each(|list| budgets_act(list, false, r));
+    budgets_act(turn, inside_turn, r);
+    budgets_act(task, inside_task, r);
+    tool.lists().for_each(|list| no_prompt_grows(list, r));
 }
 
 type Named = fn(&str, Place, &mut Reader) -> Option<TargetId>;

@@ -111,6 +111,7 @@ impl<'a> Reader<'a> {
         let problems = Problems {
             diagnostics: self.found.into_iter().map(|(_, found)| found).collect(),
             dropped: self.dropped,
+            unreadable: false,
         };
         (problems, self.sources.swap_remove(0).text)
     }
@@ -212,7 +213,7 @@ impl<'a> Reader<'a> {
             let most = text::count(u128::from(most));
             self.error(
                 node.place,
-                format!("{n} is too many: at most {most} is allowed"),
+                format!("{n} is too many: at most {most} are allowed"),
             );
             return None;
         }

@@ -155,8 +155,8 @@ fn scenario_name(node: &Node, r: &mut Reader) -> Option<String> {
     let name = r.text(node, "a name")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let fine = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed);
-    if !fine || name.starts_with('.') {
-        let help = "use letters, digits, `-`, `_` and `.`, and begin with none of the dots";
+    if !fine || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        let help = "use letters, digits, `-`, `_` and `.`, and begin with a letter or a digit";
         r.error_help(node.place, "this cannot be the name of a folder", help);
         return None;
     }

@@ -6,9 +6,10 @@
 use std::path::Path;
 
 use super::diagnostics::Diagnostic;
-use super::distributions::{MOST_TOKENS, reason};
+use super::distributions::MOST_TOKENS;
+use super::files::{open, reason};
 use super::model::TraceRow;
-use crate::units::{Time, text};
+use crate::units::Time;
 
 /// The largest trace that is read \[bytes\].
 const MOST_BYTES: u64 = 256 << 20;
@@ -26,18 +27,7 @@ pub(super) fn read(
     limit: Option<u32>,
 ) -> Result<Vec<TraceRow>, Box<Diagnostic>> {
     let whole = |message: String| Box::new(Diagnostic::about(name, message));
-    let unreadable = |e: &std::io::Error| whole(format!("cannot be read: {}", reason(e)));
-    let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
-    if !size.is_file() {
-        return Err(whole("is not a file".to_owned()));
-    }
-    if size.len() > MOST_BYTES {
-        let bytes = text::count(size.len().into());
-        return Err(whole(format!(
-            "has {bytes} bytes: at most 256 MiB are read"
-        )));
-    }
-    let file = std::fs::File::open(path).map_err(|e| unreadable(&e))?;
+    let file = open(path, MOST_BYTES).map_err(|e| whole(e.to_string()))?;
     rows(file, name, limit)
 }
 

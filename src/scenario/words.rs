@@ -7,7 +7,9 @@ pub(super) fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     }
     let allowed = (name.chars().count() / 3).max(1);
     let distance = |word: &&str| strsim::osa_distance(&name.to_lowercase(), &word.to_lowercase());
-    let best = known.iter().copied().min_by_key(distance)?;
+    // Of two words that are as near, the one that is as long.
+    let rank = |word: &&str| (distance(word), word.len().abs_diff(name.len()));
+    let best = known.iter().copied().min_by_key(rank)?;
     (distance(&best) <= allowed).then_some(best)
 }
 

@@ -17,6 +17,7 @@ use super::tree::{Key, Kind, Node, Place};
 
 /// How deeply lists and maps may be nested.
 pub(super) const DEEPEST: usize = 64;
+const TOO_DEEP: &str = "this is nested more than 64 deep";
 /// How many values a file may hold, copies by aliases included.
 pub(super) const MOST_NODES: usize = 50_000;
 
@@ -50,9 +51,9 @@ pub(super) fn parse(text: &str, origin: u16) -> (Option<Node>, Vec<YamlError>) {
                 builder.take(event, builder.place(range))
             }
             Err(error) => {
-                let at = error.marker().byte_offset().unwrap_or(text.len());
-                let at = builder.place(at..at + 1);
-                builder.fail(at, &error.info(), hint(&error, text))
+                let slip = slip(&error, text);
+                let at = builder.place(slip.at..slip.at + 1);
+                builder.fail(at, &slip.message, slip.help)
             }
         };
         if stop.is_err() {
@@ -66,17 +67,46 @@ pub(super) fn parse(text: &str, origin: u16) -> (Option<Node>, Vec<YamlError>) {
     (builder.root, builder.errors)
 }
 
-/// Advice for the commonest slips.
-fn hint(error: &events::ScanError, text: &str) -> Option<&'static str> {
-    let at = error.marker().byte_offset()?.min(text.len());
-    let line_start = text.get(..at)?.rfind('\n').map_or(0, |i| i + 1);
-    let line = text[line_start..].lines().next()?;
-    let indent = &line[..line.len() - line.trim_start().len()];
-    if indent.contains('\t') {
-        return Some("indent with spaces, not tabs");
+/// What the library found, put into our words.
+struct Slip {
+    at: usize,
+    message: String,
+    help: Option<&'static str>,
+}
+
+fn slip(error: &events::ScanError, text: &str) -> Slip {
+    let at = error.marker().byte_offset().unwrap_or(text.len());
+    let slip = |at: usize, message: &str, help| Slip {
+        at,
+        message: message.to_owned(),
+        help,
+    };
+    let message = error.info();
+    if let Some(tab) = tab_in_indent(text, at).filter(|_| message.contains("tab")) {
+        let help = Some("indent with spaces");
+        return slip(tab, "a tab cannot indent", help);
     }
-    if matches!(error.kind(), events::ErrorKind::RecursionLimitExceeded) {
-        return Some("lists and maps may be nested 64 deep");
+    match error.kind() {
+        events::ErrorKind::RecursionLimitExceeded => slip(at, TOO_DEEP, None),
+        events::ErrorKind::MappingValueNotAllowed => {
+            let help =
+                Some("is the line above it complete, and is this one indented as it should be?");
+            slip(at, "a key cannot stand here", help)
+        }
+        _ => slip(at, &message, None),
+    }
+}
+
+/// The first tab that indents a line, from the line of byte `at` on.
+fn tab_in_indent(text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let mut start = before.rfind('\n').map_or(0, |i| i + 1);
+    for line in text[start..].split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indent].find('\t') {
+            return Some(start + tab);
+        }
+        start += line.len();
     }
     None
 }
@@ -238,7 +268,7 @@ impl Builder {
             return self.fail(place, "a key must be text", None);
         }
         if self.open.len() >= DEEPEST {
-            return self.fail(place, "this is nested more than 64 deep", None);
+            return self.fail(place, TOO_DEEP, None);
         }
         let nodes_before = self.nodes;
         self.count(1, place)?;
@@ -284,7 +314,7 @@ impl Builder {
         };
         let (nodes, depth) = (anchor.nodes, anchor.depth);
         if self.open.len() + depth > DEEPEST {
-            return self.fail(place, "this is nested more than 64 deep", None);
+            return self.fail(place, TOO_DEEP, None);
         }
         // Count before copying, so that a bomb costs nothing.
         self.count(nodes, place)?;
