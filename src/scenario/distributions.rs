@@ -222,3 +222,74 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
     }
     Some(values)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    #[test]
+    fn every_distribution_of_the_manual_is_understood() {
+        assert_eq!(read("60ms", times), Ok(Distribution::Constant(6e7)));
+        assert_eq!(read("30k", tokens), Ok(Distribution::Constant(3e4)));
+        let mean = Distribution::Exponential { mean: 1e9 };
+        assert_eq!(read("{exponential: {mean: 1s}}", times), Ok(mean));
+        let uniform = Distribution::Uniform {
+            low: 1e9,
+            high: 3e9,
+        };
+        assert_eq!(read("{uniform: [1s, 3s]}", times), Ok(uniform));
+        let normal = Distribution::Normal {
+            mean: 1e7,
+            stdev: 2e6,
+        };
+        assert_eq!(
+            read("{normal: {mean: 10ms, stdev: 2ms}}", times),
+            Ok(normal)
+        );
+        let pareto = Distribution::Pareto {
+            scale: 1e8,
+            shape: 1.5,
+        };
+        assert_eq!(
+            read("{pareto: {min: 100ms, shape: 1.5}}", times),
+            Ok(pareto)
+        );
+        let empirical = Distribution::Empirical(vec![1.0, 2.0, 80.0]);
+        assert_eq!(read("{empirical: [80, 1, 2]}", tokens), Ok(empirical));
+        let by_sigma = read("{lognormal: {p50: 150, sigma: 0.8}}", tokens).unwrap();
+        assert!((by_sigma.quantile(0.5) - 150.0).abs() < 1e-9);
+        let by_tail = read("{lognormal: {p50: 300ms, p99: 2s}}", times).unwrap();
+        assert!((by_tail.quantile(0.99) / 2e9 - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn times_are_no_tokens_and_tokens_no_times() {
+        assert_eq!(read("150", times).unwrap_err(), "`150` has no unit of time");
+        assert_eq!(
+            read("150ms", tokens).unwrap_err(),
+            "`150ms` is not a whole number"
+        );
+        assert_eq!(
+            read("200M", tokens).unwrap_err(),
+            "200000000 is too many: at most 100,000,000 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_file_holds_one_value_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.csv");
+        std::fs::write(&path, "0.5\n\n0.25\r\n").unwrap();
+        let yaml = format!("{{empirical: {}}}", path.display());
+        assert_eq!(
+            read(&yaml, times),
+            Ok(Distribution::Empirical(vec![2.5e8, 5e8]))
+        );
+        for bad in ["-1", "nan", "inf", "x", "1e300"] {
+            std::fs::write(&path, format!("1\n{bad}\n")).unwrap();
+            let told = read(&yaml, times).unwrap_err();
+            assert_eq!(told, format!("expected a time in seconds, found `{bad}`"));
+        }
+    }
+}

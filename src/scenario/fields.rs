@@ -69,3 +69,32 @@ impl<'n> Fields<'n> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    fn two(node: &Node, r: &mut Reader) -> Option<(u64, Option<u64>)> {
+        let mut f = Fields::of(node, "a pair", r)?;
+        let a = f.required("first", r, |n, r| r.count_in(n, 0, 9));
+        let b = f.optional("second", r, |n, r| r.count_in(n, 0, 9));
+        f.finish(r);
+        Some((a?, b))
+    }
+
+    #[test]
+    fn every_mistake_of_a_map_is_noted() {
+        assert_eq!(read("{first: 1}", two), Ok((1, None)));
+        assert_eq!(read("{second: 2, first: 1}", two), Ok((1, Some(2))));
+        let told = read("{secnd: 2, third: 1, second: x}", two).unwrap_err();
+        assert_eq!(
+            told,
+            "a pair needs the key `first`; unknown key `secnd`; unknown key `third`; `x` is not a whole number"
+        );
+        assert_eq!(
+            read("[1]", two),
+            Err("expected a pair, found a list".to_owned())
+        );
+    }
+}

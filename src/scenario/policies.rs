@@ -200,3 +200,60 @@ pub(super) fn policy_before<'t>(names: &[&str], text: &'t str) -> Option<(usize,
 pub(super) fn policy_advice(name: &str, names: &[&str]) -> Option<String> {
     advice("policy", name, names).map(|help| help.replace("policys", "policies"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    fn one(yaml: &str) -> Result<Policy, String> {
+        read(yaml, |node, r| policy("p", node, r))
+    }
+
+    #[test]
+    fn layers_are_for_all_targets_or_for_each() {
+        let policy =
+            one("{tool: {search: [{timeout: 1s}], others: [{timeout: 2s}, {timeout: 1s}]}}")
+                .unwrap();
+        assert_eq!(policy.tool.others.len(), 2);
+        assert_eq!(policy.tool.others[1].label, "p.tool.others[1] timeout");
+        assert_eq!(policy.tool.of[0].0, TargetId(2));
+        assert_eq!(policy.tool.of[0].1[0].label, "p.tool.search[0] timeout");
+        assert!(one("{}").unwrap().task.is_empty());
+        assert_eq!(
+            one("{llm: {sandbox: []}}").unwrap_err(),
+            "`sandbox` is a tool, not a model"
+        );
+    }
+
+    #[test]
+    fn a_retry_budget_needs_a_retry_inside_it() {
+        let idle = "this never acts: no retry layer is inside it";
+        let budget = "{retry_budget: {retries: 3}}";
+        let retry = "{retry: {attempts: 3}}";
+        assert!(one(&format!("{{tool: [{budget}, {retry}]}}")).is_ok());
+        assert_eq!(
+            one(&format!("{{tool: [{retry}, {budget}]}}")).unwrap_err(),
+            idle
+        );
+        assert!(one(&format!("{{task: [{budget}], llm: [{retry}]}}")).is_ok());
+        assert_eq!(
+            one(&format!("{{llm: [{budget}], task: [{retry}]}}")).unwrap_err(),
+            idle
+        );
+        assert_eq!(
+            one(&format!("{{turn: [{budget}], task: [{retry}]}}")).unwrap_err(),
+            idle
+        );
+    }
+
+    #[test]
+    fn the_longest_name_that_fits_is_the_policy() {
+        assert_eq!(
+            policy_before(&["a", "a.b"], "a.b.spend"),
+            Some((1, "spend"))
+        );
+        assert_eq!(policy_before(&["a", "a.b"], "a.spend"), Some((0, "spend")));
+        assert_eq!(policy_before(&["a"], "ab.spend"), None);
+    }
+}

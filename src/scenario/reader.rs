@@ -339,3 +339,33 @@ impl<'a> Reader<'a> {
         values.into_iter().collect()
     }
 }
+
+/// Reads one element from YAML, for the tests of that element; what is wrong comes back as text.
+#[cfg(test)]
+pub(super) fn read<T>(
+    yaml: &str,
+    element: impl FnOnce(&Node, &mut Reader) -> Option<T>,
+) -> Result<T, String> {
+    let source = Source {
+        name: "s".to_owned(),
+        text: yaml.to_owned(),
+    };
+    let mut r = Reader::new(Path::new("scenarios"), source);
+    r.models = vec!["planner".to_owned()];
+    r.tools = vec!["sandbox".to_owned(), "search".to_owned()];
+    let root = super::yaml::parse(yaml, 0)
+        .0
+        .expect("the test's YAML is sound");
+    let value = element(&root, &mut r);
+    let errors = r.errors();
+    let problems = r.finish().0;
+    match value {
+        Some(value) if errors == 0 => Ok(value),
+        _ => Err(problems
+            .diagnostics
+            .iter()
+            .map(|d| d.message.as_str())
+            .collect::<Vec<_>>()
+            .join("; ")),
+    }
+}
