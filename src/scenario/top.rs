@@ -96,6 +96,15 @@ fn targets(f: &mut Fields, r: &mut Reader) -> Option<Vec<Target>> {
             );
         }
     }
+    for key in keys(models)
+        .chain(keys(tools))
+        .filter(|key| key.text == "others")
+    {
+        r.error(
+            key.place,
+            "`others` cannot be a name: policies use it for all other targets",
+        );
+    }
     let mut targets = Vec::new();
     for (node, what, read) in [
         (models, "model", model as fn(&str, &Node, &mut Reader) -> _),
