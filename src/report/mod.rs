@@ -63,6 +63,7 @@ pub fn result_json(doc: &Document) -> Result<Vec<u8>, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Metric;
 
     #[test]
     fn the_same_document_makes_the_same_bytes() {
@@ -89,6 +90,55 @@ mod tests {
         for (entry, (name, bytes)) in listed.iter().zip(others) {
             assert_eq!(entry["name"], *name);
             assert_eq!(entry["sha256"], sha256_hex(bytes));
+        }
+    }
+
+    /// `docs/summary.md` describes what the files hold; this keeps it from falling behind.
+    #[test]
+    fn the_documentation_knows_every_metric_column_and_file() {
+        let text = include_str!("../../docs/summary.md");
+        for metric in Metric::ALL {
+            let row = format!("| `{}` | {} |", metric.key(), metric.meaning());
+            assert!(text.contains(&row), "docs/summary.md lacks: {row}");
+        }
+        let doc = fixture::document(2);
+        let files = files(&doc).unwrap();
+        for (name, _) in &files {
+            let stem = name.strip_suffix(".svg").or(name.strip_suffix(".png"));
+            let name = stem.unwrap_or(name);
+            assert!(
+                text.contains(&format!("`{name}`")),
+                "docs/summary.md lacks {name}"
+            );
+        }
+        for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".csv")) {
+            let header = String::from_utf8_lossy(bytes);
+            for column in header.lines().next().unwrap().split(',') {
+                assert!(
+                    text.contains(&format!("`{column}`")),
+                    "{name}: lacks {column}"
+                );
+            }
+        }
+        let summary = serde_json::from_slice(&summary_json(&doc).unwrap()).unwrap();
+        for field in fields(&summary) {
+            assert!(
+                text.contains(&format!("`{field}`")),
+                "summary.json: lacks {field}"
+            );
+        }
+    }
+
+    /// The names of all fields in a JSON value, but for the targets' own.
+    fn fields(value: &serde_json::Value) -> Vec<String> {
+        match value {
+            serde_json::Value::Object(map) => map
+                .iter()
+                .filter(|(key, _)| !["planner", "sandbox"].contains(&key.as_str()))
+                .flat_map(|(key, inner)| [vec![key.clone()], fields(inner)].concat())
+                .collect(),
+            serde_json::Value::Array(items) => items.iter().flat_map(fields).collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn scene(doc: &Document) -> Scene {
     let mut scene = Scene::new(WIDTH, 0.0, &frame::title("Amplification", doc));
     let scale = scale(doc);
     let subtitle = format!(
-        "attempts on the wire for each first attempt{}, mean of {}; whiskers: 95% interval",
+        "attempts on the wire for each first attempt{}, mean of {}; dashed: no retries; whiskers: 95% interval",
         if scale.is_log() { " (log scale)" } else { "" },
         runs(doc)
     );
@@ -50,7 +50,7 @@ pub(super) fn scene(doc: &Document) -> Scene {
             let corner = (plot.left, middle - BAR / 2.0);
             scene.rect(corner, (end - plot.left, BAR), palette::policy(i).paint);
             if let Some([low, high]) = metric.ci95
-                && place(high) - place(low) > 2.0
+                && place(high) - place(low) > 6.0
             {
                 scene.rule((place(low), middle), (place(high), middle), MARK, 1.5);
                 for x in [place(low), place(high)] {

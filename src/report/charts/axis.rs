@@ -97,7 +97,7 @@ impl Scale {
         let every = (decades / count as f64).ceil().max(1.0) as i32;
         let digits: &[f64] = match decades {
             d if d < 1.5 => &[1.0, 2.0, 5.0],
-            d if d < 2.6 && count > 4 => &[1.0, 3.0],
+            d if d < 3.2 && count > 4 => &[1.0, 3.0],
             _ => &[1.0],
         };
         let first = (libm::log10(self.low) - 1e-9).floor() as i32;

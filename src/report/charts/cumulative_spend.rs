@@ -11,7 +11,7 @@ use super::scene::{Anchor, Point, Scene};
 use super::{WIDTH, font, runs};
 
 /// Room for names and values right of the lines.
-const ENDS: f64 = 236.0;
+const ENDS: f64 = 256.0;
 /// Room for the y axis' labels.
 const TICKS: f64 = 50.0;
 /// The least distance between two names.

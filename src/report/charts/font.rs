@@ -5,14 +5,12 @@
 
 use std::sync::LazyLock;
 
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
-use plotters::style::{FontStyle, register_font};
+use ab_glyph::{Font, FontRef, PxScale, PxScaleFont, ScaleFont, point};
 
-use super::ChartError;
-use super::scene::Ink;
+use super::scene::{Ink, Point};
 use crate::report::format::visible;
 
-/// The font family, as an SVG names it and as it is registered.
+/// The font family, as an SVG names it.
 pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 static REGULAR: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
@@ -24,32 +22,46 @@ static FACES: LazyLock<[FontRef<'static>; 2]> = LazyLock::new(|| {
     })
 });
 
-/// Height of a line (ascent and descent) over the em; rasterizers scale fonts by the former.
-pub(super) fn line_over_em() -> f64 {
+/// Height of a line (ascent and descent) over the em; the font library scales by the former.
+fn line_over_em() -> f64 {
     let face = &FACES[0];
     let em = face.units_per_em().unwrap_or(2048.0);
     f64::from(face.height_unscaled() / em)
 }
 
-/// Makes the fonts known to the plotting library; cheap when done before.
-pub(super) fn register() -> Result<(), ChartError> {
-    static DONE: LazyLock<bool> = LazyLock::new(|| {
-        register_font(FAMILY, FontStyle::Normal, REGULAR).is_ok()
-            && register_font(FAMILY, FontStyle::Bold, BOLD).is_ok()
-    });
-    match *DONE {
-        true => Ok(()),
-        false => Err(ChartError::Draw("the embedded font is broken".to_owned())),
-    }
-}
-
 /// How wide the text is \[logical pixels\].
 pub(super) fn width(text: &str, ink: Ink) -> f64 {
+    let face = face(ink, 1.0);
+    let advances = text.chars().map(|c| face.h_advance(face.glyph_id(c)));
+    advances.map(f64::from).sum()
+}
+
+/// The pixels of a text whose baseline begins at `origin`, each with how much of it is covered;
+/// `units` pixels make a logical one.
+pub(super) fn pixels(text: &str, origin: Point, ink: Ink, units: f64) -> Vec<(i32, i32, f32)> {
+    let face = face(ink, units);
+    let mut x = origin.0 as f32;
+    let mut pixels = Vec::new();
+    for c in text.chars() {
+        let id = face.glyph_id(c);
+        let glyph = id.with_scale_and_position(face.scale(), point(x, origin.1 as f32));
+        if let Some(outline) = face.outline_glyph(glyph) {
+            let corner = outline.px_bounds().min;
+            outline.draw(|dx, dy, cover| {
+                let at = (corner.x as i32 + dx as i32, corner.y as i32 + dy as i32);
+                if cover > 0.0 {
+                    pixels.push((at.0, at.1, cover.min(1.0)));
+                }
+            });
+        }
+        x += face.h_advance(id);
+    }
+    pixels
+}
+
+fn face(ink: Ink, units: f64) -> PxScaleFont<&'static FontRef<'static>> {
     let face = &FACES[usize::from(ink.bold)];
-    let scaled = face.as_scaled(PxScale::from((ink.size * line_over_em()) as f32));
-    text.chars()
-        .map(|c| f64::from(scaled.h_advance(scaled.glyph_id(c))))
-        .sum()
+    face.as_scaled(PxScale::from((ink.size * units * line_over_em()) as f32))
 }
 
 /// The name as a chart can show it, cut to `room` pixels with `…` where something is missing.

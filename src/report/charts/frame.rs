@@ -11,7 +11,7 @@ use super::scene::{Anchor, Paint, Point, Scene};
 /// Space around a chart \[logical pixels\].
 pub(super) const MARGIN: f64 = 24.0;
 /// Room for policy names left of rows.
-pub(super) const NAMES: f64 = 178.0;
+pub(super) const NAMES: f64 = 190.0;
 
 /// The rectangle that data is drawn in.
 #[derive(Clone, Copy)]
@@ -180,7 +180,7 @@ pub(super) fn row_name(scene: &mut Scene, name: &str, index: usize, at: Point) {
     let style = palette::policy(index);
     scene.rect((at.0, at.1 - 6.0), (4.0, 12.0), style.paint);
     let ink = if index == 0 { STRONG } else { LABEL };
-    let name = font::fitted(name, NAMES - 14.0, ink);
+    let name = font::fitted(name, NAMES - 22.0, ink);
     scene.text(name, (at.0 + 11.0, at.1), Anchor::Start, ink);
 }
 

@@ -5,12 +5,10 @@
 
 use plotters::backend::DrawingBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{
-    Color, FontStyle, FontTransform, IntoFont, RGBAColor, ShapeStyle, TextStyle,
-};
+use plotters::style::{Color, FontStyle, IntoFont, RGBAColor, ShapeStyle, TextStyle};
 
 use super::ChartError;
-use super::font::{self, FAMILY};
+use super::font;
 use super::scene::{Anchor, Ink, Paint, Point, Scene, Shape};
 
 /// Drawing units for one logical pixel.
@@ -19,15 +17,19 @@ const UNITS: f64 = 4.0;
 const AVERAGED: usize = 2;
 /// The plotting library divides an SVG's font size by this.
 const SVG_FONT_DIVISOR: f64 = 1.24;
+/// Where it puts the baseline below the top of a text \[em\].
+const SVG_TOP: f64 = 0.76;
+/// How far a text's baseline is below its position \[em\]: near the middle of capitals and of small
+/// letters.
+const BASELINE: f64 = 0.33;
 
 /// The scene as an SVG document.
 pub(super) fn svg(scene: &Scene) -> Result<String, ChartError> {
-    font::register()?;
     let (width, height) = units(scene);
     let mut text = String::new();
     {
         let mut backend = plotters::backend::SVGBackend::with_string(&mut text, (width, height));
-        draw(&mut backend, scene, SVG_FONT_DIVISOR)?;
+        draw(&mut backend, scene, svg_text)?;
         backend.present().map_err(failed)?;
     }
     let body = text.split_once(">\n").map_or("", |(_, body)| body);
@@ -42,13 +44,12 @@ pub(super) fn svg(scene: &Scene) -> Result<String, ChartError> {
 
 /// The scene as a PNG.
 pub(super) fn png(scene: &Scene) -> Result<Vec<u8>, ChartError> {
-    font::register()?;
     let (width, height) = units(scene);
     let mut pixels = vec![255; width as usize * height as usize * 3];
     {
         let mut backend =
             plotters::backend::BitMapBackend::with_buffer(&mut pixels, (width, height));
-        draw(&mut backend, scene, font::line_over_em())?;
+        draw(&mut backend, scene, png_text)?;
         backend.present().map_err(failed)?;
     }
     let (small, width, height) = averaged(&pixels, width as usize, height as usize);
@@ -94,7 +95,7 @@ fn averaged(pixels: &[u8], width: usize, height: usize) -> (Vec<u8>, usize, usiz
 fn draw<B: DrawingBackend>(
     backend: &mut B,
     scene: &Scene,
-    font_scale: f64,
+    write: fn(&mut B, &str, Point, Anchor, Ink) -> Result<(), ChartError>,
 ) -> Result<(), ChartError> {
     let corner = (units(scene).0 as i32, units(scene).1 as i32);
     let white = filled(Paint::hex(0xFF_FF_FF));
@@ -142,8 +143,7 @@ fn draw<B: DrawingBackend>(
                 anchor,
                 ink,
             } => {
-                let style = text_style(*ink, *anchor, font_scale);
-                backend.draw_text(text, &style, at(place)).map_err(failed)?;
+                write(backend, text, *place, *anchor, *ink)?;
             }
         }
     }
@@ -170,8 +170,15 @@ fn filled(paint: Paint) -> ShapeStyle {
     }
 }
 
-fn text_style(ink: Ink, anchor: Anchor, font_scale: f64) -> TextStyle<'static> {
-    let style = match ink.bold {
+/// Writes a text as a text, in a font that the reader's machine has.
+fn svg_text<B: DrawingBackend>(
+    backend: &mut B,
+    text: &str,
+    (x, y): Point,
+    anchor: Anchor,
+    ink: Ink,
+) -> Result<(), ChartError> {
+    let weight = match ink.bold {
         true => FontStyle::Bold,
         false => FontStyle::Normal,
     };
@@ -180,12 +187,37 @@ fn text_style(ink: Ink, anchor: Anchor, font_scale: f64) -> TextStyle<'static> {
         Anchor::Middle => HPos::Center,
         Anchor::End => HPos::Right,
     };
-    let font = (FAMILY, ink.size * UNITS * font_scale, style)
-        .into_font()
-        .transform(FontTransform::None);
-    let mut style = TextStyle::from(font).pos(Pos::new(side, VPos::Center));
+    let font = (font::FAMILY, ink.size * UNITS * SVG_FONT_DIVISOR, weight).into_font();
+    let mut style = TextStyle::from(font).pos(Pos::new(side, VPos::Top));
     style.color = colour(ink.paint).to_backend_color();
-    style
+    let top = (x, y + (BASELINE - SVG_TOP) * ink.size);
+    backend.draw_text(text, &style, at(&top)).map_err(failed)
+}
+
+/// Draws a text's glyphs from the embedded font.
+fn png_text<B: DrawingBackend>(
+    backend: &mut B,
+    text: &str,
+    (x, y): Point,
+    anchor: Anchor,
+    ink: Ink,
+) -> Result<(), ChartError> {
+    let width = font::width(text, ink);
+    let left = match anchor {
+        Anchor::Start => x,
+        Anchor::Middle => x - width / 2.0,
+        Anchor::End => x - width,
+    };
+    let origin = (left * UNITS, (y + BASELINE * ink.size) * UNITS);
+    let (columns, rows) = backend.get_size();
+    for (x, y, cover) in font::pixels(text, origin, ink, UNITS) {
+        if x >= 0 && y >= 0 && x < columns as i32 && y < rows as i32 {
+            let paint = ink.paint.faded(ink.paint.opacity * f64::from(cover));
+            let colour = colour(paint).to_backend_color();
+            backend.draw_pixel((x, y), colour).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// The pieces of a line that its dashes leave.

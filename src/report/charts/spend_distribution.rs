@@ -14,7 +14,7 @@ use super::scene::{Anchor, Paint, Scene};
 use super::{WIDTH, runs};
 
 /// Height of a row.
-const ROW: f64 = 50.0;
+const ROW: f64 = 54.0;
 /// Height of the highest bar in it.
 const BAR: f64 = 36.0;
 /// Room for the values at the right.
@@ -26,9 +26,12 @@ pub(super) fn scene(doc: &Document) -> Scene {
     let mut scene = Scene::new(WIDTH, 0.0, &frame::title("Spend per run", doc));
     let scale = scale(doc);
     let subtitle = format!(
-        "US dollars{} in each of {}; ticks mark the median and the 95th percentile",
+        "US dollars{} in {}; ticks below: median (long) and p95 (short)",
         if scale.is_log() { " (log scale)" } else { "" },
-        runs(doc)
+        match doc.replications {
+            1 => runs(doc),
+            _ => format!("each of {}", runs(doc)),
+        }
     );
     let top = frame::header(&mut scene, &subtitle) + 22.0;
     let plot = Plot {
@@ -50,7 +53,7 @@ pub(super) fn scene(doc: &Document) -> Scene {
         scene.text(head, (x, top - 10.0), Anchor::End, SMALL);
     }
     for (i, policy) in doc.policies.iter().enumerate() {
-        let base = plot.top + (i + 1) as f64 * ROW - 6.0;
+        let base = plot.top + (i + 1) as f64 * ROW - 13.0;
         let middle = base - BAR / 2.0;
         frame::row_name(&mut scene, &policy.name, i, (MARGIN, middle));
         scene.rule((plot.left, base), (plot.right(), base), GRID, 1.0);
@@ -116,15 +119,16 @@ fn row(
         false => histogram(scene, &places, base, paint),
     }
     let spend = policy.metric(Metric::Spend);
-    for (value, height) in [(spend.p50, BAR), (spend.p95, BAR * 0.55)] {
+    // Below the base line, so that they hide no narrow row.
+    for (value, height) in [(spend.p50, 9.0), (spend.p95, 5.0)] {
         if let Some(value) = value {
             let x = plot.x(scale.place(value).clamp(0.0, 1.0));
-            scene.rule((x, base + 3.0), (x, base - height), MARK, 2.0);
+            scene.rule((x, base + 1.0), (x, base + height), MARK, 2.0);
         }
     }
 }
 
-/// Each place as a dot; dots that would overlap are stacked, closer together where many are.
+/// Each place as a dot, rounded to a column of dots; columns are denser where many are.
 fn dots(scene: &mut Scene, places: &[f64], base: f64, paint: Paint) {
     const SIZE: f64 = 6.0;
     let column = |x: f64| (x / SIZE).floor();
@@ -132,9 +136,10 @@ fn dots(scene: &mut Scene, places: &[f64], base: f64, paint: Paint) {
     let highest = stacks.clone().map(<[f64]>::len).max().unwrap_or(1);
     let step = SIZE.min((BAR - SIZE) / (highest.max(2) - 1) as f64);
     for stack in stacks {
-        for (i, x) in stack.iter().enumerate() {
+        let x = (column(stack[0]) + 0.5) * SIZE;
+        for i in 0..stack.len() {
             let y = base - SIZE / 2.0 - 1.0 - i as f64 * step;
-            scene.dot((*x, y), SIZE / 2.0, paint.faded(0.75));
+            scene.dot((x, y), SIZE / 2.0 - 0.5, paint);
         }
     }
 }
@@ -149,9 +154,11 @@ fn histogram(scene: &mut Scene, places: &[f64], base: f64, paint: Paint) {
         bins[bin(*x)] += 1;
     }
     let highest = bins.iter().copied().max().unwrap_or(1) as f64;
+    let mut outline = vec![(first, base)];
     for (i, n) in bins.iter().enumerate() {
-        let height = *n as f64 / highest * BAR;
-        let at = (first + i as f64 * width, base - height);
-        scene.rect(at, (width, height), paint.faded(0.65));
+        let (x, y) = (first + i as f64 * width, base - *n as f64 / highest * BAR);
+        outline.extend([(x, y), (x + width, y)]);
     }
+    outline.push((first + bins.len() as f64 * width, base));
+    scene.area(outline, paint.faded(0.75));
 }
