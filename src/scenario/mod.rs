@@ -44,7 +44,7 @@ pub use model::{
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;
 
-pub use reader::near as nearest;
+pub use words::near as nearest;
 
 use diagnostics::Source;
 use reader::Reader;
