@@ -6,9 +6,16 @@
 //! [`experiment::document`] (the versioned result) → [`report`]. `ARCHITECTURE.md` has the map and
 //! the invariants.
 
+pub mod cli;
+pub mod engine;
+pub mod experiment;
+pub mod meter;
 pub mod random;
+pub mod report;
 pub mod resilience;
 pub mod scenario;
+pub mod simulation;
+pub mod statistics;
 pub mod units;
 pub mod wire;
 pub mod world;

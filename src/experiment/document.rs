@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Metric;
+pub use crate::statistics::{Difference, Summary};
 
 /// The version of the document's form.
 pub const SCHEMA: &str = "squall.result/1";
@@ -94,38 +95,6 @@ pub struct PolicyResult {
 
 /// How many replications' spends are kept for the distribution chart.
 pub const SPEND_SAMPLES: usize = 1000;
-
-/// One metric over the replications.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Summary {
-    /// How many replications have a value.
-    pub n: u32,
-    /// Mean; `None` where no replication has a value.
-    pub mean: Option<f64>,
-    /// 95 % t interval of the mean; `None` with fewer than two values.
-    pub ci95: Option<[f64; 2]>,
-    /// Median.
-    pub p50: Option<f64>,
-    /// 95th percentile.
-    pub p95: Option<f64>,
-    /// 99th percentile.
-    pub p99: Option<f64>,
-    /// Smallest.
-    pub min: Option<f64>,
-    /// Largest.
-    pub max: Option<f64>,
-}
-
-/// A paired difference over the replications.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Difference {
-    /// How many replications have both values.
-    pub n: u32,
-    /// Mean difference.
-    pub mean: Option<f64>,
-    /// Its 95 % t interval.
-    pub ci95: Option<[f64; 2]>,
-}
 
 /// What one target saw under one policy, as means over the replications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,11 @@
 //! The standard library's `ln`, `exp` and `powf` call the platform's and differ in the last bit in
 //! 7 to 10 % of arguments; `libm` is one implementation for all. Clippy bans the others.
 
+#![expect(
+    clippy::excessive_precision,
+    reason = "the coefficients stand as they were published"
+)]
+
 /// Natural logarithm.
 pub fn ln(x: f64) -> f64 {
     libm::log(x)
@@ -119,9 +124,10 @@ mod tests {
 
     #[test]
     fn bits_are_frozen() {
-        // One literal each: a new libm that changes a bit changes every result file.
-        assert_eq!(ln(0.3).to_bits(), 0xbff3_4378_fcbd_a71e);
-        assert_eq!(exp(1.7).to_bits(), 0x4015_e566_e25b_dfe9);
-        assert_eq!(pow(1.7, 3.3).to_bits(), 0x4017_0b46_3a1e_c3da);
+        // One literal each: a new libm that changes a bit changes every result file. The exponential is
+        // one unit in the last place below the correctly rounded value (…a7), the others are exact.
+        assert_eq!(ln(0.3).to_bits(), 0xbff3_4378_fcbd_a721);
+        assert_eq!(exp(1.7).to_bits(), 0x4015_e552_770d_f8a6);
+        assert_eq!(pow(1.7, 3.3).to_bits(), 0x4017_0b0a_6f6e_ccfa);
     }
 }

@@ -234,7 +234,8 @@ mod tests {
     fn retry_after_replaces_the_backoff() {
         let mut state = RetryState::begin(Time::ZERO);
         let mut spec = spec();
-        let wait = |spec: &RetrySpec, state: &mut RetryState| spec.decide(state, Time(1), told(7), 0.0);
+        let wait =
+            |spec: &RetrySpec, state: &mut RetryState| spec.decide(state, Time(1), told(7), 0.0);
         assert_eq!(
             wait(&spec, &mut state),
             Decision::RetryAfter(Span::seconds(7))
@@ -255,10 +256,7 @@ mod tests {
     fn a_retry_after_that_is_too_long_has_three_endings() {
         for (rule, decision) in [
             (WhenTooLong::GiveUp, Decision::GiveUp),
-            (
-                WhenTooLong::Backoff,
-                Decision::RetryAfter(Span::seconds(1)),
-            ),
+            (WhenTooLong::Backoff, Decision::RetryAfter(Span::seconds(1))),
             (WhenTooLong::Cap, Decision::RetryAfter(Span::seconds(60))),
         ] {
             let mut spec = spec();

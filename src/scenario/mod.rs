@@ -18,7 +18,7 @@ mod files;
 mod fleets;
 mod layers;
 mod limits;
-mod model;
+pub mod model;
 mod overrides;
 mod plan;
 mod policies;
@@ -43,6 +43,8 @@ pub use model::{
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;
+
+pub use words::near as nearest;
 
 use diagnostics::Source;
 use reader::Reader;

@@ -1,7 +1,7 @@
 //! Words for messages: what was probably meant, what there is to choose from.
 
 /// The word that was probably meant.
-pub(super) fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     if name.len() > 100 {
         return None;
     }

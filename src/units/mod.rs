@@ -1,8 +1,7 @@
 //! Quantities: time, money, tokens, shares and rates, and how they are written.
 //!
 //! Every quantity is an integer in one fixed unit, so that sums are exact and do not depend on
-//! their order. Parsing and printing live in [`text`]; nothing else in the program turns a
-//! quantity into words.
+//! their order.
 
 mod money;
 mod rate;

@@ -15,6 +15,6 @@ mod target;
 
 pub use billing::{Billing, BillingRule};
 pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
-pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, RetryAfterHint};
+pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
 pub use target::{Capacity, Failures, Hangs, Slowdown, Target, WhenFull, Work};

@@ -71,7 +71,10 @@ impl PriceList {
 
     fn table_price(&self, prompt: u32) -> Money {
         let Some(after) = self.by_prompt.iter().position(|(at, _)| *at >= prompt) else {
-            return self.by_prompt.last().map_or(Money::ZERO, |(_, price)| *price);
+            return self
+                .by_prompt
+                .last()
+                .map_or(Money::ZERO, |(_, price)| *price);
         };
         let (high, high_price) = self.by_prompt[after];
         if after == 0 || high == prompt {
@@ -100,7 +103,7 @@ mod tests {
 
     #[test]
     fn ten_growing_prompts_cost_1_325_dollars() {
-        let prompt = |k| Usage {
+        let prompt = |k: u32| Usage {
             input: 500 * k,
             ..Usage::default()
         };

@@ -1,0 +1,47 @@
+//! The command line: the only room that prints, reads the clock, or knows of a terminal.
+//!
+//! stdout is data, stderr is talk. Each command is a file of its own and ends with an [`Exit`].
+
+mod args;
+mod check;
+mod exit;
+mod files;
+mod input;
+mod progress;
+mod run;
+mod terminal;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+pub use exit::Exit;
+
+use args::{Args, Command};
+
+/// Runs the program with the process's arguments.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let fine = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            // A closed pipe is no error of ours; there is nowhere left to say more.
+            let _ = error.print();
+            return if fine { Exit::Fine } else { Exit::Usage }.into();
+        }
+    };
+    let result = match &args.command {
+        Command::Run(options) => run::run(options),
+        Command::Check(options) => check::check(options),
+        Command::Trace(options) => trace::trace(options),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report().into(),
+    }
+}

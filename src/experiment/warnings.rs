@@ -1,0 +1,50 @@
+//! What a reader of the results must know, in words. Nothing is silent.
+
+use crate::scenario::model::Scenario;
+use crate::simulation::Cut;
+
+use super::Metric;
+use super::document::{Document, PolicyResult};
+
+/// The warnings of an experiment; `cuts` says for each policy why runs were cut off, if any was.
+pub fn collect(scenario: &Scenario, document: &Document, cuts: &[Option<Cut>]) -> Vec<String> {
+    let mut warnings = vec![];
+    for (policy, cut) in document.policies.iter().zip(cuts) {
+        warnings.extend(cut_off(scenario, policy, *cut));
+    }
+    for policy in &document.policies {
+        warnings.extend(idle_layers(policy));
+    }
+    let differ = |p: &PolicyResult| p.metric(Metric::Spend).min != p.metric(Metric::Spend).max;
+    if document.replications < 20 && document.policies.iter().any(differ) {
+        warnings.push(format!(
+            "p95 over {} replications is hardly more than the largest; 20 or more make it one",
+            document.replications
+        ));
+    }
+    warnings
+}
+
+fn cut_off(scenario: &Scenario, policy: &PolicyResult, cut: Option<Cut>) -> Option<String> {
+    let unfinished = policy.metric(Metric::TasksUnfinished).mean.unwrap_or(0.0);
+    let why = match cut? {
+        Cut::Horizon if unfinished == 0.0 => return None,
+        Cut::Horizon => format!("the horizon ({} s)", scenario.horizon.as_seconds()),
+        Cut::Events => format!("max_events ({})", scenario.max_events),
+        Cut::Interrupted => return None,
+    };
+    Some(format!(
+        "{}: cut off by {why} with {unfinished} tasks unfinished on average",
+        policy.name
+    ))
+}
+
+fn idle_layers(policy: &PolicyResult) -> Option<String> {
+    let idle: Vec<&str> = policy
+        .layers
+        .iter()
+        .filter(|layer| layer.acted == 0.0)
+        .map(|layer| layer.label.as_str())
+        .collect();
+    (!idle.is_empty()).then(|| format!("{}: never acted: {}", policy.name, idle.join(", ")))
+}

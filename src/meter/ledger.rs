@@ -1,0 +1,221 @@
+//! The books of one run.
+
+use crate::scenario::model::{Scenario, TargetId};
+use crate::simulation::{Attempt, Denial, LayerId, NO_LAYER, Observer, Program, RunEnd, TaskEnd};
+use crate::statistics::Sketch;
+use crate::units::{Money, Span, Time};
+use crate::wire::Outcome;
+use crate::world::price::Usage;
+
+use super::series::{ROWS, Series};
+
+/// The books of one run under one policy.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// A page for each target.
+    pub targets: Vec<TargetBook>,
+    /// A page for each cause of attempts: each written layer, and last the first attempts.
+    pub causes: Vec<CauseBook>,
+    /// How often each written layer acted.
+    pub acted: Vec<u64>,
+    /// Money for attempts whose result was thrown away.
+    pub wasted: Money,
+    /// Refusals before the wire.
+    pub denied: u64,
+    /// Tasks that arrived.
+    pub tasks_arrived: u64,
+    /// Tasks that succeeded.
+    pub tasks_ok: u64,
+    /// Tasks that failed for good.
+    pub tasks_failed: u64,
+    /// Tasks that were unfinished when the run was cut off.
+    pub tasks_unfinished: u64,
+    /// Task times \[ns\], of tasks that succeeded.
+    pub task_times: Sketch,
+    /// Over time.
+    pub series: Series,
+    /// Most attempts begun within one second of the clock.
+    pub peak_per_second: u64,
+    this_second: (u64, u64),
+    /// The end of the last scheduled outage.
+    outage_end: Option<Time>,
+    /// When the last task that had begun before that ended.
+    recovered: Time,
+    /// Whether such a task never ended.
+    unrecovered: bool,
+}
+
+/// A target's page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TargetBook {
+    /// Attempts on the wire.
+    pub attempts: u64,
+    /// First attempts among them.
+    pub first: u64,
+    /// Attempts, and below the line refusals before the wire, by outcome; the last row is attempts
+    /// still open when the run was cut off.
+    pub outcomes: [u64; ROWS],
+    /// Money by outcome, in the same rows.
+    pub spend: [Money; ROWS],
+    /// Tokens charged.
+    pub tokens: Tokens,
+}
+
+/// Tokens charged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Tokens {
+    pub input: u64,
+    pub cached: u64,
+    pub output: u64,
+}
+
+/// A cause's page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CauseBook {
+    /// Attempts that it caused.
+    pub attempts: u64,
+    /// What they cost.
+    pub spend: Money,
+}
+
+impl Ledger {
+    /// Empty books for a scenario under a policy.
+    pub fn new(scenario: &Scenario, program: &Program) -> Ledger {
+        let layers = program.labels.len();
+        let outages = scenario.targets.iter().flat_map(|t| &t.outages);
+        Ledger {
+            targets: vec![TargetBook::default(); scenario.targets.len()],
+            causes: vec![CauseBook::default(); layers + 1],
+            acted: vec![0; layers],
+            wasted: Money::ZERO,
+            denied: 0,
+            tasks_arrived: 0,
+            tasks_ok: 0,
+            tasks_failed: 0,
+            tasks_unfinished: 0,
+            task_times: Sketch::default(),
+            series: Series::default(),
+            peak_per_second: 0,
+            this_second: (0, 0),
+            outage_end: outages.map(|w| w.until).max(),
+            recovered: Time::ZERO,
+            unrecovered: false,
+        }
+    }
+
+    /// All that was spent.
+    pub fn spend(&self) -> Money {
+        self.targets.iter().map(TargetBook::total).sum()
+    }
+
+    /// What first attempts cost.
+    pub fn first_spend(&self) -> Money {
+        self.causes.last().map_or(Money::ZERO, |c| c.spend)
+    }
+
+    /// From the end of the last outage until all work begun before it was done; until the end of
+    /// the run where it never was. `None` without outages.
+    pub fn recovery(&self, end: &RunEnd) -> Option<Span> {
+        let outage_end = self.outage_end?;
+        let recovered = if self.unrecovered {
+            end.end
+        } else {
+            self.recovered
+        };
+        Some(recovered.since(outage_end))
+    }
+}
+
+impl TargetBook {
+    /// All money of the page.
+    pub fn total(&self) -> Money {
+        self.spend.iter().copied().sum()
+    }
+}
+
+impl Tokens {
+    fn add(&mut self, usage: Usage) {
+        self.input += u64::from(usage.input);
+        self.cached += u64::from(usage.cached);
+        self.output += u64::from(usage.output);
+    }
+}
+
+fn row(outcome: Option<Outcome>) -> usize {
+    outcome.map_or(Outcome::COUNT, |o| o as usize)
+}
+
+impl Observer for Ledger {
+    fn begun(&mut self, now: Time, target: TargetId, first: bool) {
+        let page = &mut self.targets[usize::from(target.0)];
+        page.attempts += 1;
+        page.first += u64::from(first);
+        let second = now.0 / Span::SECOND.0;
+        if self.this_second.0 != second {
+            self.this_second = (second, 0);
+        }
+        self.this_second.1 += 1;
+        self.peak_per_second = self.peak_per_second.max(self.this_second.1);
+    }
+
+    fn attempt(&mut self, attempt: &Attempt) {
+        let row = row(attempt.outcome);
+        let page = &mut self.targets[usize::from(attempt.target.0)];
+        page.outcomes[row] += 1;
+        page.spend[row] += attempt.cost;
+        page.tokens.add(attempt.charged);
+        let first = self.causes.len() - 1;
+        let cause = match attempt.cause {
+            NO_LAYER => first,
+            layer => usize::from(layer),
+        };
+        self.causes[cause].attempts += 1;
+        self.causes[cause].spend += attempt.cost;
+        self.series.at(attempt.begin).attempts[row] += 1;
+        if attempt.cost != Money::ZERO {
+            self.series.at(attempt.end).spend += attempt.cost;
+        }
+    }
+
+    fn denied(&mut self, denial: &Denial) {
+        self.denied += 1;
+        if let Some(target) = denial.target {
+            let row = row(Some(denial.outcome));
+            self.targets[usize::from(target.0)].outcomes[row] += 1;
+            self.series.at(denial.at).attempts[row] += 1;
+        }
+    }
+
+    fn acted(&mut self, layer: LayerId) {
+        self.acted[usize::from(layer)] += 1;
+    }
+
+    fn wasted(&mut self, money: Money) {
+        self.wasted += money;
+    }
+
+    fn task(&mut self, task: &TaskEnd) {
+        if task.outcome == Outcome::Ok {
+            self.tasks_ok += 1;
+            self.task_times.record(task.end.since(task.ready).0);
+            self.series.at(task.end).tasks_ok += 1;
+        } else {
+            self.tasks_failed += 1;
+        }
+        if self.outage_end.is_some_and(|end| task.ready < end) {
+            self.recovered = self.recovered.max(task.end);
+        }
+    }
+
+    fn arrived(&mut self, _fleet: u8, tasks: u64) {
+        self.tasks_arrived += tasks;
+    }
+
+    fn unfinished(&mut self, _fleet: u8, ready: Time) {
+        self.tasks_unfinished += 1;
+        if self.outage_end.is_some_and(|end| ready < end) {
+            self.unrecovered = true;
+        }
+    }
+}

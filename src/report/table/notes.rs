@@ -1,0 +1,158 @@
+//! What stands around the comparison table: title, what was left out, warnings, thresholds,
+//! legend.
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::experiment::Metric;
+use crate::experiment::document::{Document, ThresholdResult, Verdict};
+use crate::report::format::{count, money, percent, ratio, seconds, visible};
+
+use super::label;
+
+/// The line above the table.
+pub(super) fn title(doc: &Document, width: usize, colour: bool) -> String {
+    let plural = |n: u32| if n == 1 { "" } else { "s" };
+    let text = format!(
+        "{}: {}, {} replication{}, seed {}",
+        label(&doc.scenario, 40),
+        match doc.policies.len() {
+            1 => "one policy".to_owned(),
+            n => format!("{n} policies"),
+        },
+        doc.replications,
+        plural(doc.replications),
+        doc.seed,
+    );
+    let mut out = String::new();
+    for line in wrapped(&text, width, 0) {
+        out.push_str(&styled(&line, Style::new().bold(), colour));
+        out.push('\n');
+    }
+    out
+}
+
+/// Everything below the table.
+pub(super) fn below(doc: &Document, dropped: &[&str], width: usize, colour: bool) -> String {
+    let mut out = String::new();
+    let dim = Style::new().dimmed();
+    for line in wrapped(&legend(doc, colour), width, 0) {
+        out.push_str(&styled(&line, dim, colour));
+        out.push('\n');
+    }
+    if !dropped.is_empty() {
+        let text = format!("No room for {}: see summary.csv.", dropped.join(", "));
+        for line in wrapped(&text, width, 0) {
+            out.push_str(&styled(&line, dim, colour));
+            out.push('\n');
+        }
+    }
+    if !doc.thresholds.is_empty() {
+        out.push_str("\nThresholds\n");
+        for threshold in &doc.thresholds {
+            out.push_str(&verdict(threshold, width, colour));
+        }
+    }
+    if !doc.warnings.is_empty() {
+        out.push_str("\nWarnings\n");
+        for warning in &doc.warnings {
+            let text = format!("  - {}", visible(warning));
+            for line in wrapped(&text, width, 4) {
+                out.push_str(&line);
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
+fn legend(doc: &Document, colour: bool) -> String {
+    let mark = if colour { "green: best" } else { "* best" };
+    let mut text = format!("{mark}; ±95%: half of the mean's 95% t interval");
+    if let [first, _, ..] = doc.policies.as_slice() {
+        let name = label(&first.name, 24);
+        text.push_str(&format!("; vs first: paired difference to {name}"));
+    }
+    text.push_str("; × ideal: over the same weather without failures.");
+    text
+}
+
+/// A threshold in one line or more: verdict, text, what was measured or why not.
+fn verdict(threshold: &ThresholdResult, width: usize, colour: bool) -> String {
+    let (word, style) = match threshold.verdict {
+        Verdict::Passed => ("passed", AnsiColor::Green.on_default()),
+        Verdict::Failed => ("FAILED", AnsiColor::Red.on_default().bold()),
+        Verdict::Undecided => ("undecided", AnsiColor::Yellow.on_default()),
+    };
+    let mut text = format!("  {word:<9} {}", visible(&threshold.text));
+    if let Some(value) = threshold.measured {
+        text.push_str(&format!(
+            "  (measured {})",
+            measured(&threshold.text, value)
+        ));
+    }
+    if !threshold.why.is_empty() {
+        text.push_str(&format!(": {}", visible(&threshold.why)));
+    }
+    let lines = wrapped(&text, width, 12).join("\n");
+    let painted = lines.replacen(word, &styled(word, style, colour), 1);
+    painted + "\n"
+}
+
+/// A measured value in the unit of the metric that the threshold names.
+fn measured(text: &str, value: f64) -> String {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    match words.into_iter().find_map(Metric::named) {
+        Some(metric) if metric.is_money() => money(value),
+        Some(Metric::SuccessRate) => percent(value),
+        Some(Metric::Amplification | Metric::IdealRatio) => ratio(value),
+        Some(metric) if metric.key().contains("seconds") => seconds(value),
+        _ => count(value),
+    }
+}
+
+fn styled(text: &str, style: Style, colour: bool) -> String {
+    match colour {
+        true => format!("{}{text}{}", style.render(), style.render_reset()),
+        false => text.to_owned(),
+    }
+}
+
+/// The text in lines of at most `width` columns, broken between words where that can be; lines
+/// after the first begin with `indent` spaces.
+fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive(' ') {
+        if line.width() + word.trim_end().width() > width && line.width() > indent {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+        }
+        for c in word.chars() {
+            if line.width() + c.width().unwrap_or(0) > width && c != ' ' {
+                lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line);
+    lines.iter().map(|l| l.trim_end().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_words_are_broken_and_short_ones_kept() {
+        assert_eq!(wrapped("one two three", 8, 2), ["one two", "  three"]);
+        assert_eq!(wrapped("abcdefghij", 4, 1), ["abcd", " efg", " hij"]);
+    }
+
+    #[test]
+    fn a_threshold_is_measured_in_its_unit() {
+        assert_eq!(measured("a.spend.p95 < $40", 14.9), "$14.90");
+        assert_eq!(measured("a.success_rate > 99%", 0.98), "98.0%");
+        assert_eq!(measured("a.recovery_seconds.mean < 5m", 250.0), "4m10s");
+        assert_eq!(measured("a.attempts < 10", 12.0), "12");
+    }
+}

@@ -1,0 +1,259 @@
+//! The agents: flat records in one array, with their layer state beside them.
+//!
+//! An agent waits for one event at a time. The event names only the agent; what it means stands in
+//! the agent's own record, and an event that the agent no longer waits for is known by its key
+//! (`wake`) and ignored. Sub-agents of `parallel` steps are agents too; slots are used again.
+
+use crate::units::{Money, Span, Time};
+use crate::wire::Outcome;
+use crate::world::price::Usage;
+
+use super::program::{BlockId, LayerId, NO_BLOCK, NO_LAYER, Pc};
+
+/// Index of an agent.
+pub type AgentId = u32;
+/// The [`AgentId`] of nobody.
+pub const NOBODY: AgentId = AgentId::MAX;
+
+/// What an agent is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing; its slot is free.
+    #[default]
+    Free,
+    /// It has no task.
+    Idle,
+    /// It is about to take its first task.
+    Starting,
+    /// It waits before it enters the next layer (backoff, client-side rate limit, a slot that has
+    /// just been handed to it).
+    Sleeping,
+    /// It stands in line before a semaphore.
+    InLine,
+    /// Its attempt is under way, and when it will end is known.
+    InFlight,
+    /// Its attempt is under way, and the server will tell.
+    AwaitsReply,
+    /// It thinks.
+    Thinks,
+    /// It waits for its sub-agents.
+    Joins,
+    /// They have all ended.
+    Joined,
+}
+
+/// One agent.
+#[derive(Clone, Copy, Debug)]
+pub struct Agent {
+    /// The low half of the key of the one event that may wake it; 0 for none.
+    pub wake: u64,
+    /// When what it waits for is done; [`Time::NEVER`] if others will tell.
+    pub until: Time,
+    /// The earliest of its active timeouts.
+    pub deadline: Time,
+    /// What it is doing.
+    pub doing: Doing,
+    /// Its fleet.
+    pub fleet: u8,
+    /// The next op, of an agent between blocks.
+    pub pc: Pc,
+    /// The innermost block that it is in.
+    pub block: BlockId,
+    /// The next layer of that block to enter; those before it are entered.
+    pub layer: u16,
+    /// For each scope, which layer caused what is done there now.
+    pub cause: [LayerId; 3],
+    /// Its task's number.
+    pub task: u32,
+    /// Which agent holds the task: itself, unless it is a sub-agent.
+    pub root: AgentId,
+    /// The last task that it was the first to have, where each agent repeats the batch.
+    pub last_fresh: u32,
+    /// How often the task was submitted again before.
+    pub resubmitted: u32,
+    /// When the task was ready.
+    pub ready: Time,
+    /// Tokens of the conversation.
+    pub context: u32,
+    /// Tokens that retries after `invalid` have added to the prompt of this call.
+    pub grown: u32,
+    /// Which round of loops and which branch it is in.
+    pub round: u32,
+    /// Names its latest attempt or place in a line; what answers to an older one comes too late.
+    pub ticket: u32,
+    /// Money for successful attempts of this task that have not been thrown away.
+    pub kept: Money,
+    /// The tokens of its conversation that the prompt cache holds, and until when.
+    pub cached: (u32, Time),
+    /// Its attempt under way.
+    pub flight: Flight,
+    /// Its place among sub-agents.
+    pub family: Family,
+}
+
+/// An attempt under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Flight {
+    /// When it began.
+    pub begin: Time,
+    /// Its tokens.
+    pub usage: Usage,
+    /// What budgets have set aside for it.
+    pub estimate: Money,
+    /// How it will end if nobody gives up on it.
+    pub outcome: Outcome,
+    /// The `Retry-After` that will come with it.
+    pub retry_after: Option<Span>,
+    /// Which attempt of its step it is, from 0.
+    pub attempt: u32,
+    /// Whether it takes up room at the target (was admitted).
+    pub admitted: bool,
+    /// Whether it counts toward the target's limits.
+    pub counted: bool,
+    /// The job that will bring the reply, while it awaits one.
+    pub job: u32,
+}
+
+/// Links between a task's agents.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// The agent that waits for it.
+    pub parent: AgentId,
+    /// The next sub-agent of the same parent.
+    pub sibling: AgentId,
+    /// Its first sub-agent.
+    pub child: AgentId,
+    /// How many sub-agents it waits for.
+    pub waits_for: u32,
+    /// The worst outcome of its sub-agents so far.
+    pub worst: Outcome,
+    /// The fork that it is in.
+    pub fork: u16,
+    /// Tokens that reports add when all have ended.
+    pub reports: u32,
+}
+
+impl Agent {
+    /// An agent without a task.
+    pub fn new(fleet: u8) -> Agent {
+        Agent {
+            wake: 0,
+            until: Time::NEVER,
+            deadline: Time::NEVER,
+            doing: Doing::Idle,
+            fleet,
+            pc: 0,
+            block: NO_BLOCK,
+            layer: 0,
+            cause: [NO_LAYER; 3],
+            task: 0,
+            root: NOBODY,
+            last_fresh: 0,
+            resubmitted: 0,
+            ready: Time::ZERO,
+            context: 0,
+            grown: 0,
+            round: 0,
+            ticket: 0,
+            kept: Money::ZERO,
+            cached: (0, Time::ZERO),
+            flight: Flight {
+                begin: Time::ZERO,
+                usage: Usage::default(),
+                estimate: Money::ZERO,
+                outcome: Outcome::Ok,
+                retry_after: None,
+                attempt: 0,
+                admitted: false,
+                counted: false,
+                job: NOBODY,
+            },
+            family: Family {
+                parent: NOBODY,
+                sibling: NOBODY,
+                child: NOBODY,
+                waits_for: 0,
+                worst: Outcome::Ok,
+                fork: 0,
+                reports: 0,
+            },
+        }
+    }
+}
+
+/// All agents of a run.
+#[derive(Debug, Default)]
+pub struct Agents {
+    /// The records.
+    pub all: Vec<Agent>,
+    /// Words of layer state, `words` an agent.
+    pub words: Vec<u64>,
+    /// Counters, `counters` an agent.
+    pub counters: Vec<u32>,
+    stride: usize,
+    counter_stride: usize,
+    free: Vec<AgentId>,
+    /// Most slots in use at once.
+    in_use: u32,
+    peak: u32,
+}
+
+impl Agents {
+    /// No agents, each to have so many words and counters.
+    pub fn new(words: usize, counters: usize) -> Agents {
+        Agents {
+            stride: words,
+            counter_stride: counters,
+            ..Agents::default()
+        }
+    }
+
+    /// Adds an agent, in a free slot if there is one.
+    pub fn add(&mut self, fleet: u8) -> AgentId {
+        self.in_use += 1;
+        self.peak = self.peak.max(self.in_use);
+        if let Some(id) = self.free.pop() {
+            let ticket = self.all[id as usize].ticket;
+            self.all[id as usize] = Agent::new(fleet);
+            self.all[id as usize].ticket = ticket;
+            self.counters_of(id).fill(0);
+            return id;
+        }
+        self.all.push(Agent::new(fleet));
+        self.words.resize(self.words.len() + self.stride, 0);
+        let counters = self.counters.len() + self.counter_stride;
+        self.counters.resize(counters, 0);
+        (self.all.len() - 1) as AgentId
+    }
+
+    /// Frees a slot.
+    pub fn remove(&mut self, id: AgentId) {
+        let agent = &mut self.all[id as usize];
+        agent.doing = Doing::Free;
+        agent.wake = 0;
+        agent.ticket = agent.ticket.wrapping_add(1);
+        self.in_use -= 1;
+        self.free.push(id);
+    }
+
+    /// Word `word` of an agent's layer state.
+    pub fn word(&mut self, id: AgentId, word: u16) -> &mut u64 {
+        &mut self.words[id as usize * self.stride + usize::from(word)]
+    }
+
+    /// The counters of an agent.
+    pub fn counters_of(&mut self, id: AgentId) -> &mut [u32] {
+        let from = id as usize * self.counter_stride;
+        &mut self.counters[from..from + self.counter_stride]
+    }
+
+    /// Most agents at once, sub-agents included.
+    pub fn peak(&self) -> u32 {
+        self.peak
+    }
+
+    /// Bytes that each agent holds in these arrays.
+    pub fn bytes_each(&self) -> usize {
+        size_of::<Agent>() + 8 * self.stride + 4 * self.counter_stride
+    }
+}

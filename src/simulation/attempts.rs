@@ -1,0 +1,396 @@
+//! Attempts: launching one, ending it, giving up on it.
+
+use crate::random::{Purpose, Spot, unit_open};
+use crate::scenario::model::{Arrivals, TargetId, Tokens};
+use crate::units::{Money, Share, Time};
+use crate::wire::{Outcome, Reply};
+use crate::world::BillingRule;
+use crate::world::price::Usage;
+
+use super::agent::{AgentId, Doing};
+use super::drive::Next;
+use super::observer::{Attempt, Observer};
+use super::program::{Call, CallKind, Guard, Kind, NO_LAYER, Scope};
+use super::run::Run;
+use super::server::{Request, Verdict};
+use super::shared::Sharer;
+
+/// How an attempt is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Closing {
+    /// With its reply.
+    Replied,
+    /// The client has given up on it.
+    Abandoned,
+    /// The run was cut off at this time.
+    Open(Time),
+}
+
+impl<O: Observer> Run<'_, O> {
+    /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
+    pub(super) fn launch(&mut self, a: AgentId, call: u16) -> Next {
+        let program = self.program;
+        let call = &program.calls[usize::from(call)];
+        let counter = usize::from(call.counter);
+        let attempt = self.agents.counters_of(a)[counter];
+        let spot = self.spot(a, call.step, attempt);
+        let luck = self.weather.draw(spot, Purpose::Attempt);
+        let usage = self.usage(a, call, luck[2]);
+        let estimate = self.estimate(a, call, usage);
+        if !self.reserve(a, call, estimate) {
+            self.deny(a, Outcome::BudgetExceeded);
+            return Next::Leave(Reply::of(Outcome::BudgetExceeded));
+        }
+        self.agents.counters_of(a)[counter] = attempt.wrapping_add(1);
+        let now = self.agenda.now();
+        self.observer.begun(now, call.target, attempt == 0);
+        let flight = &mut self.agents.all[a as usize].flight;
+        flight.begin = now;
+        flight.usage = usage;
+        flight.estimate = estimate;
+        flight.attempt = attempt;
+        let request = Request {
+            spot,
+            luck,
+            usage,
+            passes: self.passes(a, call),
+        };
+        let agent = &mut self.agents.all[a as usize];
+        agent.ticket = agent.ticket.wrapping_add(1);
+        if self.servers[usize::from(call.target.0)].is_direct() {
+            self.fly(a, call.target, &request)
+        } else {
+            self.send(a, call.target, request);
+            Next::Wait
+        }
+    }
+
+    /// An attempt whose end is known at once.
+    fn fly(&mut self, a: AgentId, target: TargetId, request: &Request) -> Next {
+        let now = self.agenda.now();
+        let server = &mut self.servers[usize::from(target.0)];
+        let flight = &mut self.agents.all[a as usize].flight;
+        let until = match server.arrive(now, request, &self.weather) {
+            Verdict::Admitted {
+                outcome,
+                retry_after,
+                work,
+                counted,
+            } => {
+                flight.outcome = outcome;
+                flight.retry_after = retry_after;
+                flight.admitted = true;
+                flight.counted = counted;
+                server.end_of_work(now, work)
+            }
+            Verdict::Refused {
+                outcome,
+                retry_after,
+                after,
+            } => {
+                flight.outcome = outcome;
+                flight.retry_after = retry_after;
+                flight.admitted = false;
+                now + after
+            }
+            Verdict::Dropped => unreachable!("only a target with servers drops requests"),
+        };
+        self.wait(a, Doing::InFlight, until);
+        Next::Wait
+    }
+
+    /// The end of an attempt has come.
+    pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
+        let agent = self.agents.all[a as usize];
+        if agent.flight.admitted {
+            let target = self.program.call_in(agent.block).target;
+            self.servers[usize::from(target.0)].finish(agent.fleet, agent.flight.counted);
+        }
+        self.replied(a)
+    }
+
+    /// The reply to an agent's attempt has come.
+    pub(super) fn replied(&mut self, a: AgentId) -> Next {
+        self.close_attempt(a, Closing::Replied);
+        let flight = self.agents.all[a as usize].flight;
+        if flight.outcome == Outcome::Ok {
+            self.learn(a);
+        }
+        Next::Leave(Reply {
+            outcome: flight.outcome,
+            retry_after: flight.retry_after,
+        })
+    }
+
+    /// What an agent has after a success: the answer or the result joins its conversation.
+    fn learn(&mut self, a: AgentId) {
+        let program = self.program;
+        let call = program.call_in(self.agents.all[a as usize].block);
+        match &call.kind {
+            CallKind::Llm(step) if step.fresh => {}
+            CallKind::Llm(_) => {
+                let agent = &mut self.agents.all[a as usize];
+                let usage = agent.flight.usage;
+                agent.context = (usage.input - agent.grown).saturating_add(usage.output);
+            }
+            CallKind::Tool(step) => {
+                let result = self.tokens(a, call.step, &step.result_tokens);
+                let agent = &mut self.agents.all[a as usize];
+                agent.context = agent.context.saturating_add(result);
+            }
+        }
+    }
+
+    /// Charges an attempt and tells the observer how it ended.
+    pub(super) fn close_attempt(&mut self, a: AgentId, closing: Closing) {
+        let program = self.program;
+        let agent = self.agents.all[a as usize];
+        let call = program.call_in(agent.block);
+        let flight = agent.flight;
+        let spec = &self.scenario.targets[usize::from(call.target.0)];
+        let (outcome, end, rule) = match closing {
+            Closing::Replied => {
+                let rule = spec.billing.rule(flight.outcome);
+                (Some(flight.outcome), self.agenda.now(), rule)
+            }
+            Closing::Abandoned => {
+                let rule = self.abandoned_rule(a);
+                (Some(Outcome::Timeout), self.agenda.now(), rule)
+            }
+            Closing::Open(end) => (None, end, self.abandoned_rule(a)),
+        };
+        let cost = spec.price.cost(flight.usage, rule);
+        self.settle(a, call, cost);
+        let first = flight.attempt == 0;
+        let cause = match agent.cause[Scope::Call as usize] {
+            _ if first => NO_LAYER,
+            cause => cause,
+        };
+        self.observer.attempt(&Attempt {
+            begin: flight.begin,
+            end,
+            agent: a,
+            fleet: agent.fleet,
+            task: agent.task,
+            step: call.step,
+            round: agent.round,
+            number: flight.attempt.wrapping_add(1),
+            cause,
+            target: call.target,
+            outcome,
+            retry_after: flight.retry_after.filter(|_| matches!(closing, Closing::Replied)),
+            usage: flight.usage,
+            charged: charged(flight.usage, rule),
+            cost,
+        });
+        let agent = &mut self.agents.all[a as usize];
+        match outcome {
+            Some(Outcome::Ok) => agent.kept += cost,
+            Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
+            _ => {}
+        }
+        if let (Some(cache), CallKind::Llm(step)) = (&spec.cache, &call.kind)
+            && matches!(flight.outcome, Outcome::Ok | Outcome::Invalid)
+            && !step.fresh
+            && flight.usage.input >= cache.min_prefix
+        {
+            agent.cached = (flight.usage.input, end + cache.ttl);
+        }
+    }
+
+    /// What giving up on an attempt costs: what was going to be charged in full goes on at the
+    /// server and is charged as a timeout; what was failing anyway is charged as that.
+    fn abandoned_rule(&self, a: AgentId) -> BillingRule {
+        let agent = &self.agents.all[a as usize];
+        let target = self.program.call_in(agent.block).target;
+        let billing = &self.scenario.targets[usize::from(target.0)].billing;
+        match agent.flight.outcome {
+            Outcome::Ok | Outcome::Invalid => billing.rule(Outcome::Timeout),
+            // Dropped on the way in: nobody works on it.
+            Outcome::Timeout => BillingRule::FREE,
+            failing => billing.rule(failing),
+        }
+    }
+
+    /// The client gives up on an agent's attempt.
+    pub(super) fn abandon_attempt(&mut self, a: AgentId) {
+        let agent = self.agents.all[a as usize];
+        self.close_attempt(a, Closing::Abandoned);
+        if agent.doing == Doing::InFlight && agent.flight.admitted {
+            let target = self.program.call_in(agent.block).target;
+            self.leave_behind(target, agent.fleet, agent.flight.counted, agent.until);
+        } else if agent.doing == Doing::AwaitsReply {
+            self.cancel_job(a);
+        }
+        let agent = &mut self.agents.all[a as usize];
+        agent.ticket = agent.ticket.wrapping_add(1);
+    }
+
+    /// The place of a draw for an agent.
+    fn spot(&self, a: AgentId, step: u16, attempt: u32) -> Spot {
+        let agent = &self.agents.all[a as usize];
+        Spot {
+            fleet: agent.fleet,
+            task: agent.task,
+            step,
+            round: agent.round,
+            attempt,
+        }
+    }
+
+    /// One draw for a step as a whole, whatever its attempts do, in (0, 1).
+    pub(super) fn step_luck(&self, a: AgentId, step: u16) -> f64 {
+        let spot = self.spot(a, step, 0);
+        unit_open(self.weather.draw(spot, Purpose::Step)[0])
+    }
+
+    /// The share of answers to this call that pass validation.
+    fn passes(&self, a: AgentId, call: &Call) -> Share {
+        let CallKind::Llm(step) = &call.kind else {
+            return Share::ALL;
+        };
+        if step.never != Share::NONE {
+            let spot = self.spot(a, call.step, 0);
+            let coin = self.weather.draw(spot, Purpose::Document)[0];
+            if step.never.hits(coin) {
+                return Share::NONE;
+            }
+        }
+        step.passes
+    }
+
+    /// The tokens of an attempt; `bits` is the luck of the output's length.
+    fn usage(&self, a: AgentId, call: &Call, bits: u32) -> Usage {
+        let CallKind::Llm(step) = &call.kind else {
+            return Usage::default();
+        };
+        let agent = &self.agents.all[a as usize];
+        let prompt = self.tokens(a, call.step, &step.prompt);
+        let history = if step.fresh { 0 } else { agent.context };
+        let input = history.saturating_add(prompt).saturating_add(agent.grown);
+        let output = match &step.output {
+            Tokens::Drawn(tokens) => tokens.quantile(unit_open(bits)) as u32,
+            recorded => self.tokens(a, call.step, recorded),
+        };
+        let mut usage = Usage {
+            input,
+            output,
+            ..Usage::default()
+        };
+        let spec = &self.scenario.targets[usize::from(call.target.0)];
+        if let Some(cache) = &spec.cache
+            && !step.fresh
+            && input >= cache.min_prefix
+        {
+            let (prefix, until) = agent.cached;
+            if self.agenda.now() < until {
+                usage.cached = prefix.min(input);
+            }
+            usage.written = input - usage.cached;
+        }
+        usage
+    }
+
+    /// A number of tokens that is drawn once a step, or recorded.
+    pub(super) fn tokens(&self, a: AgentId, step: u16, tokens: &Tokens) -> u32 {
+        let agent = &self.agents.all[a as usize];
+        let row = || match &self.scenario.fleets[usize::from(agent.fleet)].tasks.arrivals {
+            Arrivals::Trace(rows) => rows[agent.task as usize],
+            _ => unreachable!("checked: trace tokens come with a trace"),
+        };
+        match tokens {
+            Tokens::Drawn(tokens) => tokens.quantile(self.step_luck(a, step)) as u32,
+            Tokens::TraceContext => row().context,
+            Tokens::TraceGenerated => row().generated,
+        }
+    }
+
+    /// What budgets set aside for an attempt: its price in full, with the output as long as it may
+    /// become ([`crate::random::Distribution::high`]).
+    fn estimate(&self, a: AgentId, call: &Call, usage: Usage) -> Money {
+        if call.budgets.0 == call.budgets.1 && call.payers.0 == call.payers.1 {
+            return Money::ZERO;
+        }
+        let mut usage = usage;
+        if let CallKind::Llm(step) = &call.kind {
+            usage.output = match &step.output {
+                Tokens::Drawn(tokens) => tokens.high() as u32,
+                recorded => self.tokens(a, call.step, recorded),
+            };
+        }
+        let price = &self.scenario.targets[usize::from(call.target.0)].price;
+        price.cost(usage, BillingRule::FULL)
+    }
+
+    /// The estimate of the attempt that a retry would make, for retry budgets; nothing where it
+    /// would do more than repeat one call.
+    pub(super) fn next_estimate(&self, a: AgentId) -> Money {
+        let agent = &self.agents.all[a as usize];
+        let block = &self.program.blocks[usize::from(agent.block)];
+        if block.scope != Scope::Call {
+            return Money::ZERO;
+        }
+        let call = &self.program.calls[usize::from(block.call)];
+        self.estimate(a, call, self.usage(a, call, 0))
+    }
+
+    /// Sets the estimate aside in every budget around the call, or in none.
+    fn reserve(&mut self, a: AgentId, call: &Call, estimate: Money) -> bool {
+        let program = self.program;
+        let budgets = &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)];
+        for (n, guard) in budgets.iter().enumerate() {
+            let layer = &program.layers[usize::from(guard.layer)];
+            let Kind::Budget(limit) = layer.kind else {
+                unreachable!("budgets of a call are budgets")
+            };
+            let sharer = self.guard_sharer(a, *guard);
+            if self.shared.accounts.of(layer.group, sharer).reserve(limit, estimate) {
+                continue;
+            }
+            self.observer.acted(layer.id);
+            for guard in &budgets[..n] {
+                let group = program.layers[usize::from(guard.layer)].group;
+                let sharer = self.guard_sharer(a, *guard);
+                self.shared.accounts.of(group, sharer).release(estimate);
+            }
+            return false;
+        }
+        true
+    }
+
+    /// Charges the true cost to every budget around the call.
+    fn settle(&mut self, a: AgentId, call: &Call, cost: Money) {
+        let program = self.program;
+        let flight = self.agents.all[a as usize].flight;
+        for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
+            let group = program.layers[usize::from(guard.layer)].group;
+            let sharer = self.guard_sharer(a, *guard);
+            self.shared.accounts.of(group, sharer).commit(flight.estimate, cost);
+        }
+        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
+            let group = program.layers[usize::from(guard.layer)].group;
+            let sharer = self.guard_sharer(a, *guard);
+            let budget = self.shared.retry_budgets.of(group, sharer);
+            budget.paid(flight.attempt != 0, cost);
+        }
+    }
+
+    /// Whose state a guard's is: beyond a fork that of the agent that holds the task.
+    pub(super) fn guard_sharer(&self, a: AgentId, guard: Guard) -> Sharer {
+        let sharer = self.sharer(a);
+        Sharer {
+            agent: if guard.beyond_fork { sharer.root } else { a },
+            ..sharer
+        }
+    }
+}
+
+/// The tokens that are charged under a billing rule.
+fn charged(usage: Usage, rule: BillingRule) -> Usage {
+    Usage {
+        input: rule.input.of(usage.input),
+        cached: rule.input.of(usage.cached),
+        written: rule.input.of(usage.written),
+        output: rule.output.of(usage.output),
+    }
+}

@@ -1,0 +1,408 @@
+//! The compiler from plans and policies to a [`Program`].
+
+use crate::scenario::model::{
+    CallLayers, Layer, LayerKind, OnFailure, ParallelStep, Policy, Scenario, Shared, Step, TargetId,
+};
+
+use super::program::{
+    Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind, LayerId,
+    Loop, NO_BLOCK, Op, Pc, Program, Scope, written_layers,
+};
+
+pub(super) struct Compiler<'a> {
+    scenario: &'a Scenario,
+    policy: &'a Policy,
+    program: Program,
+    /// The number of the fleet's next step.
+    next_step: u16,
+    counters: u16,
+    /// Groups already made: (layer id, target) → group.
+    made: Vec<((LayerId, Option<TargetId>), u16)>,
+    call_words: u16,
+    turn_words: u16,
+    task_words: u16,
+    /// For each branch the block around its fork.
+    around: Vec<(BlockId, BlockId)>,
+}
+
+/// Where the compiler is.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The innermost block of this agent.
+    parent: BlockId,
+    /// Whether a turn may be opened here (not inside one).
+    turns: bool,
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(scenario: &'a Scenario, policy: &'a Policy) -> Compiler<'a> {
+        let mut labels: Vec<String> = written_layers(policy).map(|l| l.label.clone()).collect();
+        if policy.fleet.retry.is_some() {
+            labels.push("fleet retry".to_owned());
+        }
+        if policy.fleet.breaker.is_some() {
+            labels.push("fleet circuit_breaker".to_owned());
+        }
+        Compiler {
+            scenario,
+            policy,
+            program: Program {
+                ops: vec![],
+                blocks: vec![],
+                layers: vec![],
+                guards: vec![],
+                calls: vec![],
+                waits: vec![],
+                loops: vec![],
+                forks: vec![],
+                fleets: vec![],
+                labels,
+                words: 0,
+                counters: 0,
+                groups: Groups::default(),
+            },
+            next_step: 0,
+            counters: 0,
+            made: vec![],
+            call_words: 0,
+            turn_words: 0,
+            task_words: 0,
+            around: vec![],
+        }
+    }
+
+    pub(super) fn compile(mut self) -> Program {
+        self.lay_out_words();
+        for fleet in &self.scenario.fleets {
+            self.next_step = 0;
+            self.counters = 0;
+            let entry = self.pc();
+            let block = self.block(Scope::Task, NO_BLOCK, OnFailure::Fail);
+            self.attach(block, &self.policy.task, None);
+            self.program.ops.push(Op::Open(block));
+            self.body(block, &fleet.plan);
+            let id = |back: usize| (self.program.labels.len() - back) as LayerId;
+            let breaker = self.policy.fleet.breaker;
+            let retry = self.policy.fleet.retry.clone();
+            let fleet = FleetProgram {
+                entry,
+                retry: retry.map(|r| (r, id(1 + usize::from(breaker.is_some())))),
+                breaker: breaker.map(|b| (b, id(1))),
+            };
+            self.program.fleets.push(fleet);
+            self.program.counters = self.program.counters.max(usize::from(self.counters));
+        }
+        self.program
+    }
+
+    /// Task layers first, then the turn's snapshot and layers, then the widest call's: calls share
+    /// their words, because an agent makes one call at a time.
+    fn lay_out_words(&mut self) {
+        let words = |layers: &[Layer]| -> u16 {
+            layers.iter().map(|l| CompiledLayer::words(&l.kind)).sum()
+        };
+        let widest = |calls: &CallLayers| {
+            let own = calls.of.iter().map(|(_, l)| words(l)).max();
+            words(&calls.others).max(own.unwrap_or(0))
+        };
+        self.task_words = words(&self.policy.task);
+        self.turn_words = 2 + words(&self.policy.turn);
+        self.call_words = widest(&self.policy.tool).max(widest(&self.policy.llm));
+        self.program.words = usize::from(self.task_words + self.turn_words + self.call_words);
+    }
+
+    fn pc(&self) -> Pc {
+        self.program.ops.len() as Pc
+    }
+
+    fn block(&mut self, scope: Scope, parent: BlockId, on_failure: OnFailure) -> BlockId {
+        let first = self.program.layers.len() as u16;
+        self.program.blocks.push(Block {
+            scope,
+            first,
+            end: first,
+            parent,
+            body: 0,
+            after: 0,
+            call: 0,
+            word: self.task_words,
+            on_failure,
+        });
+        (self.program.blocks.len() - 1) as BlockId
+    }
+
+    /// The body of a task or branch: its steps, then `Close`.
+    fn body(&mut self, block: BlockId, steps: &[Step]) {
+        self.program.blocks[usize::from(block)].body = self.pc();
+        let place = Place {
+            parent: block,
+            turns: true,
+        };
+        self.steps(steps, place);
+        self.close(block);
+    }
+
+    fn close(&mut self, block: BlockId) {
+        self.program.ops.push(Op::Close(block));
+        self.program.blocks[usize::from(block)].after = self.pc();
+    }
+
+    fn steps(&mut self, steps: &[Step], place: Place) {
+        let mut rest = steps;
+        while let Some(step) = rest.first() {
+            let n = if place.turns && matches!(step, Step::Llm(_)) {
+                self.turn(rest, place)
+            } else {
+                self.step(step, place);
+                1
+            };
+            rest = &rest[n..];
+        }
+    }
+
+    /// A turn: the model step at the head of `steps` and what follows, up to the next model step.
+    /// Returns how many steps it took.
+    fn turn(&mut self, steps: &[Step], place: Place) -> usize {
+        let more = steps[1..].iter().position(begins_turn);
+        let n = 1 + more.unwrap_or(steps.len() - 1);
+        let block = self.block(Scope::Turn, place.parent, OnFailure::Fail);
+        self.attach(block, &self.policy.turn, None);
+        self.program.ops.push(Op::Open(block));
+        self.program.blocks[usize::from(block)].body = self.pc();
+        let inside = Place {
+            parent: block,
+            turns: false,
+        };
+        for step in &steps[..n] {
+            self.step(step, inside);
+        }
+        self.close(block);
+        n
+    }
+
+    fn step(&mut self, step: &Step, place: Place) {
+        match step {
+            Step::Llm(llm) => self.call(
+                CallKind::Llm(llm.clone()),
+                llm.target,
+                llm.on_failure,
+                place,
+            ),
+            Step::Tool(tool) => self.call(
+                CallKind::Tool(tool.clone()),
+                tool.target,
+                tool.on_failure,
+                place,
+            ),
+            Step::Wait(time) => {
+                let number = self.number();
+                self.program.waits.push((time.clone(), number));
+                let wait = (self.program.waits.len() - 1) as u16;
+                self.program.ops.push(Op::Wait(wait));
+            }
+            Step::Repeat { times, steps } => self.repeat(*times, steps, place),
+            Step::Parallel(parallel) => self.fork(parallel, place),
+        }
+    }
+
+    fn number(&mut self) -> u16 {
+        self.next_step += 1;
+        self.next_step - 1
+    }
+
+    fn counter(&mut self, n: u16) -> u16 {
+        self.counters += n;
+        self.counters - n
+    }
+
+    fn call(&mut self, kind: CallKind, target: TargetId, on_failure: OnFailure, place: Place) {
+        let layers = match kind {
+            CallKind::Llm(_) => &self.policy.llm,
+            CallKind::Tool(_) => &self.policy.tool,
+        };
+        let own = layers.of.iter().find(|(t, _)| *t == target);
+        let layers = own.map_or(&layers.others, |(_, l)| l);
+        let block = self.block(Scope::Call, place.parent, on_failure);
+        self.attach(block, layers, Some(target));
+        let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
+        let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
+        let (step, counter) = (self.number(), self.counter(1));
+        self.program.calls.push(Call {
+            target,
+            step,
+            counter,
+            kind,
+            budgets,
+            payers,
+        });
+        let call = (self.program.calls.len() - 1) as u16;
+        self.program.ops.push(Op::Call(block));
+        let after = self.pc();
+        let block = &mut self.program.blocks[usize::from(block)];
+        block.call = call;
+        block.after = after;
+    }
+
+    fn repeat(&mut self, times: u32, steps: &[Step], place: Place) {
+        let counter = self.counter(2);
+        let number = self.program.loops.len() as u16;
+        self.program.loops.push(Loop {
+            times,
+            body: 0,
+            counter,
+            inner: (0, 0),
+        });
+        self.program.ops.push(Op::LoopBegin(number));
+        let body = self.pc();
+        let from = self.counters;
+        self.steps(steps, place);
+        let inner = (from, self.counters);
+        self.program.ops.push(Op::LoopEnd(number));
+        let this = &mut self.program.loops[usize::from(number)];
+        this.body = body;
+        this.inner = inner;
+    }
+
+    fn fork(&mut self, parallel: &ParallelStep, place: Place) {
+        let number = self.program.forks.len();
+        let counter = self.counter(1);
+        self.program.forks.push(Fork {
+            branches: vec![],
+            after: 0,
+            counter,
+            result_tokens: parallel.result_tokens,
+            on_failure: parallel.on_failure,
+        });
+        // The branches stand behind the fork; who forks goes on after them.
+        self.program.ops.push(Op::Fork(number as u16));
+        let mut branches = vec![];
+        for branch in &parallel.branches {
+            let block = self.block(Scope::Task, NO_BLOCK, OnFailure::Fail);
+            self.around.push((block, place.parent));
+            self.body(block, &branch.steps);
+            branches.extend((0..branch.agents).map(|_| block));
+        }
+        self.program.forks[number].after = self.pc();
+        self.program.forks[number].branches = branches;
+    }
+
+    /// Compiles `layers` as those of `block`, which must be the newest.
+    fn attach(
+        &mut self,
+        block: BlockId,
+        layers: &'a [Layer],
+        target: Option<TargetId>,
+    ) {
+        let scope = self.program.blocks[usize::from(block)].scope;
+        let mut word = match scope {
+            Scope::Task => 0,
+            Scope::Turn => self.task_words + 2,
+            Scope::Call => self.task_words + self.turn_words,
+        };
+        for layer in layers {
+            let id = self.id(layer);
+            let group = self.group(layer, id, target);
+            let at = self.program.layers.len() as u16;
+            self.program.layers.push(CompiledLayer {
+                kind: compiled(&layer.kind),
+                id,
+                shared: layer.shared,
+                group,
+                word,
+                guards: (0, 0),
+            });
+            self.program.blocks[usize::from(block)].end = at + 1;
+            if matches!(layer.kind, LayerKind::Retry(_)) {
+                let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
+                let guards = self.guards(block, at, outside);
+                self.program.layers[usize::from(at)].guards = guards;
+            }
+            word += CompiledLayer::words(&layer.kind);
+        }
+    }
+
+    fn id(&self, layer: &Layer) -> LayerId {
+        let same = |l: &Layer| std::ptr::eq(l, layer);
+        let found = written_layers(self.policy).position(same);
+        found.expect("the layer is one of the policy's") as LayerId
+    }
+
+    /// The group of shared state of a layer. Breakers, semaphores and limits around calls have one
+    /// for each target; budgets have one for all.
+    fn group(&mut self, layer: &Layer, id: LayerId, target: Option<TargetId>) -> u16 {
+        let (per_target, groups) = {
+            let all = &mut self.program.groups;
+            match layer.kind {
+                LayerKind::CircuitBreaker(_) => (true, &mut all.breakers),
+                LayerKind::Concurrency(_) => (true, &mut all.semaphores),
+                LayerKind::RateLimit(_) => (true, &mut all.limits),
+                LayerKind::RetryBudget(_) => (false, &mut all.retry_budgets),
+                LayerKind::Budget(_) => (false, &mut all.accounts),
+                LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
+            }
+        };
+        let key = (id, target.filter(|_| per_target));
+        if let Some((_, group)) = self.made.iter().find(|(k, _)| *k == key) {
+            return *group;
+        }
+        groups.push(layer.shared);
+        let group = (groups.len() - 1) as u16;
+        self.made.push((key, group));
+        group
+    }
+
+    /// The layers outside layer `below` of `block` (outermost last) for which `wanted` holds.
+    fn guards(
+        &mut self,
+        block: BlockId,
+        below: u16,
+        wanted: impl Fn(&Kind) -> bool,
+    ) -> (u16, u16) {
+        let from = self.program.guards.len() as u16;
+        let (mut block, mut below, mut beyond_fork) = (block, below, false);
+        loop {
+            let b = self.program.blocks[usize::from(block)];
+            for layer in (b.first..b.end.min(below)).rev() {
+                if wanted(&self.program.layers[usize::from(layer)].kind) {
+                    self.program.guards.push(Guard { layer, beyond_fork });
+                }
+            }
+            below = u16::MAX;
+            if b.parent != NO_BLOCK {
+                block = b.parent;
+                continue;
+            }
+            let Some((_, outer)) = self.around.iter().find(|(branch, _)| *branch == block) else {
+                break;
+            };
+            (block, beyond_fork) = (*outer, true);
+        }
+        (from, self.program.guards.len() as u16)
+    }
+}
+
+fn compiled(kind: &LayerKind) -> Kind {
+    match kind {
+        LayerKind::Retry(spec) => Kind::Retry(Box::new(spec.clone())),
+        LayerKind::Timeout(after) => Kind::Timeout(*after),
+        LayerKind::CircuitBreaker(spec) => Kind::Breaker(*spec),
+        LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),
+        LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
+        LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
+        LayerKind::Budget(limit) => Kind::Budget(*limit),
+    }
+}
+
+/// Whether a step ends the turn before it: a model step, or a loop that holds one.
+fn begins_turn(step: &Step) -> bool {
+    match step {
+        Step::Llm(_) => true,
+        Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
+        Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
+    }
+}
+
+/// Whether several sharers are possible at all, for readers of [`Groups`].
+pub(super) fn grows_with_agents(shared: Shared) -> bool {
+    matches!(shared, Shared::Task | Shared::Agent)
+}

@@ -1,0 +1,118 @@
+//! Sub-agents: forking, joining, giving up.
+//!
+//! The sub-agents of a `parallel` step are agents of their own with the same task. The parent waits
+//! until all have ended; their slots are freed when it goes on, so that its list of them stays
+//! whole meanwhile.
+
+use crate::scenario::model::OnFailure;
+use crate::units::Time;
+use crate::wire::{Outcome, Reply};
+
+use super::agent::{AgentId, Doing, NOBODY};
+use super::drive::Next;
+use super::observer::Observer;
+use super::run::Run;
+
+impl<O: Observer> Run<'_, O> {
+    /// Starts the sub-agents of a fork; the agent waits for them.
+    pub(super) fn fork(&mut self, a: AgentId, number: u16) -> Next {
+        let program = self.program;
+        let fork = &program.forks[usize::from(number)];
+        let n = fork.branches.len() as u32;
+        let before = &mut self.agents.counters_of(a)[usize::from(fork.counter)];
+        // Sub-agents of a fork that was made before meet other luck than theirs.
+        let first_attempt = before.rotate_left(16);
+        *before += 1;
+        let family = &mut self.agents.all[a as usize].family;
+        family.fork = number;
+        family.waits_for = n;
+        family.worst = Outcome::Ok;
+        family.reports = 0;
+        family.child = NOBODY;
+        self.wait(a, Doing::Joins, Time::NEVER);
+        let parent = self.agents.all[a as usize];
+        let scope = program.blocks[usize::from(parent.block)].scope;
+        let mut newest = NOBODY;
+        for (i, block) in fork.branches.iter().enumerate() {
+            let child = self.add_agent(parent.fleet);
+            self.agents.counters_of(child).fill(first_attempt);
+            let b = &program.blocks[usize::from(*block)];
+            let agent = &mut self.agents.all[child as usize];
+            agent.task = parent.task;
+            agent.root = parent.root;
+            agent.resubmitted = parent.resubmitted;
+            agent.ready = parent.ready;
+            agent.round = parent.round.wrapping_mul(n).wrapping_add(i as u32);
+            agent.cause[0] = parent.cause[scope as usize];
+            agent.block = *block;
+            agent.layer = b.end;
+            agent.pc = b.body;
+            agent.family.parent = a;
+            agent.family.sibling = newest;
+            newest = child;
+            self.agents.all[a as usize].family.child = child;
+            self.wait(child, Doing::Thinks, self.agenda.now());
+        }
+        Next::Wait
+    }
+
+    /// A sub-agent has ended.
+    pub(super) fn end_branch(&mut self, child: AgentId, reply: Reply) -> Next {
+        let agent = &mut self.agents.all[child as usize];
+        agent.doing = Doing::Idle;
+        let kept = std::mem::take(&mut agent.kept);
+        let parent = agent.family.parent;
+        let fork = self.agents.all[parent as usize].family.fork;
+        let report = self.program.forks[usize::from(fork)].result_tokens;
+        let agent = &mut self.agents.all[parent as usize];
+        agent.kept += kept;
+        let family = &mut agent.family;
+        if reply.outcome == Outcome::Ok {
+            family.reports = family.reports.saturating_add(report);
+        } else if family.worst == Outcome::Ok {
+            family.worst = reply.outcome;
+        }
+        family.waits_for -= 1;
+        if family.waits_for == 0 {
+            self.wait(parent, Doing::Joined, self.agenda.now());
+        }
+        Next::Wait
+    }
+
+    /// All sub-agents of an agent have ended: it goes on, or fails with the first that failed.
+    pub(super) fn join(&mut self, a: AgentId) -> Next {
+        self.dismiss_children(a);
+        let agent = &mut self.agents.all[a as usize];
+        let fork = &self.program.forks[usize::from(agent.family.fork)];
+        agent.context = agent.context.saturating_add(agent.family.reports);
+        if agent.family.worst == Outcome::Ok || fork.on_failure == OnFailure::Continue {
+            agent.pc = fork.after;
+            Next::Step
+        } else {
+            Next::Leave(Reply::of(agent.family.worst))
+        }
+    }
+
+    /// Gives up on all sub-agents of an agent.
+    pub(super) fn abandon_children(&mut self, a: AgentId) {
+        let mut child = self.agents.all[a as usize].family.child;
+        while child != NOBODY {
+            if self.agents.all[child as usize].doing != Doing::Idle {
+                self.abandon(child);
+                self.throw_all_away(child);
+            }
+            child = self.agents.all[child as usize].family.sibling;
+        }
+        self.dismiss_children(a);
+    }
+
+    fn dismiss_children(&mut self, a: AgentId) {
+        let family = &mut self.agents.all[a as usize].family;
+        let mut child = std::mem::replace(&mut family.child, NOBODY);
+        while child != NOBODY {
+            let next = self.agents.all[child as usize].family.sibling;
+            self.agents.remove(child);
+            child = next;
+        }
+    }
+}

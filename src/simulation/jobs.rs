@@ -1,0 +1,311 @@
+//! Jobs: attempts that travel, queue or outlive their client.
+//!
+//! Where the end of an attempt is known at its begin, no job is needed; the agent itself waits for
+//! it. A job is made for targets with a network or with servers, and for what a client that gave up
+//! leaves behind: it is worked off all the same, unless the target cancels.
+
+use crate::scenario::model::TargetId;
+use crate::units::{Share, Span, Time};
+use crate::wire::Outcome;
+
+use super::agent::{AgentId, Doing, NOBODY};
+use super::observer::Observer;
+use super::run::{About, Run};
+use super::server::{Request, Verdict};
+
+/// An attempt at or on its way to or from a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job {
+    request: Request,
+    /// Whose it is, and the agent's ticket; nobody's if the client has gone.
+    agent: AgentId,
+    ticket: u32,
+    fleet: u8,
+    target: TargetId,
+    phase: Phase,
+    /// The one-way delay of the answer.
+    back: Span,
+    outcome: Outcome,
+    retry_after: Option<Span>,
+    work: Span,
+    counted: bool,
+    /// The event that the job waits for; another one comes too late.
+    event: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// On its way there.
+    Travels,
+    /// In line for a server.
+    InLine,
+    /// Being worked on.
+    Served,
+    /// The answer is on its way back.
+    Returns,
+    /// The client of a direct target has gone; it is worked off.
+    LeftBehind,
+    /// The slot is free.
+    Free,
+}
+
+/// All jobs of a run.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    all: Vec<Job>,
+    free: Vec<u32>,
+}
+
+impl Jobs {
+    fn add(&mut self, job: Job) -> u32 {
+        match self.free.pop() {
+            Some(slot) => {
+                self.all[slot as usize] = job;
+                slot
+            }
+            None => {
+                self.all.push(job);
+                (self.all.len() - 1) as u32
+            }
+        }
+    }
+
+    fn remove(&mut self, slot: u32) {
+        self.all[slot as usize].phase = Phase::Free;
+        self.all[slot as usize].event = 0;
+        self.free.push(slot);
+    }
+}
+
+impl<O: Observer> Run<'_, O> {
+    /// Sends an attempt to a target with a network or servers; the agent awaits the reply.
+    pub(super) fn send(&mut self, a: AgentId, target: TargetId, request: Request) {
+        let server = &self.servers[usize::from(target.0)];
+        let (there, back) = server.delays(&self.weather, request.spot);
+        let agent = &mut self.agents.all[a as usize];
+        // Until the server knows better, an attempt that is given up on counts as worked off.
+        agent.flight.outcome = Outcome::Ok;
+        agent.flight.retry_after = None;
+        let job = self.jobs.add(Job {
+            request,
+            agent: a,
+            ticket: agent.ticket,
+            fleet: agent.fleet,
+            target,
+            phase: Phase::Travels,
+            back,
+            outcome: Outcome::Ok,
+            retry_after: None,
+            work: Span::ZERO,
+            counted: false,
+            event: 0,
+        });
+        agent.flight.job = job;
+        self.wait(a, Doing::AwaitsReply, Time::NEVER);
+        if there == Span::ZERO {
+            self.job_arrives(job);
+        } else {
+            self.schedule_job(job, self.agenda.now() + there);
+        }
+    }
+
+    /// An event of a job.
+    pub(super) fn job_event(&mut self, job: u32, event: u64) {
+        if self.jobs.all[job as usize].event != event {
+            return;
+        }
+        match self.jobs.all[job as usize].phase {
+            Phase::Travels => self.job_arrives(job),
+            Phase::Served => self.job_served(job),
+            Phase::Returns => self.job_returns(job),
+            Phase::LeftBehind => {
+                let this = self.jobs.all[job as usize];
+                self.servers[usize::from(this.target.0)].finish(this.fleet, this.counted);
+                self.jobs.remove(job);
+            }
+            Phase::InLine | Phase::Free => unreachable!("neither waits for an event"),
+        }
+    }
+
+    fn schedule_job(&mut self, job: u32, at: Time) {
+        self.jobs.all[job as usize].event = self.agenda.schedule(at, About::Job.entity(job));
+    }
+
+    fn job_arrives(&mut self, job: u32) {
+        let now = self.agenda.now();
+        let this = self.jobs.all[job as usize];
+        let server = &mut self.servers[usize::from(this.target.0)];
+        let verdict = server.arrive(now, &this.request, &self.weather);
+        let slot = &mut self.jobs.all[job as usize];
+        match verdict {
+            Verdict::Admitted {
+                outcome,
+                retry_after,
+                work,
+                counted,
+            } => {
+                slot.outcome = outcome;
+                slot.retry_after = retry_after;
+                slot.work = work;
+                slot.counted = counted;
+                self.foretell(job, outcome);
+                if self.servers[usize::from(this.target.0)].begin_service() {
+                    self.serve(job);
+                } else {
+                    self.jobs.all[job as usize].phase = Phase::InLine;
+                    self.servers[usize::from(this.target.0)].line.push_back(job);
+                }
+            }
+            Verdict::Refused {
+                outcome,
+                retry_after,
+                after,
+            } => {
+                slot.outcome = outcome;
+                slot.retry_after = retry_after;
+                slot.phase = Phase::Returns;
+                let back = slot.back;
+                self.foretell(job, outcome);
+                self.schedule_job(job, now + after + back);
+            }
+            Verdict::Dropped => {
+                // Nobody works on it: giving up on it costs nothing.
+                self.foretell(job, Outcome::Timeout);
+                if let Some(a) = self.client_of(job) {
+                    self.agents.all[a as usize].flight.job = NOBODY;
+                }
+                self.jobs.remove(job);
+            }
+        }
+    }
+
+    /// Notes with the client how its attempt is going to end, for what giving up on it costs.
+    fn foretell(&mut self, job: u32, outcome: Outcome) {
+        if let Some(a) = self.client_of(job) {
+            self.agents.all[a as usize].flight.outcome = outcome;
+        }
+    }
+
+    /// The agent that still awaits the reply to a job.
+    fn client_of(&self, job: u32) -> Option<AgentId> {
+        let this = &self.jobs.all[job as usize];
+        let agent = self.agents.all.get(this.agent as usize)?;
+        let awaits = agent.doing == Doing::AwaitsReply && agent.ticket == this.ticket;
+        awaits.then_some(this.agent)
+    }
+
+    fn serve(&mut self, job: u32) {
+        let this = self.jobs.all[job as usize];
+        let server = &self.servers[usize::from(this.target.0)];
+        let end = server.end_of_work(self.agenda.now(), this.work);
+        self.jobs.all[job as usize].phase = Phase::Served;
+        self.schedule_job(job, end);
+    }
+
+    fn job_served(&mut self, job: u32) {
+        let this = self.jobs.all[job as usize];
+        self.free_server(this.target, this.fleet, this.counted);
+        if this.back == Span::ZERO {
+            self.job_returns(job);
+        } else {
+            self.jobs.all[job as usize].phase = Phase::Returns;
+            self.schedule_job(job, self.agenda.now() + this.back);
+        }
+    }
+
+    /// A server is free: the next in line gets it.
+    fn free_server(&mut self, target: TargetId, fleet: u8, counted: bool) {
+        let server = &mut self.servers[usize::from(target.0)];
+        server.finish(fleet, counted);
+        server.end_service();
+        if let Some(next) = server.line.pop_front() {
+            server.begin_service();
+            self.serve(next);
+        }
+    }
+
+    fn job_returns(&mut self, job: u32) {
+        let client = self.client_of(job);
+        let this = self.jobs.all[job as usize];
+        self.jobs.remove(job);
+        if let Some(a) = client {
+            let agent = &mut self.agents.all[a as usize];
+            agent.wake = 0;
+            agent.flight.outcome = this.outcome;
+            agent.flight.retry_after = this.retry_after;
+            let next = self.replied(a);
+            self.drive(a, next);
+        }
+    }
+
+    /// The client of a direct target gives up on an admitted attempt that would end at `until`.
+    pub(super) fn leave_behind(&mut self, target: TargetId, fleet: u8, counted: bool, until: Time) {
+        if self.servers[usize::from(target.0)].spec.cancels {
+            self.servers[usize::from(target.0)].finish(fleet, counted);
+            return;
+        }
+        if until == Time::NEVER {
+            return;
+        }
+        let job = self.jobs.add(Job {
+            request: Request::NONE,
+            agent: NOBODY,
+            ticket: 0,
+            fleet,
+            target,
+            phase: Phase::LeftBehind,
+            back: Span::ZERO,
+            outcome: Outcome::Timeout,
+            retry_after: None,
+            work: Span::ZERO,
+            counted,
+            event: 0,
+        });
+        self.schedule_job(job, until);
+    }
+
+    /// The client gives up on its job; a target that cancels stops working on it.
+    pub(super) fn cancel_job(&mut self, a: AgentId) {
+        let job = self.agents.all[a as usize].flight.job;
+        if job == NOBODY {
+            return;
+        }
+        let this = self.jobs.all[job as usize];
+        self.jobs.all[job as usize].agent = NOBODY;
+        if !self.servers[usize::from(this.target.0)].spec.cancels {
+            return;
+        }
+        match this.phase {
+            Phase::InLine => {
+                let server = &mut self.servers[usize::from(this.target.0)];
+                server.line.retain(|j| *j != job);
+                server.finish(this.fleet, this.counted);
+            }
+            Phase::Served => self.free_server(this.target, this.fleet, this.counted),
+            Phase::Travels | Phase::Returns => {}
+            Phase::LeftBehind | Phase::Free => unreachable!("a client awaits this job"),
+        }
+        self.jobs.remove(job);
+    }
+}
+
+impl Request {
+    /// A request of nobody's.
+    const NONE: Request = Request {
+        spot: crate::random::Spot {
+            fleet: 0,
+            task: 0,
+            step: 0,
+            round: 0,
+            attempt: 0,
+        },
+        luck: [0; 4],
+        usage: crate::world::price::Usage {
+            input: 0,
+            cached: 0,
+            written: 0,
+            output: 0,
+        },
+        passes: Share::ALL,
+    };
+}

@@ -1,0 +1,34 @@
+//! One run: a policy, a replication, from the first event to the last.
+//!
+//! A run is an event loop over flat state. Each event wakes one agent, moves one job at a server,
+//! brings one task or puts a failed one back; [`drive`] then takes the agent through plan and
+//! layers until it waits again. What happens is told to an [`Observer`]; nothing is printed, named
+//! or allocated on the way (arrays grow until the run has reached its full size, then no more).
+//!
+//! ```text
+//! agenda ──► agent wakes ──► layers (enter/leave) ──► attempt ──► server ──► agenda
+//!    ▲             └──────────── task ends ──► queue ──► next task          │
+//!    └──────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The order of things, each in a file of its own: [`program`] compiles plans and policies;
+//! `drive` steps through ops and layers; `attempts` launches and ends attempts; `jobs` moves those
+//! that travel or queue; `tasks` hands out work; [`agent`] and [`server`] hold the state.
+
+pub mod agent;
+mod arrivals;
+mod attempts;
+mod compile;
+mod drive;
+mod families;
+mod jobs;
+pub mod observer;
+pub mod program;
+mod run;
+mod server;
+mod shared;
+mod tasks;
+
+pub use observer::{Attempt, Denial, Observer, Silent, TaskEnd};
+pub use program::{LayerId, NO_LAYER, Program};
+pub use run::{Cut, RunEnd, run};

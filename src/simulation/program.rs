@@ -1,0 +1,280 @@
+//! Plans and policies, compiled into one flat program.
+//!
+//! A plan becomes a list of [`Op`]s that an agent steps through; each scope that can hold layers
+//! (task, turn, call) becomes a [`Block`]; the layers of all blocks lie in one array, outermost
+//! first, with the place of their state worked out in advance. So the hot path follows indices and
+//! knows neither names nor nested lists.
+//!
+//! ```text
+//! Open(task) ── Open(turn) ── Call(llm) ── Call(tool) ── Close(turn) ── … ── Close(task)
+//!    │ layers      │ layers      │ layers
+//! ```
+
+use crate::random::Distribution;
+use crate::resilience::{
+    BackoffKind, BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+};
+use crate::scenario::model::{
+    FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
+    ToolStep,
+};
+use crate::units::{Money, Span};
+
+use super::compile::Compiler;
+
+/// Index of an [`Op`].
+pub type Pc = u16;
+/// Index of a [`Block`].
+pub type BlockId = u16;
+/// Index of a written layer of the policy, as reports count them.
+pub type LayerId = u16;
+
+/// The [`LayerId`] of no layer: the cause of first attempts.
+pub const NO_LAYER: LayerId = LayerId::MAX;
+/// The [`BlockId`] of no block.
+pub const NO_BLOCK: BlockId = BlockId::MAX;
+
+/// A scenario's plans under one policy.
+#[derive(Debug)]
+pub struct Program {
+    /// The code of all fleets and branches.
+    pub ops: Vec<Op>,
+    /// Every scope that can hold layers.
+    pub blocks: Vec<Block>,
+    /// The layers of all blocks.
+    pub layers: Vec<CompiledLayer>,
+    /// Layers that watch over others: ranges are named by layers and calls.
+    pub guards: Vec<Guard>,
+    /// Calls, one a model or tool step.
+    pub calls: Vec<Call>,
+    /// Think times.
+    pub waits: Vec<(Distribution, u16)>,
+    /// Loops.
+    pub loops: Vec<Loop>,
+    /// Forks.
+    pub forks: Vec<Fork>,
+    /// One entry a fleet.
+    pub fleets: Vec<FleetProgram>,
+    /// What reports call each written layer, by [`LayerId`].
+    pub labels: Vec<String>,
+    /// 64-bit words of layer state an agent needs.
+    pub words: usize,
+    /// 32-bit counters an agent needs.
+    pub counters: usize,
+    /// The groups of shared layer state.
+    pub groups: Groups,
+}
+
+/// One instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Enter a task or turn.
+    Open(BlockId),
+    /// Its body has succeeded.
+    Close(BlockId),
+    /// Enter a call.
+    Call(BlockId),
+    /// Think.
+    Wait(u16),
+    /// Begin a loop.
+    LoopBegin(u16),
+    /// Go round again, or on.
+    LoopEnd(u16),
+    /// Start sub-agents and wait for them.
+    Fork(u16),
+}
+
+/// The scope of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Scope {
+    /// A whole task, or a sub-agent's whole branch.
+    Task = 0,
+    /// A turn.
+    Turn = 1,
+    /// A call.
+    Call = 2,
+}
+
+/// A scope that can hold layers.
+#[derive(Clone, Copy, Debug)]
+pub struct Block {
+    /// Its scope.
+    pub scope: Scope,
+    /// Its first layer.
+    pub first: u16,
+    /// One past its last layer.
+    pub end: u16,
+    /// The block around it; [`NO_BLOCK`] for tasks and branches.
+    pub parent: BlockId,
+    /// First op of its body.
+    pub body: Pc,
+    /// The op after it.
+    pub after: Pc,
+    /// Of a call: index in [`Program::calls`].
+    pub call: u16,
+    /// Of a turn: the first of the two words of its snapshot.
+    pub word: u16,
+    /// What happens when it fails for good.
+    pub on_failure: OnFailure,
+}
+
+/// A layer, ready to run.
+#[derive(Clone, Debug)]
+pub struct CompiledLayer {
+    /// What it does.
+    pub kind: Kind,
+    /// Its number in reports.
+    pub id: LayerId,
+    /// Who shares its state.
+    pub shared: Shared,
+    /// Which group of shared state.
+    pub group: u16,
+    /// Its first word of the agent's state.
+    pub word: u16,
+    /// Of a retry layer: the retry budgets outside it, a range of [`Program::guards`].
+    pub guards: (u16, u16),
+}
+
+/// What a compiled layer does.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the layer of that name")]
+pub enum Kind {
+    Retry(Box<RetrySpec>),
+    Timeout(Span),
+    Breaker(BreakerSpec),
+    Concurrency(SemaphoreSpec),
+    RateLimit(ClientLimitSpec),
+    RetryBudget(RetryBudgetSpec),
+    Budget(Money),
+}
+
+/// A layer that watches over calls or retries inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Index in [`Program::layers`].
+    pub layer: u16,
+    /// Whether a fork stands between, so that its state is the task's own agent's.
+    pub beyond_fork: bool,
+}
+
+/// A model or tool step.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is called.
+    pub target: TargetId,
+    /// The step's number in the fleet's plan, for draws and logs.
+    pub step: u16,
+    /// Which counter counts its attempts.
+    pub counter: u16,
+    /// What kind of step.
+    pub kind: CallKind,
+    /// The budgets around it, a range of [`Program::guards`].
+    pub budgets: (u16, u16),
+    /// The retry budgets around it that count cost, a range of [`Program::guards`].
+    pub payers: (u16, u16),
+}
+
+/// A call's own parameters.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the step of that name")]
+pub enum CallKind {
+    Llm(LlmStep),
+    Tool(ToolStep),
+}
+
+/// A loop.
+#[derive(Clone, Copy, Debug)]
+pub struct Loop {
+    /// How often.
+    pub times: u32,
+    /// First op of the body.
+    pub body: Pc,
+    /// Counter of rounds done; the next one counts how often the loop was begun.
+    pub counter: u16,
+    /// Counters that begin anew each round, a range.
+    pub inner: (u16, u16),
+}
+
+/// A fork.
+#[derive(Clone, Debug)]
+pub struct Fork {
+    /// For each sub-agent the block of its branch.
+    pub branches: Vec<BlockId>,
+    /// The op after the branches.
+    pub after: Pc,
+    /// Which counter counts how often it was made.
+    pub counter: u16,
+    /// Tokens that each report adds.
+    pub result_tokens: u32,
+    /// What happens when a sub-agent fails.
+    pub on_failure: OnFailure,
+}
+
+/// A fleet's entry.
+#[derive(Clone, Debug)]
+pub struct FleetProgram {
+    /// Where a task begins.
+    pub entry: Pc,
+    /// The queue's retry layer.
+    pub retry: Option<(RetrySpec, LayerId)>,
+    /// The batch's breaker.
+    pub breaker: Option<(FleetBreaker, LayerId)>,
+}
+
+/// How many groups of shared state there are of each kind, and who shares each.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "one list a kind of layer")]
+pub struct Groups {
+    pub breakers: Vec<Shared>,
+    pub semaphores: Vec<Shared>,
+    pub limits: Vec<Shared>,
+    pub retry_budgets: Vec<Shared>,
+    pub accounts: Vec<Shared>,
+}
+
+impl Program {
+    /// Compiles the scenario's plans under `policy`.
+    pub fn new(scenario: &Scenario, policy: &Policy) -> Program {
+        Compiler::new(scenario, policy).compile()
+    }
+
+    /// The call of a call block.
+    pub fn call_in(&self, block: BlockId) -> &Call {
+        &self.calls[usize::from(self.blocks[usize::from(block)].call)]
+    }
+}
+
+impl CompiledLayer {
+    /// How many words of agent state a layer needs.
+    pub fn words(kind: &LayerKind) -> u16 {
+        match kind {
+            // attempts; when the latest began; then, where needed, when the first did; the delay.
+            LayerKind::Retry(spec) => 2 + u16::from(keeps_begin(spec)) + u16::from(keeps_delay(spec)),
+            // its own deadline; the one around it
+            LayerKind::Timeout(_) => 2,
+            // whether the call is a probe
+            LayerKind::CircuitBreaker(_) => 1,
+            _ => 0,
+        }
+    }
+}
+
+/// Whether a retry layer must remember when its first attempt began.
+pub fn keeps_begin(spec: &RetrySpec) -> bool {
+    spec.deadline.is_some()
+}
+
+/// Whether a retry layer must remember its last delay.
+pub fn keeps_delay(spec: &RetrySpec) -> bool {
+    matches!(spec.backoff.kind, BackoffKind::Decorrelated { .. })
+}
+
+/// All written layers of a policy with the scope that they stand in, in report order.
+pub fn written_layers(policy: &Policy) -> impl Iterator<Item = &Layer> {
+    let calls = [&policy.tool, &policy.llm];
+    let calls = calls
+        .into_iter()
+        .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
+    calls.chain(&policy.turn).chain(&policy.task)
+}

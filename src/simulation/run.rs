@@ -1,0 +1,266 @@
+//! The event loop.
+
+use crate::engine::{Agenda, Wheel};
+use crate::random::Weather;
+use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
+use crate::units::Time;
+
+use super::agent::{AgentId, Agents, Doing};
+use super::attempts::Closing;
+use super::drive::Next;
+use super::jobs::Jobs;
+use super::observer::Observer;
+use super::program::Program;
+use super::server::Server;
+use super::shared::{SharedState, Sharer};
+use super::tasks::{Later, Queue, REOPEN};
+
+/// Why a run was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The horizon was reached.
+    Horizon,
+    /// It had handled the most events that it may.
+    Events,
+    /// Whoever started it wants it to stop.
+    Interrupted,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunEnd {
+    /// When the last task ended, or the run was cut off.
+    pub end: Time,
+    /// Why it was cut off, if it was.
+    pub cut: Option<Cut>,
+    /// How many events it handled.
+    pub events: u64,
+    /// Most agents at once, sub-agents included.
+    pub agents_peak: u32,
+    /// Bytes that each agent held.
+    pub bytes_per_agent: usize,
+    /// Most attempts in flight at once, by target.
+    pub busy_peak: Vec<u32>,
+}
+
+/// A run under way.
+pub(super) struct Run<'a, O> {
+    pub program: &'a Program,
+    pub scenario: &'a Scenario,
+    pub weather: Weather,
+    pub agenda: Agenda<Wheel>,
+    pub agents: Agents,
+    pub shared: SharedState,
+    pub servers: Vec<Server<'a>>,
+    pub jobs: Jobs,
+    pub queues: Vec<Queue<'a>>,
+    pub later: Later,
+    pub observer: &'a mut O,
+    /// When the latest task ended.
+    pub last_end: Time,
+}
+
+/// What an event is about: the two highest bits of its entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    Agent,
+    Job,
+    Arrival,
+    Resubmission,
+}
+
+impl About {
+    const SHIFT: u32 = 26;
+
+    /// The entity of this kind and index.
+    pub(super) fn entity(self, index: u32) -> u32 {
+        debug_assert!(index < 1 << Self::SHIFT, "too many entities");
+        (self as u32) << Self::SHIFT | index
+    }
+
+    fn of(entity: u32) -> (About, u32) {
+        let about = match entity >> Self::SHIFT {
+            0 => About::Agent,
+            1 => About::Job,
+            2 => About::Arrival,
+            _ => About::Resubmission,
+        };
+        (about, entity & ((1 << Self::SHIFT) - 1))
+    }
+}
+
+/// Plays `program` (made from `scenario` and a policy) in the given weather, and tells `observer`.
+///
+/// `stop` is asked now and then; once it says true the run is cut off.
+pub fn run<O: Observer>(
+    scenario: &Scenario,
+    program: &Program,
+    weather: Weather,
+    observer: &mut O,
+    stop: &dyn Fn() -> bool,
+) -> RunEnd {
+    let fleets = scenario.fleets.len();
+    let server = |(i, target)| Server::new(target, &weather, i as u32, fleets);
+    let mut run = Run {
+        program,
+        scenario,
+        weather,
+        agenda: Agenda::default(),
+        agents: Agents::new(program.words, program.counters),
+        shared: SharedState::new(&program.groups, fleets),
+        servers: scenario.targets.iter().enumerate().map(server).collect(),
+        jobs: Jobs::default(),
+        queues: vec![],
+        later: Later::default(),
+        observer,
+        last_end: Time::ZERO,
+    };
+    run.open();
+    let cut = run.play(stop);
+    run.close(cut)
+}
+
+/// How many events pass between two looks at whether to stop.
+const STOP_EVERY: u64 = 1 << 16;
+
+impl<O: Observer> Run<'_, O> {
+    /// Puts agents and tasks in their places.
+    fn open(&mut self) {
+        let origin = self.weather.origin();
+        for (f, fleet) in self.scenario.fleets.iter().enumerate() {
+            let f = f as u8;
+            let queue = Queue::new(fleet, origin, f, self.scenario.horizon);
+            self.queues.push(queue);
+            self.first_arrivals(f);
+            if let FleetSize::Count(n) = fleet.agents {
+                for i in 0..n {
+                    let at = self.start_of(f, i);
+                    let a = self.add_agent(f);
+                    self.wait(a, Doing::Starting, at);
+                }
+            }
+        }
+    }
+
+    fn play(&mut self, stop: &dyn Fn() -> bool) -> Option<Cut> {
+        let horizon = Time::ZERO + self.scenario.horizon;
+        while !self.all_done() {
+            let Some(key) = self.agenda.next() else {
+                // Nobody waits for anything that will come: dropped requests without a timeout.
+                return Some(Cut::Horizon);
+            };
+            if key.time() >= horizon {
+                return Some(Cut::Horizon);
+            }
+            let events = self.agenda.handled();
+            if events >= self.scenario.max_events {
+                return Some(Cut::Events);
+            }
+            if events.is_multiple_of(STOP_EVERY) && stop() {
+                return Some(Cut::Interrupted);
+            }
+            match About::of(key.entity()) {
+                (About::Agent, a) => {
+                    if self.agents.all[a as usize].wake == key.low() {
+                        self.wake(a);
+                    }
+                }
+                (About::Job, job) => self.job_event(job, key.low()),
+                (About::Arrival, fleet) if fleet & REOPEN != 0 => self.reopen(fleet as u8),
+                (About::Arrival, fleet) => self.arrival(fleet as u8),
+                (About::Resubmission, entry) => self.resubmission(entry),
+            }
+        }
+        None
+    }
+
+    /// Counts what is still open when a run is cut off, and sums up.
+    fn close(mut self, cut: Option<Cut>) -> RunEnd {
+        let mut end = self.last_end;
+        if let Some(cut) = cut {
+            if cut == Cut::Horizon {
+                end = Time::ZERO + self.scenario.horizon;
+            } else {
+                end = self.agenda.now();
+            }
+            self.close_tasks(end);
+        }
+        RunEnd {
+            end,
+            cut,
+            events: self.agenda.handled(),
+            agents_peak: self.agents.peak(),
+            bytes_per_agent: self.agents.bytes_each(),
+            busy_peak: self.servers.iter().map(Server::busy_peak).collect(),
+        }
+    }
+
+    fn close_tasks(&mut self, end: Time) {
+        for a in 0..self.agents.all.len() as AgentId {
+            let agent = self.agents.all[a as usize];
+            match agent.doing {
+                Doing::InFlight | Doing::AwaitsReply => self.close_attempt(a, Closing::Open(end)),
+                Doing::Free | Doing::Idle | Doing::Starting => continue,
+                _ => {}
+            }
+            if agent.root == a {
+                self.observer.unfinished(agent.fleet, agent.ready);
+            }
+        }
+        for f in 0..self.queues.len() {
+            self.close_queue(f as u8);
+        }
+    }
+
+    /// An agent wakes: what it waited for is done, or its deadline has come.
+    pub(super) fn wake(&mut self, a: AgentId) {
+        let now = self.agenda.now();
+        let agent = &mut self.agents.all[a as usize];
+        agent.wake = 0;
+        if agent.until > now {
+            return self.timed_out(a);
+        }
+        let next = match agent.doing {
+            Doing::Starting => self.take_task(a),
+            Doing::Joined => self.join(a),
+            Doing::Sleeping => Next::Enter,
+            Doing::InFlight => self.end_flight(a),
+            Doing::Thinks => Next::Step,
+            Doing::Idle | Doing::Free | Doing::InLine | Doing::AwaitsReply | Doing::Joins => {
+                unreachable!("an agent that others wake has no end of its own")
+            }
+        };
+        self.drive(a, next);
+    }
+
+    /// Makes an agent wait until a time (or its deadline, if that comes first), doing `doing`.
+    /// [`Time::NEVER`] means that others will wake it.
+    pub(super) fn wait(&mut self, a: AgentId, doing: Doing, until: Time) {
+        let agent = &mut self.agents.all[a as usize];
+        agent.doing = doing;
+        agent.until = until;
+        let at = until.min(agent.deadline);
+        agent.wake = if at == Time::NEVER {
+            0
+        } else {
+            self.agenda.schedule(at, About::Agent.entity(a))
+        };
+    }
+
+    /// Adds an agent with new state of its own.
+    pub(super) fn add_agent(&mut self, fleet: u8) -> AgentId {
+        let a = self.agents.add(fleet);
+        self.shared.renew(a, Shared::Agent);
+        self.shared.renew(a, Shared::Task);
+        a
+    }
+
+    pub(super) fn sharer(&self, a: AgentId) -> Sharer {
+        let agent = &self.agents.all[a as usize];
+        Sharer {
+            agent: a,
+            root: agent.root,
+            fleet: agent.fleet,
+        }
+    }
+}

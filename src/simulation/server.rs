@@ -1,0 +1,365 @@
+//! A target at work: what it answers to an attempt, and what is in flight there.
+
+use std::collections::VecDeque;
+
+use crate::random::{Purpose, Spot, Weather, unit_open};
+use crate::units::{Share, Span, Time};
+use crate::wire::Outcome;
+use crate::world::failure::{EpisodeTimeline, WindowCursor};
+use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
+use crate::world::price::Usage;
+use crate::world::{Capacity, LimitSpec, Target, WhenFull, Work};
+
+/// A target during one run.
+#[derive(Debug)]
+pub struct Server<'a> {
+    /// Its description.
+    pub spec: &'a Target,
+    limits: Vec<Quota<'a>>,
+    outages: WindowCursor,
+    episodes: Option<EpisodeTimeline>,
+    /// Requests that the script has answered.
+    scripted: u64,
+    /// Attempts admitted and not yet worked off.
+    busy: u32,
+    busy_peak: u32,
+    /// Attempts being served, of a target with servers.
+    serving: u32,
+    /// Jobs that wait for a server.
+    pub line: VecDeque<u32>,
+}
+
+#[derive(Debug)]
+struct Quota<'a> {
+    spec: &'a LimitSpec,
+    /// One, or one a fleet.
+    limiters: Vec<Limiter>,
+}
+
+/// An attempt as the server sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request {
+    /// Its place in the weather.
+    pub spot: Spot,
+    /// Its luck (purpose [`Purpose::Attempt`]): latency, failure, output, validation.
+    pub luck: [u32; 4],
+    /// Its tokens.
+    pub usage: Usage,
+    /// The share of answers that pass validation.
+    pub passes: Share,
+}
+
+/// What becomes of an attempt that arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is worked on for so long.
+    Admitted {
+        /// How it will end.
+        outcome: Outcome,
+        /// The `Retry-After` that will come with it.
+        retry_after: Option<Span>,
+        /// How long the work takes, once begun.
+        work: Span,
+        /// Whether it counts toward the limits.
+        counted: bool,
+    },
+    /// It is turned away.
+    Refused {
+        /// `rate_limited` or `overloaded`.
+        outcome: Outcome,
+        /// The `Retry-After` that comes with it.
+        retry_after: Option<Span>,
+        /// How long the answer takes.
+        after: Span,
+    },
+    /// It is dropped without an answer.
+    Dropped,
+}
+
+impl<'a> Server<'a> {
+    /// A target at the begin of a run: number `number`, called by so many fleets.
+    pub fn new(spec: &'a Target, weather: &Weather, number: u32, fleets: usize) -> Server<'a> {
+        let (seed, replication) = weather.origin();
+        let quota = |spec: &'a LimitSpec| Quota {
+            spec,
+            limiters: match spec.per {
+                LimitPer::Account => vec![Limiter::new(spec)],
+                LimitPer::Fleet => (0..fleets).map(|_| Limiter::new(spec)).collect(),
+            },
+        };
+        Server {
+            spec,
+            limits: spec.limits.iter().map(quota).collect(),
+            outages: WindowCursor::default(),
+            episodes: spec
+                .episodes
+                .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
+            scripted: 0,
+            busy: 0,
+            busy_peak: 0,
+            serving: 0,
+            line: VecDeque::new(),
+        }
+    }
+
+    /// Whether the end of an attempt is known when it begins: no network and no line.
+    pub fn is_direct(&self) -> bool {
+        self.spec.network.is_none() && !matches!(self.spec.capacity, Capacity::Servers { .. })
+    }
+
+    /// Most attempts in flight at once.
+    pub fn busy_peak(&self) -> u32 {
+        self.busy_peak
+    }
+
+    /// The one-way delays of an attempt, there and back. Draws purpose [`Purpose::Network`].
+    pub fn delays(&self, weather: &Weather, spot: Spot) -> (Span, Span) {
+        let Some(network) = &self.spec.network else {
+            return (Span::ZERO, Span::ZERO);
+        };
+        let luck = weather.draw(spot, Purpose::Network);
+        let delay = |bits| Span::from_nanos_f64(network.quantile(unit_open(bits)));
+        (delay(luck[0]), delay(luck[1]))
+    }
+
+    /// An attempt arrives: decides what becomes of it, and counts it.
+    pub fn arrive(&mut self, now: Time, request: &Request, weather: &Weather) -> Verdict {
+        if let Some((outcome, retry_after)) = self.scripted(request) {
+            let work = self.work(outcome, request, weather);
+            self.admit();
+            return Verdict::Admitted {
+                outcome,
+                retry_after,
+                work,
+                counted: false,
+            };
+        }
+        let outcome = self.natural_outcome(now, request);
+        let counted = self.spec.billing.rule(outcome).counted;
+        if counted && let Some(retry_after) = self.over_quota(now, request, weather) {
+            return self.refused(Outcome::RateLimited, retry_after, request);
+        }
+        if let Capacity::Servers {
+            servers,
+            queue,
+            when_full,
+        } = self.spec.capacity
+        {
+            let full = self.serving >= servers
+                && queue.is_some_and(|room| self.line.len() as u64 >= u64::from(room));
+            if full {
+                return match when_full {
+                    WhenFull::Overloaded => self.refused(Outcome::Overloaded, None, request),
+                    WhenFull::Drop => Verdict::Dropped,
+                };
+            }
+        }
+        if counted {
+            self.take_quota(now, request);
+        }
+        let work = self.work(outcome, request, weather);
+        self.admit();
+        Verdict::Admitted {
+            outcome,
+            retry_after: None,
+            work,
+            counted,
+        }
+    }
+
+    fn admit(&mut self) {
+        self.busy += 1;
+        self.busy_peak = self.busy_peak.max(self.busy);
+    }
+
+    /// When work of this length ends if it begins now: after a pause, and slowed down.
+    pub fn end_of_work(&self, now: Time, work: Span) -> Time {
+        let holding = |w: &&crate::world::Window| w.holds(now);
+        let start = self.spec.pauses.iter().find(holding).map_or(now, |w| w.until);
+        let slow = self.spec.slowdowns.iter().find(|s| s.window.holds(start));
+        match slow {
+            Some(s) => start + Span::from_nanos_f64(work.0 as f64 * s.factor),
+            None => start + work,
+        }
+    }
+
+    /// Tries to put an admitted attempt on a server; if all are taken it belongs in the line.
+    pub fn begin_service(&mut self) -> bool {
+        match self.spec.capacity {
+            Capacity::Servers { servers, .. } if self.serving >= servers => false,
+            _ => {
+                self.serving += 1;
+                true
+            }
+        }
+    }
+
+    /// An attempt that was being served has left its server.
+    pub fn end_service(&mut self) {
+        self.serving -= 1;
+    }
+
+    /// An admitted attempt of this fleet is worked off; `counted` as it was admitted.
+    pub fn finish(&mut self, fleet: u8, counted: bool) {
+        self.busy -= 1;
+        if counted {
+            for quota in &mut self.limits {
+                quota.of(fleet).finish();
+            }
+        }
+    }
+
+    fn scripted(&mut self, request: &Request) -> Option<(Outcome, Option<Span>)> {
+        let script = self.spec.script.as_ref()?;
+        let n = if script.per_call {
+            u64::from(request.spot.attempt)
+        } else {
+            self.scripted
+        };
+        let reply = script.reply(n)?;
+        self.scripted += 1;
+        Some((reply.outcome, reply.retry_after))
+    }
+
+    /// How the attempt would end if there were room for it.
+    fn natural_outcome(&mut self, now: Time, request: &Request) -> Outcome {
+        let spec = self.spec;
+        let coin = request.luck[1];
+        if self.outages.at(&spec.outages, now).is_some() {
+            return spec.failures.outcome;
+        }
+        if let Some(episodes) = &mut self.episodes
+            && episodes.at(now).is_some()
+            && episodes.rate().hits(coin)
+        {
+            return spec.failures.outcome;
+        }
+        if spec.failures.rate.hits(coin) {
+            return spec.failures.outcome;
+        }
+        if let Work::Model {
+            context_window: Some(window),
+            ..
+        } = spec.work
+            && request.usage.input > window
+        {
+            return Outcome::ContextOverflow;
+        }
+        if request.passes.hits(request.luck[3]) {
+            Outcome::Ok
+        } else {
+            Outcome::Invalid
+        }
+    }
+
+    /// How long an admitted attempt takes once work on it begins.
+    fn work(&self, outcome: Outcome, request: &Request, weather: &Weather) -> Span {
+        let spec = self.spec;
+        let u = unit_open(request.luck[0]);
+        let answered = matches!(outcome, Outcome::Ok | Outcome::Invalid);
+        let mut ns = match (&spec.work, &spec.failures.latency) {
+            (_, Some(latency)) if !answered => latency.quantile(u),
+            (Work::Tool { latency }, _) => latency.quantile(u),
+            (Work::Model { first_token, .. }, _) if !answered => first_token.quantile(u),
+            (
+                Work::Model {
+                    first_token,
+                    per_token,
+                    ..
+                },
+                _,
+            ) => first_token.quantile(u) + per_token * f64::from(request.usage.output),
+        };
+        if answered && let Some(hangs) = &spec.hangs {
+            let luck = weather.draw(request.spot, Purpose::Network);
+            if hangs.rate.hits(luck[2]) {
+                ns = hangs.latency.quantile(u);
+            }
+        }
+        if let Capacity::Load { each, share } = spec.capacity {
+            let others = f64::from(self.busy);
+            ns = ns * (1.0 + share * others) + each.0 as f64 * others;
+        }
+        Span::from_nanos_f64(ns)
+    }
+
+    fn refused(
+        &self,
+        outcome: Outcome,
+        retry_after: Option<Span>,
+        request: &Request,
+    ) -> Verdict {
+        let u = unit_open(request.luck[0]);
+        Verdict::Refused {
+            outcome,
+            retry_after,
+            after: Span::from_nanos_f64(self.spec.rejection_latency.quantile(u)),
+        }
+    }
+
+    /// Whether some limit has no room: then the `Retry-After` of the one that takes longest, and
+    /// those that count rejected requests have counted it.
+    fn over_quota(
+        &mut self,
+        now: Time,
+        request: &Request,
+        weather: &Weather,
+    ) -> Option<Option<Span>> {
+        let fleet = request.spot.fleet;
+        let mut worst: Option<(Span, &LimitSpec)> = None;
+        for quota in &mut self.limits {
+            let cost = quota.cost(request.usage);
+            if let Err(reset) = quota.of(fleet).check(now, cost)
+                && worst.is_none_or(|(longest, _)| reset > longest)
+            {
+                worst = Some((reset, quota.spec));
+            }
+        }
+        let (reset, spec) = worst?;
+        for quota in &mut self.limits {
+            let cost = quota.cost(request.usage);
+            let limiter = quota.of(fleet);
+            if limiter.notes_rejected() {
+                limiter.reject(now, cost);
+            }
+        }
+        let unknown = reset == Span::ZERO || reset == Span::MAX;
+        Some(match spec.retry_after {
+            RetryAfterHint::Silent => None,
+            RetryAfterHint::Fixed(span) => Some(span),
+            _ if unknown => None,
+            RetryAfterHint::ToReset => Some(reset),
+            RetryAfterHint::Jittered(more) => {
+                let luck = weather.draw(request.spot, Purpose::Network);
+                let extra = more.0 as f64 * unit_open(luck[3]);
+                Some(reset + Span::from_nanos_f64(extra))
+            }
+        })
+    }
+
+    fn take_quota(&mut self, now: Time, request: &Request) {
+        for quota in &mut self.limits {
+            let cost = quota.cost(request.usage);
+            quota.of(request.spot.fleet).take(now, cost);
+        }
+    }
+}
+
+impl Quota<'_> {
+    fn of(&mut self, fleet: u8) -> &mut Limiter {
+        let i = match self.spec.per {
+            LimitPer::Account => 0,
+            LimitPer::Fleet => usize::from(fleet),
+        };
+        &mut self.limiters[i]
+    }
+
+    fn cost(&self, usage: Usage) -> u64 {
+        match self.spec.unit {
+            LimitUnit::Requests => 1,
+            LimitUnit::InputTokens => u64::from(usage.input),
+            LimitUnit::OutputTokens => u64::from(usage.output),
+            LimitUnit::Tokens => u64::from(usage.input) + u64::from(usage.output),
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! The queues that hand out tasks, one a fleet, and what they do with tasks that failed.
+
+use std::collections::VecDeque;
+
+use crate::random::{Purpose, Spot, unit};
+use crate::resilience::{Decision, RetryState};
+use crate::scenario::model::{Agents as FleetSize, Arrivals, Fleet, Shared, Start};
+use crate::units::{Span, Time};
+use crate::wire::{Outcome, Reply};
+
+use super::agent::{Agent, AgentId, Doing};
+use super::arrivals::ArrivalTimes;
+use super::drive::Next;
+use super::observer::{Denial, Observer, TaskEnd};
+use super::run::{About, Run};
+
+/// The queue of one fleet.
+#[derive(Debug)]
+pub(super) struct Queue<'a> {
+    spec: &'a Fleet,
+    arrivals: ArrivalTimes<'a>,
+    /// Whether more tasks will arrive.
+    open: bool,
+    /// Tasks of a batch that nobody has taken.
+    batch_left: u64,
+    /// The number of the next fresh task.
+    next_task: u32,
+    /// When the fresh tasks in line arrived.
+    fresh: VecDeque<Time>,
+    /// Failed tasks in line.
+    again: VecDeque<Entry>,
+    /// Agents without a task, longest idle first.
+    idle: VecDeque<AgentId>,
+    /// The first agent of the fleet.
+    first_agent: AgentId,
+    /// Arrived tasks that have not ended.
+    unended: u64,
+    /// Failures that the batch's breaker has counted, and until when it is open.
+    failures: u32,
+    open_until: Time,
+}
+
+/// Failed tasks of all fleets that wait for their time, by slot.
+#[derive(Debug, Default)]
+pub(super) struct Later {
+    slots: Vec<Option<Entry>>,
+    free: Vec<u32>,
+}
+
+/// A task in line.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    fleet: u8,
+    task: u32,
+    ready: Time,
+    resubmitted: u32,
+    queued: Time,
+}
+
+impl<'a> Queue<'a> {
+    pub(super) fn new(
+        spec: &'a Fleet,
+        origin: (u64, u64),
+        number: u8,
+        horizon: Span,
+    ) -> Queue<'a> {
+        Queue {
+            spec,
+            arrivals: ArrivalTimes::new(&spec.tasks, origin, number, horizon),
+            open: false,
+            batch_left: 0,
+            next_task: 0,
+            fresh: VecDeque::new(),
+            again: VecDeque::new(),
+            idle: VecDeque::new(),
+            first_agent: 0,
+            unended: 0,
+            failures: 0,
+            open_until: Time::ZERO,
+        }
+    }
+
+    /// Whether every task that ever arrives has ended.
+    fn done(&self) -> bool {
+        !self.open && self.unended == 0
+    }
+
+    fn stopped(&self, now: Time) -> bool {
+        now < self.open_until
+    }
+}
+
+impl<O: Observer> Run<'_, O> {
+    pub(super) fn all_done(&self) -> bool {
+        self.queues.iter().all(Queue::done)
+    }
+
+    /// The batch arrives, or the first of the tasks that come one by one is announced.
+    pub(super) fn first_arrivals(&mut self, f: u8) {
+        let first_agent = self.agents.all.len() as AgentId;
+        let queue = &mut self.queues[usize::from(f)];
+        queue.first_agent = first_agent;
+        let tasks = &queue.spec.tasks;
+        if tasks.arrivals != Arrivals::Batch {
+            queue.open = true;
+            return self.announce_arrival(f);
+        }
+        let count = u64::from(tasks.count.unwrap_or(0));
+        let agents = match queue.spec.agents {
+            FleetSize::Count(n) if tasks.each_agent => u64::from(n),
+            _ => 1,
+        };
+        queue.batch_left = count * agents;
+        queue.unended = count * agents;
+        self.observer.arrived(f, count * agents);
+        if self.queues[usize::from(f)].spec.agents == FleetSize::Unlimited {
+            for _ in 0..count {
+                let a = self.add_agent(f);
+                self.wait(a, Doing::Starting, Time::ZERO);
+            }
+        }
+    }
+
+    fn announce_arrival(&mut self, f: u8) {
+        let queue = &mut self.queues[usize::from(f)];
+        match queue.arrivals.next() {
+            Some(at) => {
+                self.agenda.schedule(at, About::Arrival.entity(u32::from(f)));
+            }
+            None => queue.open = false,
+        }
+    }
+
+    /// A task arrives.
+    pub(super) fn arrival(&mut self, f: u8) {
+        let now = self.agenda.now();
+        self.announce_arrival(f);
+        self.observer.arrived(f, 1);
+        let queue = &mut self.queues[usize::from(f)];
+        queue.unended += 1;
+        queue.fresh.push_back(now);
+        if queue.open_until == Time::NEVER {
+            return self.fail_the_rest(f);
+        }
+        self.put_to_work(f);
+    }
+
+    /// A failed task's time to come back.
+    pub(super) fn resubmission(&mut self, slot: u32) {
+        let queued = self.agenda.now();
+        self.later.free.push(slot);
+        if let Some(entry) = self.later.slots[slot as usize].take() {
+            let queue = &mut self.queues[usize::from(entry.fleet)];
+            queue.again.push_back(Entry { queued, ..entry });
+            self.put_to_work(entry.fleet);
+        }
+    }
+
+    /// The batch's breaker closes again: idle agents look for work.
+    pub(super) fn reopen(&mut self, f: u8) {
+        for _ in 0..self.queues[usize::from(f)].idle.len() {
+            self.put_to_work(f);
+        }
+    }
+
+    /// Gives the task at the head of the line to an idle agent, or to a new one in an open loop.
+    fn put_to_work(&mut self, f: u8) {
+        let queue = &mut self.queues[usize::from(f)];
+        let a = match queue.spec.agents {
+            FleetSize::Unlimited => self.add_agent(f),
+            FleetSize::Count(_) => match queue.idle.pop_front() {
+                Some(a) => a,
+                None => return,
+            },
+        };
+        let next = self.take_task(a);
+        self.drive(a, next);
+    }
+
+    /// An agent without a task looks for one.
+    pub(super) fn take_task(&mut self, a: AgentId) -> Next {
+        let now = self.agenda.now();
+        let f = self.agents.all[a as usize].fleet;
+        let queue = &mut self.queues[usize::from(f)];
+        if queue.stopped(now) {
+            return self.rest(a);
+        }
+        let fresh_first = match (queue.fresh.front(), queue.again.front()) {
+            (Some(fresh), Some(again)) => *fresh <= again.queued,
+            (None, Some(_)) => queue.batch_left > 0,
+            _ => true,
+        };
+        if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
+            return self.begin_task(a, task, ready, 0);
+        }
+        let queue = &mut self.queues[usize::from(f)];
+        match queue.again.pop_front() {
+            Some(entry) => self.begin_task(a, entry.task, entry.ready, entry.resubmitted),
+            None => self.rest(a),
+        }
+    }
+
+    /// The next task that nobody has had, and when it was ready.
+    fn fresh_task(&mut self, a: AgentId) -> Option<(u32, Time)> {
+        let now = self.agenda.now();
+        let agent = &self.agents.all[a as usize];
+        let queue = &mut self.queues[usize::from(agent.fleet)];
+        let tasks = &queue.spec.tasks;
+        if tasks.each_agent {
+            let count = tasks.count.unwrap_or(0);
+            let task = match agent.block {
+                super::program::NO_BLOCK => (a - queue.first_agent) * count,
+                _ if (agent.last_fresh + 1) % count == 0 => return None,
+                _ => agent.last_fresh + 1,
+            };
+            queue.batch_left -= 1;
+            self.agents.all[a as usize].last_fresh = task;
+            return Some((task, now));
+        }
+        let ready = if queue.batch_left > 0 {
+            queue.batch_left -= 1;
+            now
+        } else {
+            queue.fresh.pop_front()?
+        };
+        queue.next_task += 1;
+        Some((queue.next_task - 1, ready))
+    }
+
+    fn rest(&mut self, a: AgentId) -> Next {
+        let agent = &mut self.agents.all[a as usize];
+        let f = agent.fleet;
+        agent.doing = Doing::Idle;
+        agent.wake = 0;
+        let queue = &mut self.queues[usize::from(f)];
+        match queue.spec.agents {
+            FleetSize::Count(_) => queue.idle.push_back(a),
+            FleetSize::Unlimited => self.agents.remove(a),
+        }
+        Next::Wait
+    }
+
+    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, resubmitted: u32) -> Next {
+        self.shared.renew(a, Shared::Task);
+        // A task that comes back meets other luck than before.
+        self.agents.counters_of(a).fill(resubmitted << 12);
+        let program = self.program;
+        let old = self.agents.all[a as usize];
+        let agent = &mut self.agents.all[a as usize];
+        let fleet = &program.fleets[usize::from(old.fleet)];
+        *agent = Agent {
+            ticket: old.ticket.wrapping_add(1),
+            last_fresh: old.last_fresh,
+            task,
+            root: a,
+            ready,
+            resubmitted,
+            pc: fleet.entry,
+            ..Agent::new(old.fleet)
+        };
+        if let Some((_, id)) = &fleet.retry
+            && resubmitted > 0
+        {
+            agent.cause[0] = *id;
+        }
+        Next::Step
+    }
+
+    /// An agent's task has ended: for good, or it goes back to the queue.
+    pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
+        let agent = self.agents.all[a as usize];
+        if reply.outcome == Outcome::Ok || !self.submit_again(&agent, reply) {
+            self.finish_task(agent.fleet, agent.task, agent.ready, reply.outcome);
+        }
+        self.take_task(a)
+    }
+
+    fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
+        let end = self.agenda.now();
+        self.last_end = end;
+        self.observer.task(&TaskEnd {
+            fleet,
+            task,
+            ready,
+            end,
+            outcome,
+        });
+        let queue = &mut self.queues[usize::from(fleet)];
+        queue.unended -= 1;
+        let Some((spec, id)) = &self.program.fleets[usize::from(fleet)].breaker else {
+            return;
+        };
+        if outcome != Outcome::Ok {
+            queue.failures += 1;
+        } else if spec.consecutive {
+            queue.failures = 0;
+        }
+        if queue.failures < spec.failures || queue.stopped(end) {
+            return;
+        }
+        queue.failures = 0;
+        queue.open_until = end + spec.open_for;
+        let until = queue.open_until;
+        self.observer.acted(*id);
+        if until == Time::NEVER {
+            self.fail_the_rest(fleet);
+        } else {
+            let entity = About::Arrival.entity(REOPEN | u32::from(fleet));
+            self.agenda.schedule(until, entity);
+        }
+    }
+
+    /// Puts a failed task back, if the fleet's retry layer says so.
+    fn submit_again(&mut self, agent: &Agent, reply: Reply) -> bool {
+        let Some((spec, id)) = &self.program.fleets[usize::from(agent.fleet)].retry else {
+            return false;
+        };
+        let now = self.agenda.now();
+        let mut state = RetryState {
+            attempts: agent.resubmitted + 1,
+            begun: agent.ready,
+            latest: agent.ready,
+            previous: Span::ZERO,
+        };
+        let spot = Spot {
+            fleet: agent.fleet,
+            task: agent.task,
+            step: *id,
+            round: u32::MAX,
+            attempt: agent.resubmitted,
+        };
+        let luck = unit(self.weather.draw(spot, Purpose::Backoff)[0]);
+        let Decision::RetryAfter(delay) = spec.decide(&mut state, now, reply, luck) else {
+            return false;
+        };
+        if self.queues[usize::from(agent.fleet)].open_until == Time::NEVER {
+            return false;
+        }
+        self.observer.acted(*id);
+        let entry = Entry {
+            fleet: agent.fleet,
+            task: agent.task,
+            ready: agent.ready,
+            resubmitted: agent.resubmitted + 1,
+            queued: now,
+        };
+        let slot = self.later.free.pop().unwrap_or_else(|| {
+            self.later.slots.push(None);
+            (self.later.slots.len() - 1) as u32
+        });
+        self.later.slots[slot as usize] = Some(entry);
+        let entity = About::Resubmission.entity(slot);
+        self.agenda.schedule(now + delay, entity);
+        true
+    }
+
+    /// The batch is stopped for good: every task that has not begun fails.
+    fn fail_the_rest(&mut self, f: u8) {
+        let now = self.agenda.now();
+        let queue = &mut self.queues[usize::from(f)];
+        let fresh = queue.batch_left + queue.fresh.len() as u64;
+        let next = queue.next_task;
+        queue.batch_left = 0;
+        queue.fresh.clear();
+        queue.next_task += fresh as u32;
+        let mut again: Vec<Entry> = queue.again.drain(..).collect();
+        let of_fleet = |entry: &Option<Entry>| entry.is_some_and(|e| e.fleet == f);
+        for slot in self.later.slots.iter_mut().filter(|e| of_fleet(e)) {
+            again.extend(slot.take());
+        }
+        for i in 0..fresh as u32 {
+            self.fail_unbegun(f, next + i, now);
+        }
+        for entry in again {
+            self.fail_unbegun(f, entry.task, entry.ready);
+        }
+    }
+
+    fn fail_unbegun(&mut self, fleet: u8, task: u32, ready: Time) {
+        self.observer.denied(&Denial {
+            at: self.agenda.now(),
+            agent: u32::MAX,
+            fleet,
+            task,
+            target: None,
+            outcome: Outcome::CircuitOpen,
+        });
+        self.finish_task(fleet, task, ready, Outcome::CircuitOpen);
+    }
+
+    /// Tells the observer of the tasks that nobody had when the run was cut off.
+    pub(super) fn close_queue(&mut self, f: u8) {
+        let queue = &self.queues[usize::from(f)];
+        for _ in 0..queue.batch_left {
+            self.observer.unfinished(f, Time::NEVER);
+        }
+        for ready in &queue.fresh {
+            self.observer.unfinished(f, *ready);
+        }
+        let later = self.later.slots.iter().flatten();
+        for entry in queue.again.iter().chain(later.filter(|e| e.fleet == f)) {
+            self.observer.unfinished(f, entry.ready);
+        }
+    }
+
+    /// When the fleet's `i`-th agent starts.
+    pub(super) fn start_of(&self, f: u8, i: u32) -> Time {
+        let start = self.scenario.fleets[usize::from(f)].start;
+        match start {
+            Start::At(time) => time,
+            Start::Every(span) => Time::ZERO + span.times(u64::from(i)),
+            Start::Within(span) => {
+                let spot = Spot {
+                    fleet: f,
+                    task: i,
+                    step: 0,
+                    round: 0,
+                    attempt: 0,
+                };
+                let u = unit(self.weather.draw(spot, Purpose::Start)[0]);
+                Time::ZERO + Span::from_nanos_f64(span.0 as f64 * u)
+            }
+        }
+    }
+}
+
+/// Marks an arrival event as the re-opening of a batch.
+pub(super) const REOPEN: u32 = 1 << 8;

@@ -1,0 +1,209 @@
+//! A quantile sketch of integers: exact while they are few, a histogram once they are many.
+//!
+//! Up to [`EXACT_LIMIT`] values are kept as they are. The next one spills them all into an HDR
+//! histogram with three significant digits over the whole range of `u64`, about half a megabyte,
+//! which stays that size for ever. What a sketch answers depends only on the values that it was
+//! given, never on their order or on how they were split among merged sketches.
+
+use hdrhistogram::Histogram;
+
+/// How many values are kept exactly.
+pub const EXACT_LIMIT: usize = 65_536;
+
+/// Significant decimal digits of the histogram: a quantile is right to one part in a thousand.
+const DIGITS: u8 = 3;
+
+/// A multiset of `u64` values (task times in nanoseconds) that answers quantiles.
+#[derive(Clone, Debug)]
+pub struct Sketch {
+    values: Values,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    Exact(Vec<u64>),
+    Binned(Box<Histogram<u64>>),
+}
+
+impl Default for Sketch {
+    fn default() -> Sketch {
+        Sketch::new()
+    }
+}
+
+impl Sketch {
+    /// A sketch without values.
+    pub const fn new() -> Sketch {
+        Sketch {
+            values: Values::Exact(Vec::new()),
+        }
+    }
+
+    /// Adds a value.
+    pub fn record(&mut self, value: u64) {
+        match &mut self.values {
+            Values::Exact(values) if values.len() < EXACT_LIMIT => values.push(value),
+            Values::Exact(_) => add(self.spill(), value),
+            Values::Binned(histogram) => add(histogram, value),
+        }
+    }
+
+    /// Adds all values of another sketch. The order of merging does not matter.
+    pub fn merge(&mut self, other: &Sketch) {
+        match (&mut self.values, &other.values) {
+            (Values::Exact(mine), Values::Exact(theirs))
+                if mine.len() + theirs.len() <= EXACT_LIMIT =>
+            {
+                mine.extend_from_slice(theirs);
+            }
+            (_, Values::Exact(theirs)) => {
+                let histogram = self.spill();
+                for value in theirs {
+                    add(histogram, *value);
+                }
+            }
+            (_, Values::Binned(theirs)) => self
+                .spill()
+                .add(theirs.as_ref())
+                .expect("histograms of one shape always add"),
+        }
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> u64 {
+        match &self.values {
+            Values::Exact(values) => values.len() as u64,
+            Values::Binned(histogram) => histogram.len(),
+        }
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether quantiles are exact.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.values, Values::Exact(_))
+    }
+
+    /// The quantile `q` in \[0, 1\] by nearest rank: the smallest value such that at least `q` of
+    /// all values are not larger. Exact, or right to three significant digits once
+    /// [`Sketch::is_exact`] says no. `None` without values.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        match &self.values {
+            Values::Exact(values) => {
+                let mut sorted = values.clone();
+                sorted.sort_unstable();
+                let rank = (q.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
+                sorted.get(rank.saturating_sub(1)).copied()
+            }
+            Values::Binned(histogram) => Some(histogram.value_at_quantile(q)),
+        }
+    }
+
+    /// Turns exact values into a histogram, once.
+    fn spill(&mut self) -> &mut Histogram<u64> {
+        if let Values::Exact(values) = &self.values {
+            let mut histogram = Histogram::new_with_bounds(1, u64::MAX, DIGITS)
+                .expect("the bounds and digits are constants that the library accepts");
+            for value in values {
+                add(&mut histogram, *value);
+            }
+            self.values = Values::Binned(Box::new(histogram));
+        }
+        match &mut self.values {
+            Values::Binned(histogram) => histogram,
+            Values::Exact(_) => unreachable!("just spilled"),
+        }
+    }
+}
+
+fn add(histogram: &mut Histogram<u64>, value: u64) {
+    histogram
+        .record(value)
+        .expect("the histogram covers every u64");
+}
+
+/// Equal if they answer alike: the same values, or the same bins.
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Sketch) -> bool {
+        match (&self.values, &other.values) {
+            (Values::Exact(a), Values::Exact(b)) => {
+                let (mut a, mut b) = (a.clone(), b.clone());
+                a.sort_unstable();
+                b.sort_unstable();
+                a == b
+            }
+            (Values::Binned(a), Values::Binned(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: impl IntoIterator<Item = u64>) -> Sketch {
+        let mut sketch = Sketch::new();
+        values.into_iter().for_each(|v| sketch.record(v));
+        sketch
+    }
+
+    #[test]
+    fn few_values_are_exact_by_nearest_rank() {
+        let sketch = of([50, 15, 20, 40, 35]);
+        let answers = [0.0, 0.05, 0.3, 0.4, 0.5, 1.0].map(|q| sketch.quantile(q).unwrap());
+        assert_eq!(answers, [15, 15, 20, 20, 35, 50]);
+        assert_eq!(Sketch::new().quantile(0.5), None);
+    }
+
+    #[test]
+    fn extremes_of_the_range_survive_the_spill() {
+        let mut sketch = of(0..EXACT_LIMIT as u64);
+        assert!(sketch.is_exact());
+        sketch.record(u64::MAX);
+        assert!(!sketch.is_exact());
+        assert_eq!(sketch.len(), EXACT_LIMIT as u64 + 1);
+        assert!(sketch.quantile(1.0) > Some(u64::MAX / 1000 * 999));
+        assert_eq!(sketch.quantile(0.0), Some(0));
+    }
+
+    #[test]
+    fn many_values_are_right_to_three_digits() {
+        let sketch = of((1..=200_000).map(|i| i * 1_000_003));
+        for q in [0.01, 0.5, 0.9, 0.99, 0.999] {
+            let exact = q * 200_000.0 * 1_000_003.0;
+            let answer = sketch.quantile(q).unwrap() as f64;
+            assert!((answer / exact - 1.0).abs() < 1e-3, "{answer} for {exact}");
+        }
+    }
+
+    #[test]
+    fn merging_does_not_depend_on_order_or_split() {
+        let value = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (i % 60);
+        for total in [1_000, EXACT_LIMIT as u64, EXACT_LIMIT as u64 + 1, 150_000] {
+            let whole = of((0..total).map(value));
+            let parts: Vec<Sketch> = (0..3)
+                .map(|p| of((0..total).filter(|i| i % 3 == p).map(value)))
+                .collect();
+            for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
+                let mut merged = Sketch::new();
+                order.iter().for_each(|p| merged.merge(&parts[*p]));
+                assert!(merged == whole, "{total} values, order {order:?}");
+                assert_eq!(merged.quantile(0.99), whole.quantile(0.99));
+            }
+        }
+    }
+
+    #[test]
+    fn merging_a_histogram_into_exact_values_spills_them() {
+        let large = of(0..EXACT_LIMIT as u64 + 5);
+        let mut small = of([7]);
+        small.merge(&large);
+        let mut other = large.clone();
+        other.merge(&of([7]));
+        assert!(small == other);
+    }
+}
