@@ -69,7 +69,7 @@ pub const COLUMNS: [&str; 18] = [
     "round",
     "attempt",
     "asked_by",
-    "kind",
+    "scope",
     "target",
     "outcome",
     "retry_after_seconds",
@@ -148,7 +148,7 @@ impl Names {
         set("fleet", json!(self.fleet(d.fleet)));
         set("agent", json!((d.agent != u32::MAX).then_some(d.agent)));
         set("task", json!(d.task));
-        set("kind", json!(kind));
+        set("scope", json!(kind));
         set("target", json!(target.map(|(name, _)| name)));
         set("outcome", json!(d.outcome.name()));
         set("usd", json!(0.0));

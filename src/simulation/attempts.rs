@@ -2,12 +2,12 @@
 
 use crate::random::{Purpose, Spot, unit_open};
 use crate::scenario::model::{Arrivals, TargetId, Tokens};
-use crate::units::{Money, Share, Time};
+use crate::units::{Money, Share, Span, Time};
 use crate::wire::{Outcome, Reply};
 use crate::world::BillingRule;
 use crate::world::price::Usage;
 
-use super::agent::{AgentId, Doing};
+use super::agent::{AgentId, Doing, Purse};
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
 use super::program::{Call, CallKind, Guard, Kind, NO_LAYER, Scope};
@@ -47,7 +47,7 @@ impl<O: Observer> Run<'_, O> {
         let flight = &mut self.agents.all[a as usize].flight;
         flight.begin = now;
         flight.usage = usage;
-        flight.estimate = estimate;
+        flight.estimate = Purse::from(estimate);
         flight.attempt = attempt;
         let request = Request {
             spot,
@@ -78,7 +78,7 @@ impl<O: Observer> Run<'_, O> {
                 counted,
             } => {
                 flight.outcome = outcome;
-                flight.retry_after = retry_after;
+                flight.told = retry_after.unwrap_or(Span::MAX);
                 flight.admitted = true;
                 flight.counted = counted;
                 server.end_of_work(now, work)
@@ -89,7 +89,7 @@ impl<O: Observer> Run<'_, O> {
                 after,
             } => {
                 flight.outcome = outcome;
-                flight.retry_after = retry_after;
+                flight.told = retry_after.unwrap_or(Span::MAX);
                 flight.admitted = false;
                 now + after
             }
@@ -118,7 +118,7 @@ impl<O: Observer> Run<'_, O> {
         }
         Next::Leave(Reply {
             outcome: flight.outcome,
-            retry_after: flight.retry_after,
+            retry_after: flight.retry_after(),
         })
     }
 
@@ -178,14 +178,14 @@ impl<O: Observer> Run<'_, O> {
             cause,
             target: call.target,
             outcome,
-            retry_after: flight.retry_after.filter(|_| matches!(closing, Closing::Replied)),
+            retry_after: flight.retry_after().filter(|_| matches!(closing, Closing::Replied)),
             usage: flight.usage,
             charged: charged(flight.usage, rule),
             cost,
         });
         let agent = &mut self.agents.all[a as usize];
         match outcome {
-            Some(Outcome::Ok) => agent.kept += cost,
+            Some(Outcome::Ok) => agent.kept = agent.kept.with(cost),
             Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
             _ => {}
         }
@@ -365,7 +365,7 @@ impl<O: Observer> Run<'_, O> {
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
-            self.shared.accounts.of(group, sharer).commit(flight.estimate, cost);
+            self.shared.accounts.of(group, sharer).commit(flight.estimate.money(), cost);
         }
         for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
             let group = program.layers[usize::from(guard.layer)].group;

@@ -1,7 +1,7 @@
 //! The compiler from plans and policies to a [`Program`].
 
 use crate::scenario::model::{
-    CallLayers, Layer, LayerKind, OnFailure, ParallelStep, Policy, Scenario, Shared, Step, TargetId,
+    CallLayers, Layer, LayerKind, OnFailure, ParallelStep, Policy, Scenario, Step, TargetId,
 };
 
 use super::program::{
@@ -400,9 +400,4 @@ fn begins_turn(step: &Step) -> bool {
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
         Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
     }
-}
-
-/// Whether several sharers are possible at all, for readers of [`Groups`].
-pub(super) fn grows_with_agents(shared: Shared) -> bool {
-    matches!(shared, Shared::Task | Shared::Agent)
 }

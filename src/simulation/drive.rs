@@ -10,7 +10,7 @@ use crate::scenario::model::OnFailure;
 use crate::units::{Money, Span, Time};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, NOBODY};
+use super::agent::{AgentId, Doing, Purse};
 use super::observer::{Denial, Observer};
 use super::program::{
     BlockId, CompiledLayer, Kind, NO_BLOCK, NO_LAYER, Op, Scope, keeps_begin, keeps_delay,
@@ -53,7 +53,7 @@ impl<O: Observer> Run<'_, O> {
                 if b.scope == Scope::Turn {
                     agent.cause[1] = agent.cause[0];
                     let place = u64::from(agent.context) << 32 | u64::from(agent.round);
-                    let kept = agent.kept.0 as u64;
+                    let kept = agent.kept.bits();
                     *self.agents.word(a, b.word) = place;
                     *self.agents.word(a, b.word + 1) = kept;
                 }
@@ -521,9 +521,9 @@ impl<O: Observer> Run<'_, O> {
 
     /// What the turn's successful attempts cost was for nothing.
     fn throw_away(&mut self, a: AgentId, word: u16) {
-        let before = Money(i128::from(*self.agents.word(a, word + 1)));
+        let before = Purse::from_bits(*self.agents.word(a, word + 1));
         let agent = &mut self.agents.all[a as usize];
-        let lost = agent.kept - before;
+        let lost = agent.kept.money() - before.money();
         agent.kept = before;
         if lost != Money::ZERO {
             self.observer.wasted(lost);
@@ -533,7 +533,7 @@ impl<O: Observer> Run<'_, O> {
     /// What the task's successful attempts cost was for nothing.
     pub(super) fn throw_all_away(&mut self, a: AgentId) {
         let agent = &mut self.agents.all[a as usize];
-        let lost = std::mem::take(&mut agent.kept);
+        let lost = std::mem::take(&mut agent.kept).money();
         if lost != Money::ZERO {
             self.observer.wasted(lost);
         }
@@ -544,7 +544,7 @@ impl<O: Observer> Run<'_, O> {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);
         }
-        if self.agents.all[a as usize].family.parent == NOBODY {
+        if self.agents.all[a as usize].root == a {
             self.end_task(a, reply)
         } else {
             self.end_branch(a, reply)

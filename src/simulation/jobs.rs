@@ -85,7 +85,7 @@ impl<O: Observer> Run<'_, O> {
         let agent = &mut self.agents.all[a as usize];
         // Until the server knows better, an attempt that is given up on counts as worked off.
         agent.flight.outcome = Outcome::Ok;
-        agent.flight.retry_after = None;
+        agent.flight.told = Span::MAX;
         let job = self.jobs.add(Job {
             request,
             agent: a,
@@ -232,7 +232,7 @@ impl<O: Observer> Run<'_, O> {
             let agent = &mut self.agents.all[a as usize];
             agent.wake = 0;
             agent.flight.outcome = this.outcome;
-            agent.flight.retry_after = this.retry_after;
+            agent.flight.told = this.retry_after.unwrap_or(Span::MAX);
             let next = self.replied(a);
             self.drive(a, next);
         }

@@ -106,7 +106,7 @@ pub fn run<O: Observer>(
         scenario,
         weather,
         agenda: Agenda::default(),
-        agents: Agents::new(program.words, program.counters),
+        agents: Agents::new(program.words, program.counters, !program.forks.is_empty()),
         shared: SharedState::new(&program.groups, fleets),
         servers: scenario.targets.iter().enumerate().map(server).collect(),
         jobs: Jobs::default(),

@@ -21,6 +21,8 @@ pub(super) struct Queue<'a> {
     arrivals: ArrivalTimes<'a>,
     /// Whether more tasks will arrive.
     open: bool,
+    /// Where each agent repeats the batch: how many of its tasks each has had.
+    had: Vec<u32>,
     /// Tasks of a batch that nobody has taken.
     batch_left: u64,
     /// The number of the next fresh task.
@@ -68,6 +70,7 @@ impl<'a> Queue<'a> {
             spec,
             arrivals: ArrivalTimes::new(&spec.tasks, origin, number, horizon),
             open: false,
+            had: vec![],
             batch_left: 0,
             next_task: 0,
             fresh: VecDeque::new(),
@@ -107,7 +110,10 @@ impl<O: Observer> Run<'_, O> {
         }
         let count = u64::from(tasks.count.unwrap_or(0));
         let agents = match queue.spec.agents {
-            FleetSize::Count(n) if tasks.each_agent => u64::from(n),
+            FleetSize::Count(n) if tasks.each_agent => {
+                queue.had = vec![0; n as usize];
+                u64::from(n)
+            }
             _ => 1,
         };
         queue.batch_left = count * agents;
@@ -208,14 +214,14 @@ impl<O: Observer> Run<'_, O> {
         let tasks = &queue.spec.tasks;
         if tasks.each_agent {
             let count = tasks.count.unwrap_or(0);
-            let task = match agent.block {
-                super::program::NO_BLOCK => (a - queue.first_agent) * count,
-                _ if (agent.last_fresh + 1) % count == 0 => return None,
-                _ => agent.last_fresh + 1,
-            };
+            let number = a - queue.first_agent;
+            let had = &mut queue.had[number as usize];
+            if *had == count || queue.batch_left == 0 {
+                return None;
+            }
+            *had += 1;
             queue.batch_left -= 1;
-            self.agents.all[a as usize].last_fresh = task;
-            return Some((task, now));
+            return Some((number * count + *had - 1, now));
         }
         let ready = if queue.batch_left > 0 {
             queue.batch_left -= 1;
@@ -250,7 +256,6 @@ impl<O: Observer> Run<'_, O> {
         let fleet = &program.fleets[usize::from(old.fleet)];
         *agent = Agent {
             ticket: old.ticket.wrapping_add(1),
-            last_fresh: old.last_fresh,
             task,
             root: a,
             ready,
