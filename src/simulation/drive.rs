@@ -4,6 +4,7 @@
 //! reply, and any layer may turn round: a retry re-enters at the layer inside it. An agent is
 //! always at one place: block `block`, layers before `layer` entered.
 
+use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
 use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
 use crate::scenario::model::OnFailure;
@@ -30,7 +31,7 @@ pub(super) enum Next {
     Wait,
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Drives an agent until it waits.
     pub(super) fn drive(&mut self, a: AgentId, next: Next) {
         let mut next = next;

@@ -4,6 +4,7 @@
 //! until all have ended; their slots are freed when it goes on, so that its list of them stays
 //! whole meanwhile.
 
+use crate::engine::Queue;
 use crate::scenario::model::OnFailure;
 use crate::units::Time;
 use crate::wire::{Outcome, Reply};
@@ -13,7 +14,7 @@ use super::drive::Next;
 use super::observer::Observer;
 use super::run::Run;
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Starts the sub-agents of a fork; the agent waits for them.
     pub(super) fn fork(&mut self, a: AgentId, number: u16) -> Next {
         let program = self.program;

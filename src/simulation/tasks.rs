@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
 use crate::resilience::{Decision, RetryState};
 use crate::scenario::model::{Agents as FleetSize, Arrivals, Fleet, Shared, Start};
@@ -16,7 +17,7 @@ use super::run::{About, Run};
 
 /// The queue of one fleet.
 #[derive(Debug)]
-pub(super) struct Queue<'a> {
+pub(super) struct TaskQueue<'a> {
     spec: &'a Fleet,
     arrivals: ArrivalTimes<'a>,
     /// Whether more tasks will arrive.
@@ -59,14 +60,14 @@ struct Entry {
     queued: Time,
 }
 
-impl<'a> Queue<'a> {
+impl<'a> TaskQueue<'a> {
     pub(super) fn new(
         spec: &'a Fleet,
         origin: (u64, u64),
         number: u8,
         horizon: Span,
-    ) -> Queue<'a> {
-        Queue {
+    ) -> TaskQueue<'a> {
+        TaskQueue {
             spec,
             arrivals: ArrivalTimes::new(&spec.tasks, origin, number, horizon),
             open: false,
@@ -93,9 +94,9 @@ impl<'a> Queue<'a> {
     }
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn all_done(&self) -> bool {
-        self.queues.iter().all(Queue::done)
+        self.queues.iter().all(TaskQueue::done)
     }
 
     /// The batch arrives, or the first of the tasks that come one by one is announced.
