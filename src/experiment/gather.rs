@@ -139,13 +139,15 @@ impl Gathered {
     }
 
     fn spend_by_cause(&self, n: f64) -> Vec<CauseSpend> {
-        let labels = self.labels.iter().map(|label| format!("retry by {label}"));
-        let first = std::iter::once("first attempts".to_owned());
+        let scope = |label: &str| label.split(['[', ' ']).next().unwrap_or_default().to_owned();
+        let labels = self.labels.iter().map(|label| (label.clone(), scope(label)));
+        let first = std::iter::once(("first attempts".to_owned(), "first".to_owned()));
         let pages = std::iter::once(&self.causes[self.causes.len() - 1]).chain(&self.causes);
         let all = first.chain(labels).zip(pages).enumerate();
         all.filter(|(i, (_, page))| *i == 0 || page.attempts > 0)
-            .map(|(_, (cause, page))| CauseSpend {
+            .map(|(_, ((cause, scope), page))| CauseSpend {
                 cause,
+                scope,
                 attempts: page.attempts as f64 / n,
                 usd: page.spend.as_dollars() / n,
             })
