@@ -163,9 +163,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    /// The batch's breaker closes again: idle agents look for work.
+    /// The batch's breaker closes again: idle agents look for work. In an open loop there are none;
+    /// each task in line gets its agent now.
     pub(super) fn reopen(&mut self, f: u8) {
-        for _ in 0..self.queues[usize::from(f)].idle.len() {
+        let queue = &self.queues[usize::from(f)];
+        let looking = match queue.spec.agents {
+            FleetSize::Unlimited => {
+                queue.batch_left as usize + queue.fresh.len() + queue.again.len()
+            }
+            FleetSize::Count(_) => queue.idle.len(),
+        };
+        for _ in 0..looking {
             self.put_to_work(f);
         }
     }
@@ -325,7 +333,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let mut state = RetryState {
             attempts: agent.resubmitted + 1,
             begun: agent.ready,
-            latest: agent.ready,
+            // So that a task that fails at once takes time: there is a least period from here.
+            latest: now,
             previous: Span::ZERO,
         };
         let spot = Spot {
@@ -364,22 +373,39 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn fail_the_rest(&mut self, f: u8) {
         let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];
-        let fresh = queue.batch_left + queue.fresh.len() as u64;
+        let fresh = (queue.batch_left + queue.fresh.len() as u64) as u32;
         let next = queue.next_task;
+        let unbegun = if queue.spec.tasks.each_agent {
+            self.unbegun_of_each_agent(f)
+        } else {
+            (next..next + fresh).collect()
+        };
+        let queue = &mut self.queues[usize::from(f)];
         queue.batch_left = 0;
         queue.fresh.clear();
-        queue.next_task += fresh as u32;
+        queue.next_task += fresh;
         let mut again: Vec<Entry> = queue.again.drain(..).collect();
         let of_fleet = |entry: &Option<Entry>| entry.is_some_and(|e| e.fleet == f);
         for slot in self.later.slots.iter_mut().filter(|e| of_fleet(e)) {
             again.extend(slot.take());
         }
-        for i in 0..fresh as u32 {
-            self.fail_unbegun(f, next + i, now);
+        for task in unbegun {
+            self.fail_unbegun(f, task, now);
         }
         for entry in again {
             self.fail_unbegun(f, entry.task, entry.ready);
         }
+    }
+
+    /// The tasks that nobody has begun where each agent has a batch of its own.
+    fn unbegun_of_each_agent(&self, f: u8) -> Vec<u32> {
+        let queue = &self.queues[usize::from(f)];
+        let count = queue.spec.tasks.count.unwrap_or(0);
+        let FleetSize::Count(agents) = queue.spec.agents else {
+            return vec![];
+        };
+        let of_agent = |i: u32| i * count + queue.had[i as usize]..(i + 1) * count;
+        (0..agents).flat_map(of_agent).collect()
     }
 
     fn fail_unbegun(&mut self, fleet: u8, task: u32, ready: Time) {
