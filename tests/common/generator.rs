@@ -135,7 +135,7 @@ fn model(c: &mut Choices, world: World) -> String {
             c.of(&["100", "25"])
         ),
     };
-    let cached = c.once_in(4) && world == World::Any;
+    let cached = c.once_in(3) && world == World::Any;
     let price = if cached {
         c.of(&[
             "{input: $3/M, cached_input: $0.3/M, cache_write: $3.75/M, output: $15/M}",
@@ -154,7 +154,7 @@ fn model(c: &mut Choices, world: World) -> String {
     };
     let _ = write!(text, ", price: {price}");
     if cached {
-        let prefix = c.of(&["1024", "0", "200"]);
+        let prefix = c.of(&["200", "0", "1024"]);
         let ttl = c.of(&["5m", "2s"]);
         let _ = write!(text, ", cache: {{min_prefix: {prefix}, ttl: {ttl}}}");
     }
