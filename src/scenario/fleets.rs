@@ -15,6 +15,7 @@ const MOST_AGENTS: u64 = 4_000_000;
 pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
     let mut f = Fields::of(node, "a fleet", r)?;
     let agents = f.required("agents", r, agents);
+    let start_node = f.get("start");
     let start = f.optional("start", r, start);
     let tasks_node = f.get("tasks");
     let tasks = f.required("tasks", r, tasks);
@@ -25,6 +26,11 @@ pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
     let plan = f.required("plan", r, |n, r| plan(n, has_trace, r));
     f.finish(r);
     let (agents, tasks) = (agents?, tasks?);
+    if let (Agents::Unlimited, Some(start)) = (agents, start_node) {
+        let help = "remove `start`, or give the fleet a number of agents";
+        let message = "an unlimited fleet starts an agent for each task as it arrives";
+        r.error_help(start.owner, message, help);
+    }
     if tasks.each_agent {
         let place = tasks_node.map_or(node.place, |n| n.owner);
         match (agents, tasks.count) {

@@ -89,7 +89,7 @@ pub struct Agent {
 
 /// Money in half the room: what one task can spend, up to 18 million dollars \[pico-dollars\].
 ///
-/// More than that saturates; `scenario` refuses prices that could come near it.
+/// More than that saturates. The books are kept in [`Money`] and do not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Purse(u64);
 

@@ -320,7 +320,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             };
         }
         let price = &self.scenario.targets[usize::from(call.target.0)].price;
-        price.cost(usage, BillingRule::FULL)
+        // Through the purse that it will be kept in, so that what is released is what was reserved.
+        Purse::from(price.cost(usage, BillingRule::FULL)).money()
     }
 
     /// The estimate of the attempt that a retry would make, for retry budgets; nothing where it
