@@ -1,5 +1,6 @@
 //! Attempts: launching one, ending it, giving up on it.
 
+use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit_open};
 use crate::scenario::model::{Arrivals, TargetId, Tokens};
 use crate::units::{Money, Share, Span, Time};
@@ -26,7 +27,7 @@ pub(super) enum Closing {
     Open(Time),
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
     pub(super) fn launch(&mut self, a: AgentId, call: u16) -> Next {
         let program = self.program;

@@ -4,18 +4,25 @@
 //! reply, and any layer may turn round: a retry re-enters at the layer inside it. An agent is
 //! always at one place: block `block`, layers before `layer` entered.
 
+use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
 use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
 use crate::scenario::model::OnFailure;
 use crate::units::{Money, Span, Time};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, Purse};
+use super::agent::{AgentId, Doing, Purse, begun_anew};
 use super::observer::{Denial, Observer};
 use super::program::{
     BlockId, CompiledLayer, Kind, NO_BLOCK, NO_LAYER, Op, Scope, keeps_begin, keeps_delay,
 };
 use super::run::Run;
+
+/// How many moves an agent makes before others have their turn at the same instant.
+///
+/// A loop of calls that are all refused before the wire takes no time and needs no event; so that it
+/// can be bounded and interrupted, it gets one now and then.
+const MOST_MOVES: u32 = 1_000;
 
 /// What an agent does next.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +37,18 @@ pub(super) enum Next {
     Wait,
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Drives an agent until it waits.
     pub(super) fn drive(&mut self, a: AgentId, next: Next) {
         let mut next = next;
+        let mut moves = 0;
         loop {
+            moves += 1;
             next = match next {
+                Next::Step if moves > MOST_MOVES => {
+                    self.wait(a, Doing::Thinks, self.agenda.now());
+                    return;
+                }
                 Next::Enter => self.enter(a),
                 Next::Leave(reply) => self.leave(a, reply),
                 Next::Step => self.step(a),
@@ -125,7 +138,7 @@ impl<O: Observer> Run<'_, O> {
         let counters = self.agents.counters_of(a);
         let begun = counters[usize::from(this.counter) + 1] - 1;
         let inner = usize::from(this.inner.0)..usize::from(this.inner.1);
-        counters[inner].fill(begun.rotate_left(16));
+        counters[inner].fill(begun_anew(begun));
     }
 
     /// Enters the remaining layers of the agent's block, then its body.

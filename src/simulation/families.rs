@@ -4,16 +4,17 @@
 //! until all have ended; their slots are freed when it goes on, so that its list of them stays
 //! whole meanwhile.
 
+use crate::engine::Queue;
 use crate::scenario::model::OnFailure;
 use crate::units::Time;
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, NOBODY};
+use super::agent::{AgentId, Doing, NOBODY, begun_anew};
 use super::drive::Next;
 use super::observer::Observer;
 use super::run::Run;
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Starts the sub-agents of a fork; the agent waits for them.
     pub(super) fn fork(&mut self, a: AgentId, number: u16) -> Next {
         let program = self.program;
@@ -21,7 +22,7 @@ impl<O: Observer> Run<'_, O> {
         let n = fork.branches.len() as u32;
         let before = &mut self.agents.counters_of(a)[usize::from(fork.counter)];
         // Sub-agents of a fork that was made before meet other luck than theirs.
-        let first_attempt = before.rotate_left(16);
+        let first_attempt = begun_anew(*before);
         *before += 1;
         let family = &mut self.agents.families[a as usize];
         family.fork = number;

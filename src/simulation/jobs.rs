@@ -4,6 +4,7 @@
 //! it. A job is made for targets with a network or with servers, and for what a client that gave up
 //! leaves behind: it is worked off all the same, unless the target cancels.
 
+use crate::engine::Queue;
 use crate::scenario::model::TargetId;
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
@@ -77,7 +78,7 @@ impl Jobs {
     }
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Sends an attempt to a target with a network or servers; the agent awaits the reply.
     pub(super) fn send(&mut self, a: AgentId, target: TargetId, request: Request) {
         let server = &self.servers[usize::from(target.0)];
