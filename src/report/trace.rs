@@ -268,7 +268,8 @@ impl<'a> ChromeTrace<'a> {
     pub fn new(out: &'a mut dyn Write, names: &'a Names) -> io::Result<ChromeTrace<'a>> {
         writeln!(out, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
         for (i, fleet) in names.fleets.iter().enumerate() {
-            let name = json!({"ph": "M", "name": "process_name", "pid": i, "args": {"name": fleet}});
+            let name =
+                json!({"ph": "M", "name": "process_name", "pid": i, "args": {"name": fleet}});
             writeln!(out, "{name},")?;
         }
         Ok(ChromeTrace {
@@ -292,7 +293,9 @@ impl<'a> ChromeTrace<'a> {
         }
         let name = format!("agent {agent}");
         let args = json!({"name": name});
-        self.event(&json!({"ph": "M", "name": "thread_name", "pid": fleet, "tid": agent, "args": args}))
+        self.event(
+            &json!({"ph": "M", "name": "thread_name", "pid": fleet, "tid": agent, "args": args}),
+        )
     }
 }
 

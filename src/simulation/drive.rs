@@ -199,7 +199,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Kind::Breaker(spec) => {
                 let sharer = self.sharer(a);
-                let admission = self.shared.breakers.of(layer.group, sharer).admit(spec, now);
+                let admission = self
+                    .shared
+                    .breakers
+                    .of(layer.group, sharer)
+                    .admit(spec, now);
                 if admission == Admission::Refuse {
                     return Some(self.refuse(a, i, Outcome::CircuitOpen));
                 }
@@ -211,7 +215,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 agent.ticket = agent.ticket.wrapping_add(1);
                 let who = (a, agent.ticket);
                 let sharer = self.sharer(a);
-                match self.shared.semaphores.of(layer.group, sharer).enter(spec, who) {
+                match self
+                    .shared
+                    .semaphores
+                    .of(layer.group, sharer)
+                    .enter(spec, who)
+                {
                     Entry::Granted => None,
                     Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
                     Entry::Waits => {
@@ -224,7 +233,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Kind::RateLimit(spec) => {
                 let sharer = self.sharer(a);
-                match self.shared.limits.of(layer.group, sharer).reserve(spec, now) {
+                match self
+                    .shared
+                    .limits
+                    .of(layer.group, sharer)
+                    .reserve(spec, now)
+                {
                     None => Some(self.refuse(a, i, Outcome::Rejected)),
                     Some(Span::ZERO) => None,
                     Some(wait) => {
@@ -250,7 +264,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn deny(&mut self, a: AgentId, outcome: Outcome) {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
-        let call = (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
+        let call =
+            (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
         self.observer.denied(&Denial {
             at: self.agenda.now(),
             agent: a,
