@@ -22,9 +22,7 @@ use squall::experiment::{Plan, Progress, observe, play_one, run};
 use squall::meter::Ledger;
 use squall::random::{Distribution, Weather};
 use squall::resilience::RetryBudgetSpec;
-use squall::scenario::{
-    Layer, LayerKind, Policy, Scenario, Shared, Step, TargetId, Tokens,
-};
+use squall::scenario::{Layer, LayerKind, Policy, Scenario, Shared, Step, TargetId, Tokens};
 use squall::simulation::{Attempt, Cut, NO_LAYER, Program, RunEnd, run_on};
 use squall::units::{Money, Time};
 use squall::wire::Outcome;
@@ -139,7 +137,10 @@ fn the_ledger_agrees_with_the_log() {
         prop_assert_eq!(ledger.wasted, log.wasted());
         prop_assert_eq!(ledger.denied, log.denials().count() as u64);
         let attempts = log.attempts().count() as u64;
-        prop_assert_eq!(ledger.causes.iter().map(|c| c.attempts).sum::<u64>(), attempts);
+        prop_assert_eq!(
+            ledger.causes.iter().map(|c| c.attempts).sum::<u64>(),
+            attempts
+        );
         let tasks = ledger.tasks_ok + ledger.tasks_failed + ledger.tasks_unfinished;
         prop_assert_eq!(ledger.tasks_arrived, tasks);
         check_pages(&ledger, log)
@@ -189,7 +190,10 @@ fn recomputed(price: &PriceList, a: &Attempt, rule: BillingRule) -> i128 {
         output = i128::from(a.usage.output) * i128::from(p.output.0);
     }
     let x = i128::from(a.usage.input);
-    let table = price.by_prompt.iter().map(|(at, cost)| (i128::from(*at), cost.0));
+    let table = price
+        .by_prompt
+        .iter()
+        .map(|(at, cost)| (i128::from(*at), cost.0));
     let below = table.clone().filter(|(at, _)| *at <= x).next_back();
     let above = table.clone().find(|(at, _)| *at >= x);
     let by_prompt = match (below, above) {
@@ -231,10 +235,20 @@ fn what_is_wasted_lies_between_its_bounds() {
             .collect();
         let in_lost = |a: &&Attempt| lost.contains(&(a.fleet, a.task));
         let least = sum(log.attempts().filter(failed).map(|a| a.cost))
-            + sum(log.attempts().filter(worked).filter(in_lost).map(|a| a.cost));
-        let most = sum(log.attempts().filter(|a| a.outcome.is_some()).map(|a| a.cost));
+            + sum(log
+                .attempts()
+                .filter(worked)
+                .filter(in_lost)
+                .map(|a| a.cost));
+        let most = sum(log
+            .attempts()
+            .filter(|a| a.outcome.is_some())
+            .map(|a| a.cost));
         let wasted = log.wasted();
-        prop_assert!(least <= wasted && wasted <= most, "{least:?} {wasted:?} {most:?}");
+        prop_assert!(
+            least <= wasted && wasted <= most,
+            "{least:?} {wasted:?} {most:?}"
+        );
         if end.cut.is_none() && log.tasks().all(|t| t.outcome != Outcome::Ok) {
             prop_assert_eq!(wasted, most);
         }
@@ -335,7 +349,11 @@ fn no_two_attempts_have_the_same_luck() {
 // Layers.
 
 /// The layers around calls of a target, with the ids that reports give them.
-fn call_layers<'p>(scenario: &Scenario, policy: &'p Policy, target: TargetId) -> Vec<(u16, &'p Layer)> {
+fn call_layers<'p>(
+    scenario: &Scenario,
+    policy: &'p Policy,
+    target: TargetId,
+) -> Vec<(u16, &'p Layer)> {
     let is_model = scenario.targets[usize::from(target.0)].is_model();
     let mut id = 0;
     let mut found = vec![];
@@ -344,7 +362,11 @@ fn call_layers<'p>(scenario: &Scenario, policy: &'p Policy, target: TargetId) ->
         let lists = [(None, &calls.others)];
         let of = calls.of.iter().map(|(t, list)| (Some(*t), list));
         for (of, list) in lists.into_iter().chain(of) {
-            let applies = if special { of == Some(target) } else { of.is_none() };
+            let applies = if special {
+                of == Some(target)
+            } else {
+                of.is_none()
+            };
             for layer in list {
                 if applies && models == is_model {
                     found.push((id, layer));
@@ -437,7 +459,11 @@ fn concurrency_layers_keep_their_bound() {
                 };
                 let attempts = log.attempts().filter(|a| a.target == target);
                 for group in by_sharer(layer.shared, attempts) {
-                    prop_assert!(most_at_once(group.into_iter()) <= spec.max, "{}", layer.label);
+                    prop_assert!(
+                        most_at_once(group.into_iter()) <= spec.max,
+                        "{}",
+                        layer.label
+                    );
                 }
             }
         }
@@ -499,7 +525,9 @@ fn budgets_are_never_exceeded_where_estimates_are_bounds() {
 /// calls, and how many around calls and turns.
 fn written(policy: &Policy) -> (Vec<&Layer>, usize, usize) {
     let calls = [&policy.tool, &policy.llm];
-    let lists = calls.into_iter().flat_map(|c| std::iter::once(&c.others).chain(c.of.iter().map(|(_, l)| l)));
+    let lists = calls
+        .into_iter()
+        .flat_map(|c| std::iter::once(&c.others).chain(c.of.iter().map(|(_, l)| l)));
     let mut layers: Vec<&Layer> = lists.flatten().collect();
     let calls = layers.len();
     layers.extend(&policy.turn);
@@ -544,7 +572,11 @@ fn client_rate_limits_keep_their_rate() {
             if layer.shared != Shared::All {
                 continue;
             }
-            let times: Vec<u64> = log.begun().filter(|b| b.1 == target).map(|b| b.0.0).collect();
+            let times: Vec<u64> = log
+                .begun()
+                .filter(|b| b.1 == target)
+                .map(|b| b.0.0)
+                .collect();
             let interval = spec.rate.interval().0;
             for (i, from) in times.iter().enumerate() {
                 for (n, to) in times[i..].iter().enumerate() {
@@ -566,7 +598,12 @@ fn targets_never_hold_more_than_they_can() {
             if target.script.is_some() {
                 continue;
             }
-            if let Capacity::Servers { servers, queue: Some(queue), .. } = target.capacity {
+            if let Capacity::Servers {
+                servers,
+                queue: Some(queue),
+                ..
+            } = target.capacity
+            {
                 prop_assert!(*peak <= servers + queue, "{}: {peak}", target.name);
             }
             let counted = Outcome::ALL.iter().all(|o| target.billing.rule(*o).counted);
@@ -617,7 +654,10 @@ fn the_document_is_the_same_on_any_number_of_threads() {
         let first = on(&pools[0]);
         for pool in &pools {
             let other = on(pool);
-            prop_assert!(bytes(&first) == bytes(&other), "threads change the document");
+            prop_assert!(
+                bytes(&first) == bytes(&other),
+                "threads change the document"
+            );
         }
         Ok(())
     });
@@ -683,7 +723,11 @@ fn luck_of(log: &Log) -> BTreeMap<(u8, u32, u16, u32, u32), Luck> {
 fn all_policies_meet_the_same_weather() {
     let mut compared = std::cell::Cell::new(0u64);
     for_all(300, World::Stateless, |_, scenario| {
-        let logs: Vec<Log> = scenario.policies.iter().map(|p| play(scenario, p, 0).0).collect();
+        let logs: Vec<Log> = scenario
+            .policies
+            .iter()
+            .map(|p| play(scenario, p, 0).0)
+            .collect();
         let first = luck_of(&logs[0]);
         for log in &logs[1..] {
             for (spot, luck) in luck_of(log) {
@@ -695,7 +739,10 @@ fn all_policies_meet_the_same_weather() {
         }
         Ok(())
     });
-    assert!(*compared.get_mut() > 10_000, "{compared:?}: too few to say anything");
+    assert!(
+        *compared.get_mut() > 10_000,
+        "{compared:?}: too few to say anything"
+    );
 }
 
 #[test]
@@ -712,14 +759,32 @@ fn the_scenarios_use_what_there_is() {
             let mut counts = counts.borrow_mut();
             let mut count = |what, n| *counts.entry(what).or_insert(0) += n;
             count("attempts", log.attempts().count() as u64);
-            count("retries", log.attempts().filter(|a| a.number > 1).count() as u64);
-            count("ok", log.tasks().filter(|t| t.outcome == Outcome::Ok).count() as u64);
-            count("failed", log.tasks().filter(|t| t.outcome != Outcome::Ok).count() as u64);
+            count(
+                "retries",
+                log.attempts().filter(|a| a.number > 1).count() as u64,
+            );
+            count(
+                "ok",
+                log.tasks().filter(|t| t.outcome == Outcome::Ok).count() as u64,
+            );
+            count(
+                "failed",
+                log.tasks().filter(|t| t.outcome != Outcome::Ok).count() as u64,
+            );
             count("unfinished", log.unfinished());
-            count("open", log.attempts().filter(|a| a.outcome.is_none()).count() as u64);
-            count("cached", log.attempts().filter(|a| a.usage.cached > 0).count() as u64);
+            count(
+                "open",
+                log.attempts().filter(|a| a.outcome.is_none()).count() as u64,
+            );
+            count(
+                "cached",
+                log.attempts().filter(|a| a.usage.cached > 0).count() as u64,
+            );
             count("whole runs", u64::from(end.cut.is_none()));
-            count("cut at the horizon", u64::from(end.cut == Some(Cut::Horizon)));
+            count(
+                "cut at the horizon",
+                u64::from(end.cut == Some(Cut::Horizon)),
+            );
             count("cut by events", u64::from(end.cut == Some(Cut::Events)));
             let waited = log.entries.iter().filter(|e| matches!(e, Entry::Acted(_)));
             count("acted", waited.count() as u64);

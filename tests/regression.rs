@@ -13,7 +13,12 @@ use squall::wire::Outcome;
 fn play(text: &str) -> (Log, RunEnd) {
     let scenario = scenario(text);
     let mut log = Log::default();
-    let end = observe(&scenario, &scenario.policies[0], Weather::new(1, 0), &mut log);
+    let end = observe(
+        &scenario,
+        &scenario.policies[0],
+        Weather::new(1, 0),
+        &mut log,
+    );
     (log, end)
 }
 

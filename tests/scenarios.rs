@@ -47,7 +47,10 @@ fn mean(document: &Document, name: &str, metric: Metric) -> f64 {
 /// Dollars to the cent.
 fn cents(document: &Document, name: &str, metric: Metric) -> i64 {
     let cents = mean(document, name, metric) * 100.0;
-    assert!((cents - cents.round()).abs() < 1e-6, "{name}: {cents} cents");
+    assert!(
+        (cents - cents.round()).abs() < 1e-6,
+        "{name}: {cents} cents"
+    );
     cents.round() as i64
 }
 
@@ -76,7 +79,11 @@ fn attempts(scenario: &Scenario, policy: &str) -> Vec<Attempt> {
 #[test]
 fn documents_that_never_pass_cost_what_the_attempts_cost() {
     let document = play(&load("validation-retries.yaml", &[]), 1);
-    for (name, dollars) in [("attempts-1", 50), ("attempts-5", 250), ("attempts-10", 500)] {
+    for (name, dollars) in [
+        ("attempts-1", 50),
+        ("attempts-5", 250),
+        ("attempts-10", 500),
+    ] {
         assert_eq!(cents(&document, name, Metric::Spend), dollars * 100);
         assert_eq!(cents(&document, name, Metric::Wasted), dollars * 100);
         assert_eq!(mean(&document, name, Metric::SuccessRate), 0.0);
@@ -103,7 +110,10 @@ fn ten_growing_prompts_cost_13_250_dollars() {
         .map(|a| a.cost)
         .collect();
     assert_eq!(first.len(), 10);
-    assert_eq!(first.iter().copied().sum::<Money>(), Money(1_325_000_000_000));
+    assert_eq!(
+        first.iter().copied().sum::<Money>(),
+        Money(1_325_000_000_000)
+    );
 }
 
 #[test]
@@ -163,7 +173,10 @@ fn the_storm_makes_500_calls_and_300_000_tokens_for_nothing() {
     assert_eq!(answered.iter().filter(early).count(), 50);
     let document = play(&scenario, 3);
     assert_eq!(mean(&document, "hand-rolled", Metric::TasksOk), 0.0);
-    assert_eq!(mean(&document, "hand-rolled", Metric::TasksUnfinished), 10.0);
+    assert_eq!(
+        mean(&document, "hand-rolled", Metric::TasksUnfinished),
+        10.0
+    );
     assert_eq!(mean(&document, "hand-rolled", Metric::End), 600.0);
     // Ten tasks in 0.6 s with 10 calls are what it would have been without the hiccup.
     assert_eq!(mean(&document, "hand-rolled", Metric::IdealRatio), 50.0);
@@ -212,7 +225,10 @@ fn budgets_stop_where_they_say() {
     assert!(target.outcomes[Outcome::BudgetExceeded as usize] > 0.0);
     // 20 documents of ten attempts, and the 19 that the other workers had begun.
     assert_eq!(mean(&document, "batch-breaker", Metric::Attempts), 390.0);
-    assert_eq!(mean(&document, "batch-breaker", Metric::TasksFailed), 1_000.0);
+    assert_eq!(
+        mean(&document, "batch-breaker", Metric::TasksFailed),
+        1_000.0
+    );
 }
 
 #[test]

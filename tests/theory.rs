@@ -190,10 +190,7 @@ fn a_lognormal_service_time_lengthens_the_wait() {
 fn the_network_adds_its_delays_and_no_more() {
     // Delays before and behind the queue leave the arrivals Poisson: W = 5 s and twice 2 s.
     let text = open_queue("8/10s", EXPONENTIAL, "{servers: 1, queue: unlimited}");
-    let text = text.replace(
-        "capacity",
-        "network: {exponential: {mean: 2s}}, capacity",
-    );
+    let text = text.replace("capacity", "network: {exponential: {mean: 2s}}, capacity");
     assert_mean("network", &replicate(&text, 20, mean_sojourn), 9.0);
 }
 
@@ -269,7 +266,11 @@ fn attempts_until_success_are_geometric() {
 fn three_attempts_succeed_and_cost_as_they_should() {
     let log = unlucky_calls("3");
     let n = log.tasks.len() as f64;
-    let ok = log.tasks.iter().filter(|t| t.outcome == Outcome::Ok).count() as f64;
+    let ok = log
+        .tasks
+        .iter()
+        .filter(|t| t.outcome == Outcome::Ok)
+        .count() as f64;
     let success = 1.0 - 0.027;
     let error = (success * (1.0 - success) / n).sqrt();
     assert_near("success", ok / n, success, error);
@@ -380,7 +381,10 @@ policies: {{none: {{}}}}
     assert!(log.attempts.iter().filter(refused).count() > 3_000);
     // At the horizon some are open, and whether they were admitted is not told.
     let last = Time::ZERO + Span::seconds(199);
-    let admitted = log.attempts.iter().filter(|a| !refused(a) && a.begin < last);
+    let admitted = log
+        .attempts
+        .iter()
+        .filter(|a| !refused(a) && a.begin < last);
     let mut times: Vec<u64> = admitted.map(|a| a.begin.0).collect();
     times.sort_unstable();
     times

@@ -130,7 +130,10 @@ impl Metric {
                 "attempts on the wire over first attempts; null without any",
             ),
             Metric::TaskP50 => ("task_seconds_p50", "median task time in seconds"),
-            Metric::TaskP99 => ("task_seconds_p99", "99th percentile of task time in seconds"),
+            Metric::TaskP99 => (
+                "task_seconds_p99",
+                "99th percentile of task time in seconds",
+            ),
             Metric::End => ("end_seconds", "when the last task ended, in seconds"),
             Metric::Recovery => (
                 "recovery_seconds",

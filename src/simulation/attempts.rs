@@ -1,7 +1,7 @@
 //! Attempts: launching one, ending it, giving up on it.
 
 use crate::engine::Queue;
-use crate::random::{Purpose, Spot, unit_open};
+use crate::random::{Distribution, Purpose, Spot, unit_open};
 use crate::scenario::model::{Arrivals, TargetId, Tokens};
 use crate::units::{Money, Share, Span, Time};
 use crate::wire::{Outcome, Reply};
@@ -179,7 +179,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             cause,
             target: call.target,
             outcome,
-            retry_after: flight.retry_after().filter(|_| matches!(closing, Closing::Replied)),
+            retry_after: flight
+                .retry_after()
+                .filter(|_| matches!(closing, Closing::Replied)),
             usage: flight.usage,
             charged: charged(flight.usage, rule),
             cost,
@@ -295,11 +297,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// A number of tokens that is drawn once a step, or recorded.
     pub(super) fn tokens(&self, a: AgentId, step: u16, tokens: &Tokens) -> u32 {
         let agent = &self.agents.all[a as usize];
-        let row = || match &self.scenario.fleets[usize::from(agent.fleet)].tasks.arrivals {
+        let row = || match &self.scenario.fleets[usize::from(agent.fleet)]
+            .tasks
+            .arrivals
+        {
             Arrivals::Trace(rows) => rows[agent.task as usize],
             _ => unreachable!("checked: trace tokens come with a trace"),
         };
         match tokens {
+            Tokens::Drawn(Distribution::Constant(tokens)) => *tokens as u32,
             Tokens::Drawn(tokens) => tokens.quantile(self.step_luck(a, step)) as u32,
             Tokens::TraceContext => row().context,
             Tokens::TraceGenerated => row().generated,
@@ -307,7 +313,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// What budgets set aside for an attempt: its price in full, with the output as long as it may
-    /// become ([`crate::random::Distribution::high`]).
+    /// become ([`Distribution::high`]).
     fn estimate(&self, a: AgentId, call: &Call, usage: Usage) -> Money {
         if call.budgets.0 == call.budgets.1 && call.payers.0 == call.payers.1 {
             return Money::ZERO;
@@ -315,7 +321,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let mut usage = usage;
         if let CallKind::Llm(step) = &call.kind {
             usage.output = match &step.output {
-                Tokens::Drawn(tokens) => tokens.high() as u32,
+                Tokens::Drawn(_) => call.longest_output,
                 recorded => self.tokens(a, call.step, recorded),
             };
         }
@@ -346,7 +352,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 unreachable!("budgets of a call are budgets")
             };
             let sharer = self.guard_sharer(a, *guard);
-            if self.shared.accounts.of(layer.group, sharer).reserve(limit, estimate) {
+            if self
+                .shared
+                .accounts
+                .of(layer.group, sharer)
+                .reserve(limit, estimate)
+            {
                 continue;
             }
             self.observer.acted(layer.id);
@@ -367,7 +378,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
-            self.shared.accounts.of(group, sharer).commit(flight.estimate.money(), cost);
+            self.shared
+                .accounts
+                .of(group, sharer)
+                .commit(flight.estimate.money(), cost);
         }
         for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
             let group = program.layers[usize::from(guard.layer)].group;

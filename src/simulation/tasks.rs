@@ -132,7 +132,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let queue = &mut self.queues[usize::from(f)];
         match queue.arrivals.next() {
             Some(at) => {
-                self.agenda.schedule(at, About::Arrival.entity(u32::from(f)));
+                self.agenda
+                    .schedule(at, About::Arrival.entity(u32::from(f)));
             }
             None => queue.open = false,
         }

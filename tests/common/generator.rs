@@ -28,7 +28,10 @@ pub fn scenario_text(bytes: &[u8], world: World) -> String {
     let c = &mut choices;
     let mut text = String::from("name: random\n");
     let horizon = c.of(&["10m", "1m", "10s", "24h"]);
-    let _ = writeln!(text, "horizon: {horizon}\nmax_events: {MOST_EVENTS}\nreplications: 3");
+    let _ = writeln!(
+        text,
+        "horizon: {horizon}\nmax_events: {MOST_EVENTS}\nreplications: 3"
+    );
     let models = 1 + c.below(2);
     let tools = 1 + c.below(2);
     text += "models:\n";
@@ -159,14 +162,18 @@ fn model(c: &mut Choices, world: World) -> String {
         let _ = write!(text, ", cache: {{min_prefix: {prefix}, ttl: {ttl}}}");
     }
     if world == World::Any {
-        text += &c.maybe(4, "context_window", |c| c.of(&["2k", "500", "8k"]).to_owned());
+        text += &c.maybe(4, "context_window", |c| {
+            c.of(&["2k", "500", "8k"]).to_owned()
+        });
     }
     text + &target(c, world)
 }
 
 fn tool(c: &mut Choices, world: World) -> String {
     let mut text = format!("latency: {}", c.of(&LATENCIES));
-    text += &c.maybe(3, "price", |c| c.of(&["$0.01", "{per_call: $0.002}"]).to_owned());
+    text += &c.maybe(3, "price", |c| {
+        c.of(&["$0.01", "{per_call: $0.002}"]).to_owned()
+    });
     text + &target(c, world)
 }
 
@@ -175,7 +182,11 @@ fn target(c: &mut Choices, world: World) -> String {
     let mut text = String::new();
     text += &c.maybe(2, "failures", failures);
     text += &c.maybe(5, "hangs", |c| {
-        format!("{{rate: {}, for: {}}}", c.of(&SHARES), c.of(&["30s", "10m"]))
+        format!(
+            "{{rate: {}, for: {}}}",
+            c.of(&SHARES),
+            c.of(&["30s", "10m"])
+        )
     });
     text += &c.maybe(3, "network", |c| c.of(&LATENCIES).to_owned());
     text += &c.maybe(6, "cancels", |c| c.of(&["true", "false"]).to_owned());
@@ -187,7 +198,10 @@ fn target(c: &mut Choices, world: World) -> String {
     text += &c.maybe(5, "episodes", |c| {
         let up = c.of(&["20s", "2m"]);
         let down = c.of(&["5s", "1m"]);
-        format!("{{mean_up: {up}, mean_down: {down}, rate: {}}}", c.of(&SHARES))
+        format!(
+            "{{mean_up: {up}, mean_down: {down}, rate: {}}}",
+            c.of(&SHARES)
+        )
     });
     if c.once_in(6) {
         text += &script(c);
@@ -235,7 +249,10 @@ fn script(c: &mut Choices) -> String {
     let replies: Vec<String> = (0..1 + c.below(5)).map(|_| reply(c)).collect();
     let then = c.of(&["normal", "repeat", "last"]);
     let per = c.of(&["target", "call"]);
-    format!(", script: {{outcomes: [{}], then: {then}, per: {per}}}", replies.join(", "))
+    format!(
+        ", script: {{outcomes: [{}], then: {then}, per: {per}}}",
+        replies.join(", ")
+    )
 }
 
 fn billing(c: &mut Choices) -> String {
@@ -295,17 +312,32 @@ fn fleet(c: &mut Choices, models: usize, tools: usize) -> String {
     let n = 1 + c.below(6);
     let (agents, tasks) = match c.below(8) {
         0 => (n.to_string(), format!("{{count: {count}}}")),
-        1 => (n.to_string(), format!("{{count: {}, each_agent: true}}", 1 + c.below(5))),
-        2 => (n.to_string(), format!("{{arrivals: {{poisson: 2/s}}, count: {count}}}")),
-        3 => ("unlimited".to_owned(), format!("{{arrivals: {{poisson: 1/s}}, count: {count}}}")),
-        4 => (n.to_string(), format!("{{arrivals: {{every: 3/s}}, count: {count}}}")),
+        1 => (
+            n.to_string(),
+            format!("{{count: {}, each_agent: true}}", 1 + c.below(5)),
+        ),
+        2 => (
+            n.to_string(),
+            format!("{{arrivals: {{poisson: 2/s}}, count: {count}}}"),
+        ),
+        3 => (
+            "unlimited".to_owned(),
+            format!("{{arrivals: {{poisson: 1/s}}, count: {count}}}"),
+        ),
+        4 => (
+            n.to_string(),
+            format!("{{arrivals: {{every: 3/s}}, count: {count}}}"),
+        ),
         5 => ("unlimited".to_owned(), format!("{{count: {count}}}")),
         6 => {
             let kind = c.of(&["steps", "ramps"]);
             let points = "[{at: 0s, rate: 1/s}, {at: 10s, rate: 10/s}, {at: 15s, rate: 0/s}]";
             (n.to_string(), format!("{{arrivals: {{{kind}: {points}}}}}"))
         }
-        _ => ("unlimited".to_owned(), format!("{{arrivals: {{every: 3/s}}, count: {count}}}")),
+        _ => (
+            "unlimited".to_owned(),
+            format!("{{arrivals: {{every: 3/s}}, count: {count}}}"),
+        ),
     };
     let start = match c.below(4) {
         0 | 1 => String::new(),
@@ -373,7 +405,11 @@ fn fork(c: &mut Choices, indent: &str, text: &mut String) {
         let _ = writeln!(text, "{indent}  result_tokens: {}", c.of(&["200", "0"]));
     }
     if c.once_in(2) {
-        let _ = writeln!(text, "{indent}  on_failure: {}", c.of(&["continue", "fail"]));
+        let _ = writeln!(
+            text,
+            "{indent}  on_failure: {}",
+            c.of(&["continue", "fail"])
+        );
     }
 }
 
@@ -384,7 +420,11 @@ fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
         match c.below(4) {
             0 => {}
             1 | 2 => {
-                let _ = writeln!(text, "    {key}: [{}]", layers(c, Around::Call { is_model }));
+                let _ = writeln!(
+                    text,
+                    "    {key}: [{}]",
+                    layers(c, Around::Call { is_model })
+                );
             }
             _ => {
                 let of = layers(c, Around::Call { is_model });
@@ -402,7 +442,10 @@ fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
     if c.once_in(3) {
         let mut layers = vec![];
         if c.below(3) > 0 {
-            layers.push(format!("{{retry: {{{}}}}}", retry(c, false, &["2", "3", "unlimited"])));
+            layers.push(format!(
+                "{{retry: {{{}}}}}",
+                retry(c, false, &["2", "3", "unlimited"])
+            ));
         }
         if c.below(2) > 0 {
             let failures = 1 + c.below(4);
@@ -430,7 +473,10 @@ fn layers(c: &mut Choices, around: Around) -> String {
     for _ in 0..c.below(4) {
         let shared = c.of(&SHARED);
         let layer = match c.below(9) {
-            0..3 => format!("retry: {{{}}}", retry(c, grows, &["3", "2", "5", "unlimited"])),
+            0..3 => format!(
+                "retry: {{{}}}",
+                retry(c, grows, &["3", "2", "5", "unlimited"])
+            ),
             3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
             4 => {
                 let failures = 1 + c.below(4);
