@@ -22,16 +22,28 @@ fn hash(text: &str) -> String {
         scenario_hash: String::new(),
     };
     let (mut document, _) = run(&scenario(text), &plan, &Quiet).expect("nobody interrupts");
-    assert!(document.policies.iter().all(|p| p.metric(Metric::Attempts).mean.is_some_and(|n| n > 50.0)));
+    assert!(
+        document
+            .policies
+            .iter()
+            .all(|p| p.metric(Metric::Attempts).mean.is_some_and(|n| n > 50.0))
+    );
     document.version.clear();
     let bytes = serde_json::to_vec(&document).expect("a document can be written");
     let digest = Sha256::digest(&bytes);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[test]
 fn a_tool_hiccup() {
-    assert_eq!(hash(include_str!("data/tool-hiccup.yaml")), "4a6557fcd21ac694");
+    assert_eq!(
+        hash(include_str!("data/tool-hiccup.yaml")),
+        "4a6557fcd21ac694"
+    );
 }
 
 #[test]
