@@ -262,7 +262,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.wake = 0;
         match agent.doing {
             Doing::InFlight | Doing::AwaitsReply => self.abandon_attempt(a),
-            Doing::Joins => self.abandon_children(a),
+            Doing::Joins | Doing::Joined => self.abandon_children(a),
             Doing::InLine => {
                 let layer = &self.program.layers[usize::from(agent.layer)];
                 let group = layer.group;
