@@ -10,6 +10,7 @@ pub mod cli;
 pub mod engine;
 pub mod experiment;
 pub mod meter;
+pub mod presets;
 pub mod random;
 pub mod report;
 pub mod resilience;

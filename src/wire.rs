@@ -121,16 +121,106 @@ impl OutcomeSet {
 pub struct Reply {
     /// How it ended.
     pub outcome: Outcome,
-    /// The server's `Retry-After`, if it sent one.
+    /// What the server says of trying again (`x-should-retry`).
+    pub advice: Advice,
+    /// The HTTP status, or [`NO_STATUS`].
+    pub status: u16,
+    /// How long the server asks to wait, if it does.
     pub retry_after: Option<Span>,
+    /// Which header asks it.
+    pub header: RetryHeader,
+}
+
+/// The status of what ends without one: no connection, a timeout, a refusal on the client's side.
+pub const NO_STATUS: u16 = 0;
+
+/// What a server says of trying again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Advice {
+    /// Nothing.
+    #[default]
+    None,
+    /// `x-should-retry: true`.
+    Retry,
+    /// `x-should-retry: false`.
+    Stop,
+}
+
+/// The headers by which servers ask to wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RetryHeader {
+    /// `Retry-After`: seconds or a date (RFC 9110, section 10.2.3).
+    #[default]
+    Seconds,
+    /// `retry-after-ms` (OpenAI, Azure).
+    Millis,
+    /// `x-ms-retry-after-ms` (Azure).
+    AzureMillis,
+    /// `x-amz-retry-after`: milliseconds (AWS).
+    AmazonMillis,
+}
+
+impl Outcome {
+    /// The HTTP status that a simulated outcome comes with.
+    ///
+    /// `transient` 500, `rate_limited` 429, `overloaded` 503 (Anthropic answers 529, which its own
+    /// clients treat alike, while others' clients know only 503), `permanent` and `context_overflow` 400, `ok` 200. An answer that is `invalid` has
+    /// arrived in good order, and who tries it again does not look at its status; like what has
+    /// none it has [`NO_STATUS`].
+    pub const fn status(self) -> u16 {
+        match self {
+            Outcome::Ok => 200,
+            Outcome::Transient => 500,
+            Outcome::RateLimited => 429,
+            Outcome::Overloaded => 503,
+            Outcome::Permanent | Outcome::ContextOverflow => 400,
+            Outcome::Timeout
+            | Outcome::Invalid
+            | Outcome::CircuitOpen
+            | Outcome::Rejected
+            | Outcome::BudgetExceeded => NO_STATUS,
+        }
+    }
+
+    /// The outcome that a client sees in a status.
+    pub const fn of_status(status: u16) -> Outcome {
+        match status {
+            200..=399 => Outcome::Ok,
+            429 => Outcome::RateLimited,
+            503 | 529 => Outcome::Overloaded,
+            400..=499 => Outcome::Permanent,
+            _ => Outcome::Transient,
+        }
+    }
 }
 
 impl Reply {
-    /// A reply without a `Retry-After`.
+    /// A reply with the outcome's own status and no headers.
     pub const fn of(outcome: Outcome) -> Reply {
         Reply {
             outcome,
+            advice: Advice::None,
+            status: outcome.status(),
             retry_after: None,
+            header: RetryHeader::Seconds,
+        }
+    }
+
+    /// A reply with this status and no headers.
+    pub const fn of_status(status: u16) -> Reply {
+        Reply {
+            status,
+            ..Reply::of(Outcome::of_status(status))
+        }
+    }
+
+    /// This reply with a `Retry-After`, if there is one.
+    pub const fn asking(self, retry_after: Option<Span>) -> Reply {
+        Reply {
+            retry_after,
+            ..self
         }
     }
 }
@@ -152,5 +242,21 @@ mod tests {
         let set = OutcomeSet::of(&[Outcome::Timeout]).with(Outcome::Invalid);
         let members: Vec<_> = set.iter().collect();
         assert_eq!(members, [Outcome::Timeout, Outcome::Invalid]);
+    }
+
+    #[test]
+    fn a_simulated_status_is_read_as_its_outcome() {
+        for outcome in Outcome::ALL {
+            let status = outcome.status();
+            if status != NO_STATUS && outcome != Outcome::ContextOverflow {
+                assert_eq!(Outcome::of_status(status), outcome);
+            }
+        }
+        assert_eq!(Outcome::of_status(529), Outcome::Overloaded);
+    }
+
+    #[test]
+    fn a_reply_stays_small() {
+        assert!(size_of::<Reply>() <= 24);
     }
 }

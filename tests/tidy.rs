@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// For each room of `src/`, the rooms that it may import; as in ARCHITECTURE.md.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("units", &[]),
     ("wire", &["units"]),
     ("random", &["units"]),
@@ -13,9 +13,10 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("statistics", &["units"]),
     ("resilience", &["units", "random", "wire"]),
     ("world", &["units", "random", "wire"]),
+    ("presets", &[]),
     (
         "scenario",
-        &["units", "random", "wire", "resilience", "world"],
+        &["units", "random", "wire", "resilience", "world", "presets"],
     ),
     (
         "simulation",
@@ -69,6 +70,8 @@ const ROOMS: [(&str, &[&str]); 13] = [
         &[
             "units",
             "random",
+            "presets",
+            "resilience",
             "scenario",
             "simulation",
             "experiment",

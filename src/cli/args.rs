@@ -25,6 +25,30 @@ pub enum Command {
     Check(CheckOptions),
     /// Write the event log of one run: one row an attempt
     Trace(TraceOptions),
+    /// List the presets: retry stacks of real libraries, by name and version
+    Presets(PresetsOptions),
+}
+
+/// Options of `squall presets`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct PresetsOptions {
+    /// Print the list as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Option<PresetsCommand>,
+}
+
+/// The commands of `squall presets`.
+#[derive(Debug, Subcommand)]
+pub enum PresetsCommand {
+    /// Show one: its keys as YAML to paste, its delays, what in it feeds a storm
+    Show {
+        /// A preset, as openai-python or openai-python@1
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
 }
 
 /// How a scenario is named and changed.

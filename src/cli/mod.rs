@@ -7,6 +7,7 @@ mod check;
 mod exit;
 mod files;
 mod input;
+mod presets;
 mod progress;
 mod run;
 mod terminal;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(options),
         Command::Check(options) => check::check(options),
         Command::Trace(options) => trace::trace(options),
+        Command::Presets(options) => presets::presets(options),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -23,6 +23,11 @@ pub fn pow(x: f64, y: f64) -> f64 {
     libm::pow(x, y)
 }
 
+/// Hyperbolic tangent.
+pub fn tanh(x: f64) -> f64 {
+    libm::tanh(x)
+}
+
 /// The quantile function of the standard normal distribution, to about 1e-16 relative.
 ///
 /// Source: M. Wichura, "Algorithm AS 241: the percentage points of the normal distribution",

@@ -6,14 +6,25 @@
 
 mod backoff;
 mod breaker;
+mod headers;
+mod jitter;
+mod outlook;
+mod predicate;
 mod rate_limit;
 mod retry;
 mod retry_budget;
 mod semaphore;
 
-pub use backoff::{Backoff, BackoffKind, Jitter};
+pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
 pub use breaker::{Admission, Breaker, BreakerSpec, BreakerState, HalfOpen};
+pub use headers::{
+    Grammar, HeaderRules, HeaderSet, HeaderTexts, Number, Reading, RetryAfterRule, Told, Unusable,
+    WhenTooLong, date,
+};
+pub use jitter::Jitter;
+pub use outlook::{DelayRange, Outlook};
+pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
-pub use retry::{Decision, RetryAfterRule, RetrySpec, RetryState, WhenTooLong};
+pub use retry::{Decision, RetrySpec, RetryState};
 pub use retry_budget::{RetryBudget, RetryBudgetSpec};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

@@ -1,6 +1,6 @@
 //! Retry: whether to try again, and after how long.
 
-use super::{Backoff, BackoffKind};
+use super::{Backoff, HeaderRules, Predicate, RetryAfterRule, Told};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, OutcomeSet, Reply};
 
@@ -11,38 +11,22 @@ pub struct RetrySpec {
     pub attempts: Option<u32>,
     /// How long to wait between them.
     pub backoff: Backoff,
-    /// Which outcomes are tried again.
-    pub on: OutcomeSet,
+    /// How long to wait after `rate_limited`, where that is another backoff.
+    ///
+    /// Source: botocore 1.44, `standard` mode (1 s in place of 50 ms).
+    pub throttled: Option<Backoff>,
+    /// Which replies are tried again.
+    pub when: Predicate,
     /// What is done with a server's `Retry-After`.
-    pub retry_after: RetryAfterRule,
-    /// The longest `Retry-After` that is accepted, and what happens to a longer one.
-    pub longest_retry_after: Option<(Span, WhenTooLong)>,
+    pub headers: HeaderRules,
     /// No attempt begins later than this after the first one began.
     pub deadline: Option<Span>,
+    /// An attempt that ends so long after the first one began, or later, was the last.
+    ///
+    /// Source: tenacity 9.2.1, `stop_after_delay`.
+    pub give_up_after: Option<Span>,
     /// Tokens that each retry after `invalid` adds to the prompt of the call.
     pub grow_prompt: u32,
-}
-
-/// What a retry layer does with `Retry-After`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAfterRule {
-    /// Nothing: it backs off as ever.
-    Ignore,
-    /// It waits exactly so long, in place of its backoff.
-    Honor,
-    /// It waits so long and this much more.
-    HonorPlus(Span),
-}
-
-/// What a retry layer does when told to wait longer than it accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhenTooLong {
-    /// It gives up at once.
-    GiveUp,
-    /// It backs off as if it had not been told.
-    Backoff,
-    /// It waits for the longest time that it accepts.
-    Cap,
 }
 
 /// What a retry layer remembers between attempts.
@@ -54,8 +38,8 @@ pub struct RetryState {
     pub begun: Time,
     /// When the latest one began.
     pub latest: Time,
-    /// The last backoff.
-    pub previous: Span,
+    /// What the backoff remembers.
+    pub memory: Span,
 }
 
 /// What a retry layer decides.
@@ -101,18 +85,29 @@ impl RetrySpec {
     /// afterwards, and an outcome that then stands needs no more of this state.
     #[inline]
     pub fn decide(&self, state: &mut RetryState, now: Time, reply: Reply, u: f64) -> Decision {
-        if !self.on.has(reply.outcome) || self.attempts.is_some_and(|n| state.attempts >= n) {
+        let told = self.headers.told(&reply);
+        if self.attempts.is_some_and(|n| state.attempts >= n)
+            || told == Told::GiveUp
+            || !self.when.wants(&reply, self.headers.hears(&reply))
+            || self
+                .give_up_after
+                .is_some_and(|d| now.since(state.begun) >= d)
+        {
             return Decision::GiveUp;
         }
-        let Some(told) = self.told(reply) else {
-            return Decision::GiveUp;
-        };
         let delay = match told {
-            Some(delay) => delay,
-            None => {
-                state.previous = self.backoff.delay(state.attempts, state.previous, u);
-                state.previous
+            Told::Wait(asked) => match self.headers.rule {
+                RetryAfterRule::Within(_) => {
+                    let backoff = self.backed_off(state, &reply, u);
+                    self.headers.wait(asked, backoff, u)
+                }
+                _ => self.headers.wait(asked, Span::ZERO, u),
+            },
+            Told::WaitIfShorter(asked) => {
+                let backoff = self.backed_off(state, &reply, u);
+                asked.min(backoff)
             }
+            Told::Nothing | Told::GiveUp => self.backed_off(state, &reply, u),
         };
         let earliest = state.latest + Self::LEAST_PERIOD;
         let delay = delay.max(earliest.since(now));
@@ -122,25 +117,31 @@ impl RetrySpec {
         Decision::RetryAfter(delay)
     }
 
-    /// The delay that the server's `Retry-After` asks for: `Some(None)` where it does not matter,
-    /// `None` where this layer gives up over it.
-    fn told(&self, reply: Reply) -> Option<Option<Span>> {
-        let extra = match self.retry_after {
-            RetryAfterRule::Ignore => return Some(None),
-            RetryAfterRule::Honor => Span::ZERO,
-            RetryAfterRule::HonorPlus(extra) => extra,
+    #[inline]
+    fn backed_off(&self, state: &mut RetryState, reply: &Reply, u: f64) -> Span {
+        let backoff = match &self.throttled {
+            Some(throttled) if reply.outcome == Outcome::RateLimited => throttled,
+            _ => &self.backoff,
         };
-        let Some(asked) = reply.retry_after else {
-            return Some(None);
-        };
-        match self.longest_retry_after {
-            Some((longest, rule)) if asked > longest => match rule {
-                WhenTooLong::GiveUp => None,
-                WhenTooLong::Backoff => Some(None),
-                WhenTooLong::Cap => Some(Some(longest + extra)),
-            },
-            _ => Some(Some(asked + extra)),
-        }
+        backoff.delay(state.attempts, &mut state.memory, u)
+    }
+
+    /// Whether a decision depends on luck.
+    #[inline]
+    pub fn draws(&self) -> bool {
+        self.backoff.draws()
+            || self.headers.draws()
+            || self.throttled.as_ref().is_some_and(Backoff::draws)
+    }
+
+    /// Whether a decision depends on earlier delays.
+    pub fn remembers_delay(&self) -> bool {
+        self.backoff.remembers() || self.throttled.as_ref().is_some_and(Backoff::remembers)
+    }
+
+    /// Whether a decision depends on when the first attempt began.
+    pub fn remembers_begin(&self) -> bool {
+        self.deadline.is_some() || self.give_up_after.is_some()
     }
 }
 
@@ -151,7 +152,7 @@ impl RetryState {
             attempts: 1,
             begun: now,
             latest: now,
-            previous: Span::ZERO,
+            memory: Span::ZERO,
         }
     }
 
@@ -167,14 +168,12 @@ impl Default for RetrySpec {
     fn default() -> RetrySpec {
         RetrySpec {
             attempts: Some(1),
-            backoff: Backoff {
-                kind: BackoffKind::Fixed { delay: Span::ZERO },
-                ..Backoff::NONE
-            },
-            on: RetrySpec::DEFAULT_ON,
-            retry_after: RetryAfterRule::Honor,
-            longest_retry_after: None,
+            backoff: Backoff::NONE,
+            throttled: None,
+            when: Predicate::by_outcome(RetrySpec::DEFAULT_ON),
+            headers: HeaderRules::HONOR,
             deadline: None,
+            give_up_after: None,
             grow_prompt: 0,
         }
     }
@@ -182,6 +181,7 @@ impl Default for RetrySpec {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{BackoffKind, WhenTooLong};
     use super::*;
 
     fn spec() -> RetrySpec {
@@ -199,10 +199,7 @@ mod tests {
     }
 
     fn told(seconds: u64) -> Reply {
-        Reply {
-            outcome: Outcome::RateLimited,
-            retry_after: Some(Span::seconds(seconds)),
-        }
+        Reply::of(Outcome::RateLimited).asking(Some(Span::seconds(seconds)))
     }
 
     const FAILED: Reply = Reply::of(Outcome::Transient);
@@ -240,12 +237,12 @@ mod tests {
             wait(&spec, &mut state),
             Decision::RetryAfter(Span::seconds(7))
         );
-        spec.retry_after = RetryAfterRule::HonorPlus(Span::SECOND);
+        spec.headers.rule = RetryAfterRule::HonorPlus(Span::SECOND);
         assert_eq!(
             wait(&spec, &mut state),
             Decision::RetryAfter(Span::seconds(8))
         );
-        spec.retry_after = RetryAfterRule::Ignore;
+        spec.headers.rule = RetryAfterRule::Ignore;
         assert_eq!(
             wait(&spec, &mut state),
             Decision::RetryAfter(Span::seconds(1))
@@ -260,7 +257,7 @@ mod tests {
             (WhenTooLong::Cap, Decision::RetryAfter(Span::seconds(60))),
         ] {
             let mut spec = spec();
-            spec.longest_retry_after = Some((Span::seconds(60), rule));
+            spec.headers.longest = Some((Span::seconds(60), rule));
             let mut state = RetryState::begin(Time::ZERO);
             assert_eq!(spec.decide(&mut state, Time(1), told(90), 0.0), decision);
         }
@@ -287,7 +284,7 @@ mod tests {
             attempts: None,
             ..RetrySpec::default()
         };
-        spec.on = RetrySpec::ANY;
+        spec.when.on = RetrySpec::ANY;
         let mut state = RetryState::begin(Time::ZERO);
         let refused = Reply::of(Outcome::CircuitOpen);
         assert_eq!(
@@ -298,5 +295,56 @@ mod tests {
             spec.decide(&mut state, Time(60_000_000), FAILED, 0.0),
             Decision::RetryAfter(Span::ZERO)
         );
+    }
+
+    #[test]
+    fn rate_limited_replies_may_have_a_backoff_of_their_own() {
+        let spec = RetrySpec {
+            throttled: Some(Backoff {
+                kind: BackoffKind::Fixed {
+                    delay: Span::seconds(9),
+                },
+                ..Backoff::NONE
+            }),
+            ..spec()
+        };
+        let mut state = RetryState::begin(Time::ZERO);
+        let mut wait = |reply| spec.decide(&mut state, Time(1), reply, 0.0);
+        assert_eq!(wait(FAILED), Decision::RetryAfter(Span::seconds(1)));
+        let limited = Reply::of(Outcome::RateLimited);
+        assert_eq!(wait(limited), Decision::RetryAfter(Span::seconds(9)));
+    }
+
+    #[test]
+    fn an_attempt_that_ends_late_was_the_last() {
+        let spec = RetrySpec {
+            give_up_after: Some(Span::seconds(5)),
+            ..spec()
+        };
+        let mut state = RetryState::begin(Time::ZERO);
+        let before = Time::ZERO + Span::millis(4_999);
+        assert_eq!(
+            spec.decide(&mut state, before, FAILED, 0.0),
+            Decision::RetryAfter(Span::SECOND)
+        );
+        let after = Time::ZERO + Span::seconds(5);
+        assert_eq!(
+            spec.decide(&mut state, after, FAILED, 0.0),
+            Decision::GiveUp
+        );
+    }
+
+    #[test]
+    fn a_header_above_the_limit_counts_where_the_backoff_is_longer() {
+        let mut spec = spec();
+        spec.headers.longest = Some((Span::SECOND, WhenTooLong::Shorter));
+        let mut state = RetryState::begin(Time::ZERO);
+        let reply = told(1).asking(Some(Span::millis(1500)));
+        let mut wait = |attempts| {
+            state.attempts = attempts;
+            spec.decide(&mut state, Time(1), reply, 0.0)
+        };
+        assert_eq!(wait(1), Decision::RetryAfter(Span::SECOND));
+        assert_eq!(wait(2), Decision::RetryAfter(Span::millis(1500)));
     }
 }

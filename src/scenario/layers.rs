@@ -2,10 +2,12 @@
 
 use super::fields::Fields;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
+use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::{outcomes, retry};
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
+use crate::presets::LayerKind as PresetOf;
 use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
@@ -38,19 +40,27 @@ pub(super) fn layers(node: &Node, label: &str, r: &mut Reader) -> Option<Vec<Pla
     let items = r.list(node, "a list of layers")?;
     let mut layers = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
-        if let Some((key, value)) = r.variant(item, "a layer", &KINDS)
-            && let Some((kind, shared)) = layer(key, value, r)
-        {
-            let label = format!("{label}[{i}] {key}");
-            let layer = Layer {
-                kind,
-                shared,
-                label,
-            };
-            layers.push((layer, value.owner));
+        if let Some((layer, place)) = placed(item, &format!("{label}[{i}]"), r) {
+            layers.push((layer, place));
         }
     }
     Some(layers)
+}
+
+/// One layer, by itself.
+pub(super) fn one(node: &Node, label: &str, r: &mut Reader) -> Option<Layer> {
+    Some(placed(node, label, r)?.0)
+}
+
+fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
+    let (key, value) = r.variant(item, "a layer", &KINDS)?;
+    let (kind, shared) = layer(key, value, r)?;
+    let layer = Layer {
+        kind,
+        shared,
+        label: format!("{label} {key}"),
+    };
+    Some((layer, value.owner))
 }
 
 fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
@@ -77,6 +87,7 @@ fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) ->
 }
 
 fn circuit_breaker(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let node = &*with_preset(node, PresetOf::CircuitBreaker, r)?;
     let mut f = Fields::of(node, "a circuit breaker", r)?;
     let failures = f.required("failures", r, |n, r| r.count32(n, 1));
     let open_for = f.required("open_for", r, |n, r| r.positive_time(n));
@@ -211,14 +222,14 @@ mod tests {
     use super::*;
     use crate::units::Money;
 
-    fn one(yaml: &str) -> Result<Layer, String> {
+    fn first(yaml: &str) -> Result<Layer, String> {
         let list = read(&format!("[{yaml}]"), |node, r| layers(node, "p.tool", r))?;
         Ok(list.into_iter().next().unwrap().0)
     }
 
     #[test]
     fn layers_have_the_defaults_of_the_manual() {
-        let breaker = one("{circuit_breaker: {failures: 5, open_for: 60s}}").unwrap();
+        let breaker = first("{circuit_breaker: {failures: 5, open_for: 60s}}").unwrap();
         let LayerKind::CircuitBreaker(spec) = &breaker.kind else {
             panic!("{breaker:?}")
         };
@@ -227,7 +238,7 @@ mod tests {
             (breaker.shared, breaker.label.as_str()),
             (Shared::Fleet, "p.tool[0] circuit_breaker")
         );
-        let limit = one("{concurrency: {max: 5}}").unwrap();
+        let limit = first("{concurrency: {max: 5}}").unwrap();
         assert_eq!(
             limit.kind,
             LayerKind::Concurrency(SemaphoreSpec {
@@ -235,20 +246,20 @@ mod tests {
                 queue: None
             })
         );
-        let LayerKind::RateLimit(limit) = one("{rate_limit: {rate: 10/s}}").unwrap().kind else {
+        let LayerKind::RateLimit(limit) = first("{rate_limit: {rate: 10/s}}").unwrap().kind else {
             panic!("a rate limit");
         };
         assert_eq!((limit.burst, limit.longest_wait), (1, Span::MAX));
-        let budget = one("{budget: {limit: $0.10, shared: all}}").unwrap();
+        let budget = first("{budget: {limit: $0.10, shared: all}}").unwrap();
         assert_eq!(
             (budget.kind, budget.shared),
             (LayerKind::Budget(Money::cents(10)), Shared::All)
         );
-        let retries = one("{retry_budget: {cost: 2x, per: agent}}").unwrap();
+        let retries = first("{retry_budget: {cost: 2x, per: agent}}").unwrap();
         let kind = LayerKind::RetryBudget(RetryBudgetSpec::Cost { factor: 2.0 });
         assert_eq!((retries.kind, retries.shared), (kind, Shared::Agent));
         assert_eq!(
-            one("{timeout: 30s}").unwrap().kind,
+            first("{timeout: 30s}").unwrap().kind,
             LayerKind::Timeout(Span::seconds(30))
         );
     }

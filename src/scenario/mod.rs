@@ -9,6 +9,7 @@
 //! Reading never stops at the first mistake: each element notes what is wrong with it and the
 //! others go on, so that one run of the check shows everything. `docs/scenario.md` is the grammar.
 
+mod backoff;
 mod billing;
 mod diagnostics;
 mod distributions;
@@ -16,12 +17,14 @@ mod faults;
 mod fields;
 mod files;
 mod fleets;
+mod headers;
 mod layers;
 mod limits;
 pub mod model;
 mod overrides;
 mod plan;
 mod policies;
+mod presets;
 mod prices;
 mod reader;
 mod retry;
@@ -123,6 +126,29 @@ pub fn parse(
             source,
             warnings: problems.diagnostics,
         }),
+        _ => Err(problems),
+    }
+}
+
+/// Reads one layer as it would stand in a policy, such as `{retry: openai-python@3}`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn layer(text: &str) -> Result<Layer, Problems> {
+    let source = Source {
+        name: "layer".to_owned(),
+        text: text.to_owned(),
+    };
+    let mut reader = Reader::new(Path::new(""), source);
+    let (root, errors) = yaml::parse(text, 0);
+    for error in errors {
+        note(error, &mut reader);
+    }
+    let layer = root.and_then(|root| layers::one(&root, "layer", &mut reader));
+    let errors = reader.errors();
+    let (problems, _) = reader.finish();
+    match layer {
+        Some(layer) if errors == 0 => Ok(layer),
         _ => Err(problems),
     }
 }

@@ -1,48 +1,79 @@
-//! Retry layers and their backoff.
+//! Retry layers.
 
+use super::backoff::backoff;
 use super::fields::Fields;
+use super::headers::headers;
+use super::presets::with_preset;
 use super::reader::Reader;
 use super::tree::{Kind, Node};
-use crate::resilience::{Backoff, BackoffKind, Jitter, RetryAfterRule, RetrySpec, WhenTooLong};
-use crate::units::Span;
+use crate::presets::LayerKind;
+use crate::resilience::{Backoff, BackoffKind, Predicate, RetrySpec, StatusSet};
 use crate::wire::{Outcome, OutcomeSet};
 
-/// The keys of a retry layer.
+/// A retry layer: its keys, a preset's name, or both.
 pub(super) fn retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
+    let node = &*with_preset(node, LayerKind::Retry, r)?;
     let mut f = Fields::of(node, "a retry", r)?;
     let attempts = f.required("attempts", r, attempts);
-    let backoff = delay_or_backoff(&mut f, r);
-    let on = f.optional("on", r, |n, r| outcomes(n, Some(RetrySpec::ANY), r));
-    let retry_after = f.optional("retry_after", r, retry_after);
-    let longest = f.optional("longest_retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
-    let too_long = [
-        ("give_up", WhenTooLong::GiveUp),
-        ("backoff", WhenTooLong::Backoff),
-        ("cap", WhenTooLong::Cap),
-    ];
-    let if_longer = f.optional("if_longer", r, |n, r| {
-        Some((n.owner, r.choice(n, &too_long)?))
-    });
+    let waits = delay_or_backoff(&mut f, r);
+    let throttled = f.optional("throttled_backoff", r, backoff);
+    let when = predicate(&mut f, r);
+    let headers = headers(&mut f, r);
     let deadline = f.optional("deadline", r, |n, r| r.positive_time(n));
+    let give_up_after = f.optional("give_up_after", r, |n, r| r.positive_time(n));
     let grow_prompt = f.optional("grow_prompt", r, |n, r| r.count32(n, 0));
-    if let (Some((place, _)), None) = (if_longer, f.get("longest_retry_after")) {
-        r.error(place, "`if_longer` needs the key `longest_retry_after`");
-    }
-    if let (Some((place, _)), Some(RetryAfterRule::Ignore)) = (longest, retry_after) {
-        let help = "leave it out, or write `retry_after: honor`";
-        r.error_help(place, "this never acts: `retry_after` is `ignore`", help);
-    }
     f.finish(r);
-    let rule = if_longer.map_or(WhenTooLong::GiveUp, |(_, rule)| rule);
     Some(RetrySpec {
         attempts: attempts?,
-        backoff,
-        on: on.unwrap_or(RetrySpec::DEFAULT_ON),
-        retry_after: retry_after.unwrap_or(RetryAfterRule::Honor),
-        longest_retry_after: longest.map(|(_, longest)| (longest, rule)),
+        backoff: waits,
+        throttled,
+        when,
+        headers,
         deadline,
+        give_up_after,
         grow_prompt: grow_prompt.unwrap_or(0),
     })
+}
+
+/// The keys that say which replies are tried again.
+fn predicate(f: &mut Fields, r: &mut Reader) -> Predicate {
+    let on = f.optional("on", r, |n, r| match &n.kind {
+        Kind::Scalar { text, .. } if text == "none" => Some((n.place, OutcomeSet::EMPTY)),
+        _ => Some((n.place, outcomes(n, Some(RetrySpec::ANY), r)?)),
+    });
+    let set = f.optional("statuses", r, statuses);
+    let if_told = f.optional("statuses_if_told", r, |n, r| {
+        Some((n.owner, statuses(n, r)?))
+    });
+    let codes = f.optional("error_codes", r, |n, r| {
+        Some((n.owner, outcomes(n, None, r)?))
+    });
+    let obeys = [("obey", true), ("ignore", false)];
+    let obeys = f.optional("x_should_retry", r, |n, r| r.choice(n, &obeys));
+    let more = [
+        ("statuses_if_told", if_told.map(|(place, _)| place)),
+        ("error_codes", codes.map(|(place, _)| place)),
+    ];
+    for (key, place) in more {
+        if let (Some(place), None) = (place, f.get("statuses")) {
+            r.error(place, format!("`{key}` needs the key `statuses`"));
+        }
+    }
+    if let (Some((place, OutcomeSet::EMPTY)), None) = (on, f.get("statuses")) {
+        let help = "write `statuses: [429, 500-599]` or a list of outcomes";
+        r.error_help(
+            place,
+            "this never acts: no outcome and no status is tried again",
+            help,
+        );
+    }
+    Predicate {
+        on: on.map_or(RetrySpec::DEFAULT_ON, |(_, on)| on),
+        statuses: set,
+        statuses_if_told: if_told.map_or(StatusSet::EMPTY, |(_, set)| set),
+        by_code: codes.map_or(OutcomeSet::EMPTY, |(_, set)| set),
+        obeys_advice: obeys.unwrap_or(false),
+    }
 }
 
 fn delay_or_backoff(f: &mut Fields, r: &mut Reader) -> Backoff {
@@ -60,6 +91,29 @@ fn delay_or_backoff(f: &mut Fields, r: &mut Reader) -> Backoff {
         (None, Some(backoff)) => backoff,
         (None, None) => Backoff::NONE,
     }
+}
+
+/// A list of HTTP statuses: `408`, or `500-599` for all between.
+pub(super) fn statuses(node: &Node, r: &mut Reader) -> Option<StatusSet> {
+    let ranges = r.each(node, "a list of statuses", |n, r| {
+        let text = r.text(n, "a status")?;
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let held = StatusSet::LEAST..=StatusSet::MOST;
+        match (low.trim().parse::<u16>(), high.trim().parse::<u16>()) {
+            (Ok(low), Ok(high)) if low <= high && held.contains(&low) && held.contains(&high) => {
+                Some((low, high))
+            }
+            _ => {
+                let help = "write `429`, or `500-599` for all between";
+                r.error_help(n.place, "expected a status from 100 to 611", help);
+                None
+            }
+        }
+    })?;
+    let set = ranges
+        .iter()
+        .fold(StatusSet::EMPTY, |set, (low, high)| set.with(*low, *high));
+    Some(set)
 }
 
 /// A number of attempts, or `unlimited`.
@@ -108,182 +162,52 @@ pub(super) fn outcomes(node: &Node, any: Option<OutcomeSet>, r: &mut Reader) -> 
     Some(OutcomeSet::of(&outcomes))
 }
 
-fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterRule> {
-    if let Kind::Map(_) = node.kind {
-        let (_, node) = r.variant(node, "a rule", &["honor_plus"])?;
-        return Some(RetryAfterRule::HonorPlus(r.time(node)?));
-    }
-    let rules = [
-        ("honor", RetryAfterRule::Honor),
-        ("ignore", RetryAfterRule::Ignore),
-    ];
-    r.choice(node, &rules)
-}
-
-/// `{exponential: {base: 1s, factor: 2, max: 60s}, jitter: 10%}` and its kin.
-fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
-    let mut f = Fields::of(node, "a backoff", r)?;
-    let jitter = f.optional("jitter", r, |n, r| Some((n.owner, jitter(n, r)?)));
-    let kinds: [(&'static str, ReadGrowth); 4] = [
-        ("fixed", |n, r| {
-            Some((BackoffKind::Fixed { delay: r.time(n)? }, Span::MAX))
-        }),
-        ("linear", linear),
-        ("exponential", exponential),
-        ("decorrelated", decorrelated),
-    ];
-    let mut grown = None;
-    let mut kind_seen = false;
-    for (key, read) in kinds {
-        let Some(node) = f.get(key) else {
-            continue;
-        };
-        if kind_seen {
-            r.error(node.owner, "a backoff grows in one way");
-        }
-        kind_seen = true;
-        grown = read(node, r);
-    }
-    if !kind_seen {
-        f.needs("one of `fixed`, `linear`, `exponential`, `decorrelated`", r);
-    }
-    f.finish(r);
-    let (kind, cap) = grown?;
-    if let (BackoffKind::Decorrelated { .. }, Some((place, _))) = (&kind, jitter) {
-        r.error(place, "`decorrelated` takes no jitter of its own");
-    }
-    Some(Backoff {
-        kind,
-        cap,
-        jitter: jitter.map_or(Jitter::None, |(_, jitter)| jitter),
-    })
-}
-
-/// How a backoff grows, and its cap.
-type Growth = (BackoffKind, Span);
-type ReadGrowth = fn(&Node, &mut Reader) -> Option<Growth>;
-
-fn linear(node: &Node, r: &mut Reader) -> Option<Growth> {
-    let mut f = Fields::of(node, "a linear backoff", r)?;
-    let base = f.required("base", r, |n, r| r.time(n));
-    let step = f.required("step", r, |n, r| r.time(n));
-    let cap = cap(&mut f, base, r);
-    f.finish(r);
-    Some((
-        BackoffKind::Linear {
-            base: base?,
-            step: step?,
-        },
-        cap,
-    ))
-}
-
-fn exponential(node: &Node, r: &mut Reader) -> Option<Growth> {
-    let mut f = Fields::of(node, "an exponential backoff", r)?;
-    let base = f.required("base", r, |n, r| r.time(n));
-    let factor = f.optional("factor", r, |n, r| r.positive_factor(n));
-    let cap = cap(&mut f, base, r);
-    f.finish(r);
-    Some((
-        BackoffKind::Exponential {
-            base: base?,
-            factor: factor.unwrap_or(2.0),
-        },
-        cap,
-    ))
-}
-
-fn decorrelated(node: &Node, r: &mut Reader) -> Option<Growth> {
-    let mut f = Fields::of(node, "a decorrelated backoff", r)?;
-    let base = f.required("base", r, |n, r| r.time(n));
-    let cap = cap(&mut f, base, r);
-    f.finish(r);
-    Some((BackoffKind::Decorrelated { base: base? }, cap))
-}
-
-/// The key `max`, which must not be shorter than the base.
-fn cap(f: &mut Fields, base: Option<Span>, r: &mut Reader) -> Span {
-    let cap = f.optional("max", r, |n, r| Some((n.place, r.time(n)?)));
-    if let (Some((place, cap)), Some(base)) = (cap, base)
-        && cap < base
-    {
-        r.error(place, "`max` is shorter than `base`");
-    }
-    cap.map_or(Span::MAX, |(_, cap)| cap)
-}
-
-fn jitter(node: &Node, r: &mut Reader) -> Option<Jitter> {
-    if let Kind::Map(_) = node.kind {
-        let (key, node) = r.variant(node, "a jitter", &["additive", "proportional"])?;
-        let share = r.share(node)?.as_f64();
-        return Some(match key {
-            "additive" => Jitter::Additive(share),
-            _ => Jitter::Proportional(share),
-        });
-    }
-    let text = r.text(node, "a jitter")?;
-    if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-        return Some(Jitter::Additive(r.share(node)?.as_f64()));
-    }
-    let named = [
-        ("none", Jitter::None),
-        ("full", Jitter::Full),
-        ("equal", Jitter::Equal),
-    ];
-    r.choice(node, &named)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::reader::read;
     use super::*;
+    use crate::resilience::{HeaderRules, RetryAfterRule, WhenTooLong};
+    use crate::units::Span;
 
     #[test]
     fn a_retry_has_the_defaults_of_the_manual() {
         let spec = read("{attempts: 3}", retry).unwrap();
-        assert_eq!(spec.attempts, Some(3));
-        assert_eq!(spec.backoff, Backoff::NONE);
-        assert_eq!(spec.on, RetrySpec::DEFAULT_ON);
-        assert_eq!(spec.retry_after, RetryAfterRule::Honor);
+        let plain = RetrySpec {
+            attempts: Some(3),
+            ..RetrySpec::default()
+        };
+        assert_eq!(spec, plain);
+        assert_eq!(spec.headers, HeaderRules::HONOR);
         let full = read(
             "{attempts: unlimited, delay: 1s, on: [timeout], retry_after: {honor_plus: 1s}, \
-             longest_retry_after: 60s, if_longer: cap, deadline: 5m, grow_prompt: 20}",
+             longest_retry_after: 60s, if_longer: cap, deadline: 5m, give_up_after: 1m, \
+             grow_prompt: 20, throttled_backoff: {fixed: 9s}}",
             retry,
         )
         .unwrap();
         assert_eq!(full.attempts, None);
-        assert_eq!(full.on, OutcomeSet::of(&[Outcome::Timeout]));
-        assert_eq!(full.retry_after, RetryAfterRule::HonorPlus(Span::SECOND));
-        assert_eq!(
-            full.longest_retry_after,
-            Some((Span::seconds(60), WhenTooLong::Cap))
-        );
+        assert_eq!(full.when.on, OutcomeSet::of(&[Outcome::Timeout]));
+        assert_eq!(full.headers.rule, RetryAfterRule::HonorPlus(Span::SECOND));
+        let longest = Some((Span::seconds(60), WhenTooLong::Cap));
+        assert_eq!(full.headers.longest, longest);
+        assert_eq!(full.give_up_after, Some(Span::seconds(60)));
+        assert!(full.throttled.is_some());
     }
 
     #[test]
-    fn every_backoff_of_the_manual_is_understood() {
-        let exponential =
-            read("{exponential: {base: 1s, max: 60s}, jitter: 10%}", backoff).unwrap();
-        let kind = BackoffKind::Exponential {
-            base: Span::SECOND,
-            factor: 2.0,
-        };
-        assert_eq!(
-            (exponential.kind, exponential.cap),
-            (kind, Span::seconds(60))
-        );
-        assert_eq!(exponential.jitter, Jitter::Additive(0.1));
-        let linear = read("{linear: {base: 1s, step: 2s}, jitter: full}", backoff).unwrap();
-        assert_eq!((linear.cap, linear.jitter), (Span::MAX, Jitter::Full));
-        let fixed = read("{fixed: 1s, jitter: {proportional: 25%}}", backoff).unwrap();
-        assert_eq!(fixed.jitter, Jitter::Proportional(0.25));
-        let kind = BackoffKind::Decorrelated {
-            base: Span::millis(100),
-        };
-        assert_eq!(
-            read("{decorrelated: {base: 100ms}}", backoff).unwrap().kind,
-            kind
-        );
+    fn statuses_are_listed_singly_and_in_ranges() {
+        let yaml = "{attempts: 2, statuses: [408, 500-599], statuses_if_told: [429], \
+                    error_codes: [rate_limited], x_should_retry: obey}";
+        let when = read(yaml, retry).unwrap().when;
+        let set = StatusSet::EMPTY.with(408, 408).with(500, 599);
+        assert_eq!(when.statuses, Some(set));
+        assert!(when.statuses_if_told.has(429) && when.obeys_advice);
+        assert!(when.by_code.has(Outcome::RateLimited));
+        for wrong in ["[99]", "[599-500]", "[many]", "[612]"] {
+            let yaml = format!("{{attempts: 2, statuses: {wrong}}}");
+            let told = read(&yaml, retry).unwrap_err();
+            assert_eq!(told, "expected a status from 100 to 611", "{wrong}");
+        }
     }
 
     #[test]
@@ -298,14 +222,18 @@ mod tests {
                 "this never acts: `retry_after` is `ignore`",
             ),
             (
-                "{attempts: 2, backoff: {fixed: 1s, linear: {base: 1s, step: 1s}}}",
-                "a backoff grows in one way",
+                "{attempts: 2, statuses_if_told: [429]}",
+                "`statuses_if_told` needs the key `statuses`",
             ),
             (
-                "{attempts: 2, backoff: {jitter: full}}",
-                "a backoff needs one of `fixed`, `linear`, `exponential`, `decorrelated`",
+                "{attempts: 2, delay: 1s, backoff: {fixed: 1s}}",
+                "a retry has either `delay` or `backoff`, not both",
             ),
             ("{delay: 1s}", "a retry needs the key `attempts`"),
+            (
+                "{attempts: 2, on: none}",
+                "this never acts: no outcome and no status is tried again",
+            ),
         ];
         for (yaml, expected) in cases {
             assert_eq!(read(yaml, retry).unwrap_err(), expected, "{yaml}");

@@ -117,10 +117,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if flight.outcome == Outcome::Ok {
             self.learn(a);
         }
-        Next::Leave(Reply {
-            outcome: flight.outcome,
-            retry_after: flight.retry_after(),
-        })
+        Next::Leave(Reply::of(flight.outcome).asking(flight.retry_after()))
     }
 
     /// What an agent has after a success: the answer or the result joins its conversation.

@@ -142,7 +142,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let now = self.agenda.now();
         let layer = &self.program.layers[usize::from(i)];
         let mut state = self.load_retry(a, layer.word, spec);
-        let luck = if spec.backoff.draws() {
+        let luck = if spec.draws() {
             self.backoff_luck(a, layer, state.attempts)
         } else {
             0.0
@@ -239,7 +239,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             attempts: *self.agents.word(a, word) as u32,
             latest,
             begun: begun.map_or(latest, |w| Time(*self.agents.word(a, w))),
-            previous: previous.map_or(Span::ZERO, |w| Span(*self.agents.word(a, w))),
+            memory: previous.map_or(Span::ZERO, |w| Span(*self.agents.word(a, w))),
         }
     }
 
@@ -252,7 +252,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             at += 1;
         }
         if keeps_delay(spec) {
-            *self.agents.word(a, at) = state.previous.0;
+            *self.agents.word(a, at) = state.memory.0;
         }
     }
 

@@ -12,7 +12,7 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    BackoffKind, BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+    BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
@@ -266,12 +266,12 @@ impl CompiledLayer {
 
 /// Whether a retry layer must remember when its first attempt began.
 pub fn keeps_begin(spec: &RetrySpec) -> bool {
-    spec.deadline.is_some()
+    spec.remembers_begin()
 }
 
 /// Whether a retry layer must remember its last delay.
 pub fn keeps_delay(spec: &RetrySpec) -> bool {
-    matches!(spec.backoff.kind, BackoffKind::Decorrelated { .. })
+    spec.remembers_delay()
 }
 
 /// All written layers of a policy with the scope that they stand in, in report order.

@@ -336,7 +336,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             begun: agent.ready,
             // So that a task that fails at once takes time: there is a least period from here.
             latest: now,
-            previous: Span::ZERO,
+            memory: Span::ZERO,
         };
         let spot = Spot {
             fleet: agent.fleet,

@@ -1,0 +1,192 @@
+//! `squall presets`: lists the presets, and shows one.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::presets::{self, LayerKind, Preset};
+use crate::resilience::DelayRange;
+use crate::scenario;
+use crate::units::text;
+
+use super::args::{PresetsCommand, PresetsOptions};
+use super::exit::{Exit, Failure};
+use super::terminal;
+
+/// How many retries `show` shows.
+const SHOWN: u32 = 10;
+
+/// Lists the presets, or shows one.
+pub fn presets(options: &PresetsOptions) -> Result<Exit, Failure> {
+    match &options.command {
+        Some(PresetsCommand::Show { name }) => terminal::print(&show(named(name)?))?,
+        None if options.json => terminal::print(&json())?,
+        None => terminal::print(&list())?,
+    }
+    Ok(Exit::Fine)
+}
+
+fn named(name: &str) -> Result<&'static Preset, Failure> {
+    presets::find(name).ok_or_else(|| {
+        let names: Vec<String> = presets::all()
+            .flat_map(|p| [p.name.to_owned(), p.full_name()])
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = match scenario::nearest(name, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`squall presets` lists them".to_owned(),
+        };
+        Failure::Usage(format!("there is no preset `{name}`; {help}"))
+    })
+}
+
+/// One line a preset.
+fn list() -> String {
+    let width = presets::all()
+        .map(|p| p.full_name().len())
+        .max()
+        .unwrap_or(0);
+    let mut out = String::new();
+    for preset in presets::all() {
+        let _ = writeln!(out, "{:<width$}  {}", preset.full_name(), preset.about);
+    }
+    out
+}
+
+/// A preset as `--json` prints it.
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    version: &'static str,
+    newest: bool,
+    library: &'static str,
+    looked_at: &'static str,
+    source: &'static str,
+    layer: &'static str,
+    about: &'static str,
+    storm: &'static str,
+    yaml: &'static str,
+}
+
+fn json() -> String {
+    let listed: Vec<Listed> = presets::all()
+        .map(|p| Listed {
+            name: p.name,
+            version: p.version,
+            newest: presets::find(p.name) == Some(p),
+            library: p.library,
+            looked_at: p.looked_at,
+            source: p.source,
+            layer: p.layer.name(),
+            about: p.about,
+            storm: p.storm,
+            yaml: p.yaml,
+        })
+        .collect();
+    let mut out = serde_json::to_string_pretty(&listed).expect("texts and truth values are JSON");
+    out.push('\n');
+    out
+}
+
+/// Everything about a preset.
+fn show(preset: &Preset) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "{}: {} {}",
+        preset.full_name(),
+        preset.library,
+        preset.looked_at
+    );
+    let _ = writeln!(out, "{}", preset.about);
+    let _ = writeln!(out, "Source: {}\n\n{}", preset.source, preset.as_layer());
+    if preset.layer == LayerKind::Retry {
+        out.push_str(&outlook(preset));
+    }
+    let _ = writeln!(out, "Storm-prone: {}", preset.storm);
+    out
+}
+
+/// The delays of the first retries and the worst wait.
+fn outlook(preset: &Preset) -> String {
+    let layer = scenario::layer(&format!("{{retry: {}}}", preset.full_name()));
+    let Ok(scenario::LayerKind::Retry(spec)) = layer.map(|layer| layer.kind) else {
+        unreachable!("a test reads every preset of a retry layer");
+    };
+    let outlook = spec.outlook(SHOWN);
+    let mut out = String::new();
+    let titled = match &outlook.throttled {
+        None => vec![("wait before retry", &outlook.delays)],
+        Some(throttled) => vec![
+            ("wait before retry", &outlook.delays),
+            ("after rate_limited", throttled),
+        ],
+    };
+    for (title, delays) in titled.into_iter().filter(|(_, delays)| !delays.is_empty()) {
+        out.push_str(&table(title, delays));
+        out.push('\n');
+    }
+    let calls = match spec.attempts {
+        Some(1) => "one attempt, no retry".to_owned(),
+        Some(n) => format!("at most {n} attempts"),
+        None => "any number of attempts".to_owned(),
+    };
+    let worst = match outlook.worst_wait {
+        Some(wait) => format!("worst total wait {}", text::span(wait)),
+        None => "no end to the total wait".to_owned(),
+    };
+    let _ = writeln!(out, "Without Retry-After: {calls}, {worst}\n");
+    out
+}
+
+fn table(title: &str, delays: &[DelayRange]) -> String {
+    let mut out = format!("{title:<18} {:>10} {:>10} {:>10}\n", "min", "mean", "max");
+    for (k, delay) in (1..).zip(delays) {
+        let [min, mean, max] = [delay.min, delay.mean, delay.max].map(text::span);
+        let _ = writeln!(out, "{k:<18} {min:>10} {mean:>10} {max:>10}");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_can_be_shown() {
+        for preset in presets::all() {
+            let shown = show(preset);
+            assert!(shown.contains("Storm-prone: "), "{}", preset.full_name());
+            let layer = preset.as_layer();
+            let read = scenario::layer(&layer.replacen("- ", "  ", 1));
+            assert!(read.is_ok(), "{layer}\n{}", read.unwrap_err().render(false));
+        }
+    }
+
+    #[test]
+    fn what_is_shown_says_how_long_it_waits() {
+        let shown = show(named("openai-python").unwrap());
+        assert!(shown.starts_with("openai-python@3: openai (Python) 3.54.0\n"));
+        assert!(shown.contains("- retry:\n    attempts: 3\n"));
+        assert!(
+            shown.contains("at most 3 attempts, worst total wait 1.50 s"),
+            "{shown}"
+        );
+        let aws = show(named("botocore-standard-2026").unwrap());
+        assert!(aws.contains("after rate_limited"));
+    }
+
+    #[test]
+    fn the_list_has_a_line_for_each() {
+        assert_eq!(list().lines().count(), presets::all().count());
+        let parsed: serde_json::Value = serde_json::from_str(&json()).unwrap();
+        let count = parsed.as_array().unwrap().len();
+        assert_eq!(count, presets::all().count());
+    }
+
+    #[test]
+    fn a_slip_in_a_name_is_told() {
+        let told = named("openai-pyton").unwrap_err().to_string();
+        assert!(told.contains("did you mean `openai-python`?"), "{told}");
+    }
+}

@@ -1,0 +1,163 @@
+//! Holds every preset against what was recorded from the library it is named after.
+//!
+//! `tests/conformance/*.json` are the vectors (`README.md` beside them describes them), `plan.rs`
+//! says which preset, with which overrides, stands for each case. A case that nothing stands for
+//! is counted as not yet, never left out. The table goes to `docs/conformance.md`; renew it with
+//! `SQUALL_RENEW=1 cargo test --test conformance`.
+
+#[path = "conformance/check.rs"]
+mod check;
+#[path = "conformance/conversations.rs"]
+mod conversations;
+#[path = "conformance/plan.rs"]
+mod plan;
+#[path = "conformance/replay.rs"]
+mod replay;
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// What came of one file.
+struct Row {
+    library: String,
+    file: String,
+    version: String,
+    source: String,
+    passed: usize,
+    not_yet: Vec<String>,
+    wrong: Vec<String>,
+}
+
+fn files() -> Vec<(String, Value)> {
+    let mut files = vec![];
+    for entry in fs::read_dir("tests/conformance").unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "json") {
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let text = fs::read_to_string(&path).unwrap();
+            files.push((stem, serde_json::from_str(&text).unwrap()));
+        }
+    }
+    files.sort_by(|a, b| a.0.cmp(&b.0));
+    files
+}
+
+fn hold(stem: &str, file: &Value) -> Row {
+    let text = |key: &str| file[key].as_str().unwrap().to_owned();
+    let mut row = Row {
+        library: text("library"),
+        file: stem.to_owned(),
+        version: text("version"),
+        source: text("source"),
+        passed: 0,
+        not_yet: vec![],
+        wrong: vec![],
+    };
+    for case in file["cases"].as_array().unwrap() {
+        let id = case["id"].as_str().unwrap();
+        let kind = case["kind"].as_str().unwrap();
+        match plan::of(stem, case) {
+            None => row.not_yet.push(format!("{kind} {id}")),
+            Some(plan) => match check::case(&plan, case) {
+                Ok(()) => row.passed += 1,
+                Err(told) => row.wrong.push(format!(
+                    "{stem}: {id}: {told} [{}]",
+                    plan.layers.join(" > ")
+                )),
+            },
+        }
+    }
+    row
+}
+
+fn table(rows: &[Row]) -> String {
+    let sum = |count: fn(&Row) -> usize| rows.iter().map(count).sum::<usize>();
+    let (passed, not_yet) = (sum(|r| r.passed), sum(|r| r.not_yet.len()));
+    let mut text = String::from("# Conformance\n\n");
+    let _ = write!(
+        text,
+        "Each preset is held against vectors recorded from the library it is named after\n\
+         (`tests/conformance/`, by `tests/conformance.rs`, which also writes this page). {passed} cases \
+         pass,\n{not_yet} are not yet held against anything; none fails, or the tests would.\n\n\
+         \"executed\" vectors come from running that version; \"source-reading\" and \"documentation\" \
+         ones\nfrom an independent re-implementation of what was read.\n\n\
+         | library | version | vectors | passed | not yet |\n|---|---|---|---:|---:|\n"
+    );
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "| {} (`{}`) | {} | {} | {} | {} |",
+            row.library,
+            row.file,
+            row.version,
+            row.source,
+            row.passed,
+            row.not_yet.len()
+        );
+    }
+    let _ = writeln!(text, "| **all** | | | **{passed}** | **{not_yet}** |");
+    text.push_str("\n## Not yet\n\n");
+    for row in rows.iter().filter(|r| !r.not_yet.is_empty()) {
+        let _ = writeln!(text, "- `{}`: {}", row.file, row.not_yet.join("; "));
+    }
+    text
+}
+
+#[test]
+fn presets_do_what_their_libraries_do() {
+    let rows: Vec<Row> = files()
+        .iter()
+        .map(|(stem, file)| hold(stem, file))
+        .collect();
+    let text = table(&rows);
+    println!("{text}");
+    let wrong: Vec<&str> = rows
+        .iter()
+        .flat_map(|r| &r.wrong)
+        .map(String::as_str)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} cases differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    let page = Path::new("docs/conformance.md");
+    if std::env::var_os("SQUALL_RENEW").is_some() {
+        fs::write(page, &text).unwrap();
+    }
+    let kept = fs::read_to_string(page).unwrap_or_default();
+    assert!(
+        kept == text,
+        "{} is out of step: run with SQUALL_RENEW=1",
+        page.display()
+    );
+}
+
+#[test]
+fn every_preset_is_held_against_something() {
+    let mut held = vec![];
+    for (stem, file) in files() {
+        for case in file["cases"].as_array().unwrap() {
+            held.extend(
+                plan::of(&stem, case)
+                    .into_iter()
+                    .flat_map(|plan| plan.layers),
+            );
+        }
+    }
+    for preset in squall::presets::all() {
+        let name = preset.full_name();
+        let names_it = |layer: &&String| {
+            let words: Vec<&str> = layer.split([' ', ',', '}']).collect();
+            words.contains(&name.as_str())
+        };
+        assert!(
+            held.iter().any(|layer| names_it(&layer)),
+            "nothing holds {name}"
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! Plays a conversation through a retry layer on a virtual clock.
+
+use squall::resilience::{Decision, HeaderTexts, Reading, RetrySpec, RetryState, date};
+use squall::units::{Span, Time};
+use squall::wire::{Advice, NO_STATUS, Outcome, Reply};
+
+/// The clock of every recording: `Mon, 21 Sep 2026 14:13:20 GMT`.
+const NOW: &str = "Mon, 21 Sep 2026 14:13:20 GMT";
+/// No recording calls more often; an endless loop is cut off here.
+const MOST_CALLS: usize = 1000;
+
+/// A conversation.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// What the server answers; the last one repeats.
+    pub responses: Vec<Response>,
+    /// The luck of every draw.
+    pub u: f64,
+    /// How long a call takes \[s\].
+    pub call_takes: f64,
+}
+
+/// What a server answers, or how the call fails.
+#[derive(Clone, Debug, Default)]
+pub struct Response {
+    /// The status; 0 if there is none.
+    pub status: u16,
+    /// Whether the client gave up waiting.
+    pub timeout: bool,
+    /// What its error code says, where that decides.
+    pub code: Option<Outcome>,
+    /// Header names in lower case, and their texts.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Response {
+    pub fn status(status: u16) -> Response {
+        Response {
+            status,
+            ..Response::default()
+        }
+    }
+
+    pub fn with(mut self, name: &str, text: &str) -> Response {
+        self.headers.push((name.to_lowercase(), text.to_owned()));
+        self
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(n, _)| n == name);
+        found.map(|(_, text)| text.as_str())
+    }
+
+    /// The reply as this client sees it, or `None` if it fails over reading it.
+    fn reply(&self, spec: &RetrySpec, elapsed: f64) -> Option<Reply> {
+        let reply = match (self.timeout, self.status) {
+            (true, _) => Reply::of(Outcome::Timeout),
+            (false, 0) => Reply {
+                status: NO_STATUS,
+                ..Reply::of(Outcome::Transient)
+            },
+            (false, status) => Reply::of_status(status),
+        };
+        let texts = HeaderTexts {
+            retry_after: self.header("retry-after"),
+            millis: self.header("retry-after-ms"),
+            azure_millis: self.header("x-ms-retry-after-ms"),
+            amazon_millis: self.header("x-amz-retry-after"),
+        };
+        let reply = match self.code {
+            Some(outcome) => Reply {
+                status: self.status,
+                ..Reply::of(outcome)
+            },
+            None => reply,
+        };
+        let advice = match self.header("x-should-retry") {
+            Some("true") => Advice::Retry,
+            Some("false") => Advice::Stop,
+            _ => Advice::None,
+        };
+        let reply = Reply { advice, ..reply };
+        match spec.headers.read(&texts, date(NOW).unwrap() + elapsed) {
+            Reading::Nothing => Some(reply),
+            Reading::Wait(asked, header) => Some(Reply {
+                retry_after: Some(asked),
+                header,
+                ..reply
+            }),
+            Reading::Broken => None,
+        }
+    }
+}
+
+/// How many calls are made through these layers, outermost first, and the waits between \[s\].
+pub fn replay(layers: &[RetrySpec], script: &Script) -> (usize, Vec<f64>) {
+    let mut talk = Talk {
+        script,
+        now: Time::ZERO,
+        calls: 0,
+        sleeps: vec![],
+    };
+    talk.through(layers);
+    (talk.calls, talk.sleeps)
+}
+
+/// A conversation under way.
+struct Talk<'a> {
+    script: &'a Script,
+    now: Time,
+    calls: usize,
+    sleeps: Vec<f64>,
+}
+
+impl Talk<'_> {
+    /// One call through these layers: the last response, unless the innermost failed to read it.
+    fn through(&mut self, layers: &[RetrySpec]) -> Option<Response> {
+        let Some((outermost, inside)) = layers.split_first() else {
+            return Some(self.call());
+        };
+        let mut state = RetryState::begin(self.now);
+        loop {
+            let response = self.through(inside)?;
+            let reply = response.reply(outermost, 0.0)?;
+            let decision = outermost.decide(&mut state, self.now, reply, self.script.u);
+            let Decision::RetryAfter(wait) = decision else {
+                return Some(response);
+            };
+            if self.calls >= MOST_CALLS {
+                return None;
+            }
+            self.sleeps.push(wait.as_seconds());
+            self.now += wait;
+            state.again(self.now);
+        }
+    }
+
+    fn call(&mut self) -> Response {
+        // It takes a moment, so that the least period of hot loops does not show as a wait.
+        let takes = Span::from_nanos_f64(self.script.call_takes * 1e9);
+        self.now += takes.max(RetrySpec::LEAST_PERIOD);
+        let last = self.script.responses.len() - 1;
+        self.calls += 1;
+        self.script.responses[(self.calls - 1).min(last)].clone()
+    }
+}
