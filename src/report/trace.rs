@@ -84,10 +84,12 @@ impl Names {
     /// The names of a scenario under a policy.
     pub fn new(scenario: &Scenario, policy: &Policy) -> Names {
         let targets = scenario.targets.iter();
+        let program = Program::new(scenario, policy);
+        let labels = program.labels.iter();
         Names {
             targets: targets.map(|t| (t.name.clone(), t.is_model())).collect(),
             fleets: scenario.fleets.iter().map(|f| f.name.clone()).collect(),
-            layers: Program::new(scenario, policy).labels,
+            layers: labels.map(|l| policy.short_label(l).to_owned()).collect(),
         }
     }
 
@@ -268,7 +270,8 @@ impl<'a> ChromeTrace<'a> {
     pub fn new(out: &'a mut dyn Write, names: &'a Names) -> io::Result<ChromeTrace<'a>> {
         writeln!(out, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
         for (i, fleet) in names.fleets.iter().enumerate() {
-            let name = json!({"ph": "M", "name": "process_name", "pid": i, "args": {"name": fleet}});
+            let name =
+                json!({"ph": "M", "name": "process_name", "pid": i, "args": {"name": fleet}});
             writeln!(out, "{name},")?;
         }
         Ok(ChromeTrace {
@@ -292,7 +295,9 @@ impl<'a> ChromeTrace<'a> {
         }
         let name = format!("agent {agent}");
         let args = json!({"name": name});
-        self.event(&json!({"ph": "M", "name": "thread_name", "pid": fleet, "tid": agent, "args": args}))
+        self.event(
+            &json!({"ph": "M", "name": "thread_name", "pid": fleet, "tid": agent, "args": args}),
+        )
     }
 }
 
@@ -319,7 +324,7 @@ impl Rows for ChromeTrace<'_> {
             "pid": a.fleet,
             "tid": a.agent,
             "ts": micros(a.begin),
-            "dur": micros(a.end) - micros(a.begin),
+            "dur": (a.end.0 - a.begin.0) as f64 / 1e3,
             "cname": colour,
             "args": {
                 "task": a.task, "step": a.step, "attempt": a.number,
