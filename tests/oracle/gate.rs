@@ -38,22 +38,28 @@ impl Gate {
 
     /// A ticket, unless the line is full.
     pub fn ask(&self) -> Option<Ticket> {
+        let state = self.state.borrow();
+        let full = state.free == 0 && state.line.len() >= state.longest_line;
+        drop(state);
+        (!full).then(|| self.force())
+    }
+
+    /// A ticket, however long the line.
+    pub fn force(&self) -> Ticket {
         let mut state = self.state.borrow_mut();
         let turn = if state.free > 0 {
             state.free -= 1;
             None
-        } else if state.line.len() < state.longest_line {
+        } else {
             let signal = self.clock.signal();
             state.line.push(signal.clone());
             Some(signal)
-        } else {
-            return None;
         };
-        Some(Ticket {
+        Ticket {
             clock: self.clock.clone(),
             state: self.state.clone(),
             turn,
-        })
+        }
     }
 }
 

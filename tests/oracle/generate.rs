@@ -43,7 +43,7 @@ pub fn scenario(seed: u64) -> String {
     let d = &mut d;
     let mut text = format!("# case {seed}\nname: case-{seed}\n");
     let horizon = d.from(5, 60);
-    writeln!(text, "horizon: {horizon}s").unwrap();
+    writeln!(text, "horizon: {horizon}s\nmax_events: 300k").unwrap();
     text += "models:\n  m:\n";
     text += &model(d);
     text += "tools:\n";
@@ -155,12 +155,16 @@ fn target(d: &mut Dice, model: bool) -> String {
         }
     }
     if d.chance(30) {
-        text += "    billing:\n";
+        text += "    billing:\n      permanent: {input: 10%}\n";
         for outcome in ["ok", "transient", "rate_limited", "timeout", "invalid"] {
             if d.chance(40) {
                 let (input, output, call) = (d.below(101), d.below(101), d.below(101));
                 let shares = format!("input: {input}%, output: {output}%, call: {call}%");
-                writeln!(text, "      {outcome}: {{{shares}}}").unwrap();
+                let counted = match d.chance(20) {
+                    true => ", counted: false",
+                    false => "",
+                };
+                writeln!(text, "      {outcome}: {{{shares}{counted}}}").unwrap();
             }
         }
     }
@@ -325,7 +329,12 @@ fn policy(d: &mut Dice, i: u64, tools: u64) -> String {
 }
 
 fn layers(d: &mut Dice, scope: &str) -> String {
-    let layers: Vec<String> = (0..d.from(1, 4)).map(|_| layer(d, scope)).collect();
+    let mut layers: Vec<String> = (0..d.from(1, 4)).map(|_| layer(d, scope)).collect();
+    let budget = |l: &String| l.contains("retry_budget");
+    if layers.iter().any(budget) {
+        // A retry budget must have something to bound.
+        layers.push(format!("{{retry: {}}}", retry(d, scope)));
+    }
     format!("[{}]", layers.join(", "))
 }
 
@@ -400,7 +409,7 @@ fn retry(d: &mut Dice, scope: &str) -> String {
         1 => write!(text, ", retry_after: {{honor_plus: {}}}", d.time(0, 500)).unwrap(),
         _ => {}
     }
-    if d.chance(25) {
+    if d.chance(25) && !text.contains("ignore") {
         let (longest, then) = (d.time(1, 2500), d.pick(&["give_up", "backoff", "cap"]));
         write!(text, ", longest_retry_after: {longest}, if_longer: {then}").unwrap();
     }
@@ -410,5 +419,5 @@ fn retry(d: &mut Dice, scope: &str) -> String {
     if d.chance(20) && scope == "llm" {
         write!(text, ", grow_prompt: {}", d.from(1, 600)).unwrap();
     }
-    text
+    format!("{{{text}}}")
 }

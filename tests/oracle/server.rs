@@ -6,7 +6,9 @@ use std::rc::Rc;
 use squall::random::Distribution;
 use squall::units::{Share, Span};
 use squall::wire::{Outcome, Reply};
-use squall::world::{Capacity, LimitPer, RetryAfterHint, Target, WhenFull, Window, Work};
+use squall::world::{
+    Algorithm, Capacity, LimitPer, RetryAfterHint, Slowdown, Target, WhenFull, Window, Work,
+};
 
 use super::clock::Signal;
 use super::gate::Gate;
@@ -28,6 +30,10 @@ pub struct Request {
     pub fleet: usize,
     pub input: u32,
     pub output: u32,
+    /// Whether its answer would pass validation.
+    pub passes: bool,
+    /// How it ends if nobody gives up on it, as far as is known; `None` if it was dropped.
+    pub fate: Cell<Option<Outcome>>,
     /// Which attempt of its call, from 0.
     pub of_call: u64,
     pub reply: Cell<Option<Reply>>,
@@ -116,55 +122,62 @@ impl Server {
         if refusing.is_empty() {
             return Ok(());
         }
-        let hint = |i: &usize| {
-            let (spec, cost) = of(*i);
-            let limit = self.limit(target, *i, request.fleet).borrow();
-            match spec.retry_after {
+        // The one that takes longest speaks; the first of those that take equally long.
+        let mut worst: Option<(u64, Option<Span>)> = None;
+        for i in refusing {
+            let (spec, cost) = of(i);
+            let limit = self.limit(target, i, request.fleet).borrow();
+            let wait = match spec.algorithm {
+                Algorithm::Concurrency => Some(0),
+                _ => limit.wait(spec, now, cost),
+            };
+            let hint = match spec.retry_after {
                 RetryAfterHint::Silent => None,
                 RetryAfterHint::Fixed(span) => Some(span),
-                RetryAfterHint::ToReset if spec.algorithm == squall::world::Algorithm::Concurrency => None,
-                RetryAfterHint::ToReset => limit.wait(spec, now, cost).map(Span),
+                RetryAfterHint::ToReset => wait.filter(|w| *w > 0).map(Span),
                 RetryAfterHint::Jittered(_) => panic!("not certain"),
+            };
+            let wait = wait.unwrap_or(u64::MAX);
+            if worst.is_none_or(|(longest, _)| wait > longest) {
+                worst = Some((wait, hint));
             }
-        };
-        Err(refusing.iter().filter_map(hint).max())
+        }
+        Err(worst.and_then(|(_, hint)| hint))
     }
 
-    /// What the target's own behaviour makes of a request that arrived then: how it ends, and
-    /// whether a scripted `Retry-After` goes with it.
-    fn fate(&self, target: &Target, request: &Request, arrived: u64) -> (Reply, bool) {
-        if let Some(script) = &target.script {
-            let n = match script.per_call {
-                true => request.of_call,
-                false => self.scripted.replace(self.scripted.get() + 1),
-            };
-            if let Some(line) = script.reply(n) {
-                let reply = Reply {
-                    outcome: line.outcome,
-                    retry_after: line.retry_after,
-                };
-                return (reply, true);
-            }
-        }
-        if let Work::Model {
+    /// The script's line for a request, while it speaks.
+    fn line(&self, target: &Target, request: &Request) -> Option<Reply> {
+        let script = target.script.as_ref()?;
+        let n = match script.per_call {
+            true => request.of_call,
+            false => self.scripted.get(),
+        };
+        let line = script.reply(n)?;
+        self.scripted.set(self.scripted.get() + 1);
+        Some(Reply {
+            outcome: line.outcome,
+            retry_after: line.retry_after,
+        })
+    }
+}
+
+/// How a request that arrived then ends, if there is room for it.
+fn nature(target: &Target, request: &Request, arrived: u64) -> Outcome {
+    if within(&target.outages, arrived).is_some() || always(target.failures.rate) {
+        return target.failures.outcome;
+    }
+    match target.work {
+        Work::Model {
             context_window: Some(most),
             ..
-        } = target.work
-            && request.input > most
-        {
-            return (Reply::of(Outcome::ContextOverflow), false);
-        }
-        let fails =
-            within(&target.outages, arrived).is_some() || always(target.failures.rate);
-        match fails {
-            true => (Reply::of(target.failures.outcome), false),
-            false => (Reply::of(Outcome::Ok), false),
-        }
+        } if request.input > most => Outcome::ContextOverflow,
+        _ if request.passes => Outcome::Ok,
+        _ => Outcome::Invalid,
     }
 }
 
 /// How long an answer of that kind takes, before load and slowdowns.
-fn latency(target: &Target, request: &Request, outcome: Outcome, scripted: bool) -> f64 {
+fn latency(target: &Target, request: &Request, outcome: Outcome) -> f64 {
     let (first, whole) = match &target.work {
         Work::Tool { latency } => (certain(latency), certain(latency)),
         Work::Model {
@@ -176,13 +189,14 @@ fn latency(target: &Target, request: &Request, outcome: Outcome, scripted: bool)
             (first, first + per_token * f64::from(request.output))
         }
     };
-    match outcome {
-        Outcome::Ok | Outcome::Invalid => match &target.hangs {
-            Some(hangs) if !scripted && always(hangs.rate) => certain(&hangs.latency),
-            _ => whole,
-        },
-        Outcome::RateLimited | Outcome::Overloaded => certain(&target.rejection_latency),
-        _ => target.failures.latency.as_ref().map_or(first, certain),
+    match (outcome, &target.hangs, &target.failures.latency) {
+        (Outcome::Ok | Outcome::Invalid, Some(hangs), _) if always(hangs.rate) => {
+            certain(&hangs.latency)
+        }
+        (Outcome::Ok | Outcome::Invalid, ..) => whole,
+        (_, _, Some(latency)) => certain(latency),
+        (Outcome::RateLimited | Outcome::Overloaded, ..) => certain(&target.rejection_latency),
+        _ => first,
     }
 }
 
@@ -198,69 +212,85 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
         request.reply.set(Some(reply));
         clock.fire_now(&request.arrived);
     };
+    let refuse = async |reply: Reply| {
+        request.fate.set(Some(reply.outcome));
+        clock.sleep(nanos(&target.rejection_latency)).await;
+        answer(reply).await;
+    };
     if let Some(network) = &target.network {
         clock.sleep(nanos(network)).await;
     }
     let arrived = clock.now();
-    if let Err(retry_after) = server.admit(target, &request, arrived) {
-        clock.sleep(nanos(&target.rejection_latency)).await;
+    let line = server.line(target, &request);
+    let natural = Reply::of(nature(target, &request, arrived));
+    let reply = line.unwrap_or(natural);
+    if line.is_some() && matches!(reply.outcome, Outcome::RateLimited | Outcome::Overloaded) {
+        return refuse(reply).await;
+    }
+    let counted = line.is_none() && target.billing.rule(reply.outcome).counted;
+    if counted && let Err(retry_after) = server.admit(target, &request, arrived) {
         let outcome = Outcome::RateLimited;
-        answer(Reply {
+        return refuse(Reply {
             outcome,
             retry_after,
         })
         .await;
-        return;
     }
-    let others = server.in_flight.replace(server.in_flight.get() + 1);
-    let in_flight = {
-        let sim = sim.clone();
-        let request = request.clone();
+    let slots = counted.then(|| {
+        let (sim, request) = (sim.clone(), request.clone());
         OnDrop(move || {
             let server = &sim.servers[request.target];
-            server.in_flight.set(server.in_flight.get() - 1);
             for i in 0..server.limits.len() {
                 let target = &sim.scenario.targets[request.target];
                 let mut limit = server.limit(target, i, request.fleet).borrow_mut();
                 limit.in_flight -= 1;
             }
         })
-    };
-    let ticket = match server.gate.as_ref().map(Gate::ask) {
-        Some(None) => {
-            drop(in_flight);
-            let Capacity::Servers { when_full, .. } = target.capacity else {
-                unreachable!("only servers have a gate");
-            };
-            if when_full == WhenFull::Overloaded {
-                clock.sleep(nanos(&target.rejection_latency)).await;
-                answer(Reply::of(Outcome::Overloaded)).await;
+    });
+    let ticket = match (&server.gate, line) {
+        (Some(gate), Some(_)) => Some(gate.force()),
+        (Some(gate), None) => match gate.ask() {
+            Some(ticket) => Some(ticket),
+            None => {
+                drop(slots);
+                let Capacity::Servers { when_full, .. } = target.capacity else {
+                    unreachable!("only servers have a gate");
+                };
+                request.fate.set(None);
+                if when_full == WhenFull::Overloaded {
+                    refuse(Reply::of(Outcome::Overloaded)).await;
+                }
+                return;
             }
-            return;
-        }
-        Some(Some(ticket)) => Some(ticket),
-        None => None,
+        },
+        (None, _) => None,
     };
-    let (reply, scripted) = server.fate(target, &request, arrived);
+    request.fate.set(Some(reply.outcome));
+    let others = server.in_flight.replace(server.in_flight.get() + 1);
+    let in_flight = {
+        let (sim, request) = (sim.clone(), request.clone());
+        OnDrop(move || {
+            let busy = &sim.servers[request.target].in_flight;
+            busy.set(busy.get() - 1);
+        })
+    };
     if let Some(ticket) = &ticket {
         ticket.turn().await;
     }
-    let mut span = latency(target, &request, reply.outcome, scripted);
-    let rejected = matches!(reply.outcome, Outcome::RateLimited | Outcome::Overloaded);
-    if !rejected {
-        if let Some(pause) = within(&target.pauses, clock.now()) {
-            clock.sleep(pause.until.0 - clock.now()).await;
-        }
-        if let Capacity::Load { each, share } = target.capacity {
-            span += others as f64 * (each.0 as f64 + span * share);
-        }
-        let slow = target.slowdowns.iter().find(|s| s.window.holds(squall::units::Time(clock.now())));
-        if let Some(slow) = slow {
-            span *= slow.factor;
-        }
+    let mut span = latency(target, &request, reply.outcome);
+    if let Capacity::Load { each, share } = target.capacity {
+        span += others as f64 * (each.0 as f64 + span * share);
     }
-    clock.sleep(span as u64).await;
-    drop(ticket);
-    drop(in_flight);
+    // One pause may begin where another ends.
+    let mut begin = clock.now();
+    while let Some(pause) = within(&target.pauses, begin) {
+        begin = pause.until.0;
+    }
+    let slow = |s: &&Slowdown| s.window.from.0 <= begin && begin < s.window.until.0;
+    if let Some(slow) = target.slowdowns.iter().find(slow) {
+        span *= slow.factor;
+    }
+    clock.sleep(begin - clock.now() + span as u64).await;
+    drop((ticket, in_flight, slots));
     answer(reply).await;
 }

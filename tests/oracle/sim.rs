@@ -9,6 +9,7 @@ use squall::scenario::{Layer, Policy, Scenario, Shared};
 use squall::units::{Money, Span};
 use squall::wire::Outcome;
 use squall::world::price::Usage;
+use squall::world::{BillingRule, Target};
 
 use super::client::Env;
 use super::clock::Clock;
@@ -45,7 +46,7 @@ pub struct Log {
 }
 
 /// Whose state of a layer: the layer's address, who shares it, and the target of call layers.
-type Key = (usize, (u8, u64, u64), Option<usize>);
+type Key = (usize, (u8, u64, u64, u32), Option<usize>);
 
 /// One run.
 pub struct Sim {
@@ -103,10 +104,10 @@ impl Sim {
         new: impl FnOnce() -> T,
     ) -> Rc<T> {
         let who = match layer.shared {
-            Shared::Task => (0, env.fleet as u64, u64::from(env.task)),
-            Shared::Agent => (1, env.agent, 0),
-            Shared::Fleet => (2, env.fleet as u64, 0),
-            Shared::All => (3, 0, 0),
+            Shared::Task => (0, env.fleet as u64, u64::from(env.task), env.run),
+            Shared::Agent => (1, env.agent, 0, 0),
+            Shared::Fleet => (2, env.fleet as u64, 0, 0),
+            Shared::All => (3, 0, 0, 0),
         };
         let key = (std::ptr::from_ref(layer) as usize, who, target);
         let mut shared = self.shared.borrow_mut();
@@ -117,7 +118,11 @@ impl Sim {
     /// What a request costs.
     pub fn cost(&self, target: usize, usage: Usage, outcome: Outcome) -> Money {
         let target = &self.scenario.targets[target];
-        let rule = target.billing.rule(outcome);
+        self.share_of_price(target, usage, target.billing.rule(outcome))
+    }
+
+    /// What a request costs under a billing rule.
+    pub fn share_of_price(&self, target: &Target, usage: Usage, rule: BillingRule) -> Money {
         let part = |amount: i128, share: squall::units::Share| amount * i128::from(share.0) / 1_000_000;
         let list = &target.price;
         let mut call = list.per_call.0;
