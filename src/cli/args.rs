@@ -45,7 +45,6 @@ pub struct ScenarioOptions {
 #[derive(Debug, clap::Args)]
 pub struct RunOptions {
     #[command(flatten)]
-    #[expect(missing_docs, reason = "flattened")]
     pub scenario: ScenarioOptions,
     /// Play only this policy (repeatable); the first one named is the baseline
     #[arg(long = "policy", value_name = "NAME", num_args = 1..)]
@@ -92,7 +91,6 @@ pub struct CheckOptions {
 #[command(group = ArgGroup::new("where").multiple(false))]
 pub struct TraceOptions {
     #[command(flatten)]
-    #[expect(missing_docs, reason = "flattened")]
     pub scenario: ScenarioOptions,
     /// Which policy; the first one of the scenario by default
     #[arg(long, value_name = "NAME")]

@@ -34,5 +34,9 @@ pub fn check(options: &CheckOptions) -> Result<Exit, Failure> {
 
 /// A file that cannot be read is worse than one that is wrong.
 fn worse(one: Exit, other: Exit) -> Exit {
-    if (other as u8) > (one as u8) { other } else { one }
+    if (other as u8) > (one as u8) {
+        other
+    } else {
+        one
+    }
 }

@@ -29,7 +29,8 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     let ((document, statistics), took) = play(&scenario, &plan, &watch, options.threads)?;
     watch.clear();
     if options.json {
-        let summary = report::summary_json(&document).map_err(|error| bug(options, &document, &error))?;
+        let summary =
+            report::summary_json(&document).map_err(|error| bug(options, &document, &error))?;
         terminal::print_bytes(&summary)?;
     } else {
         let table = report::comparison(&document, terminal::width(), terminal::colour());
@@ -74,11 +75,17 @@ fn select_policies(scenario: &mut Scenario, names: &[String]) -> Result<(), Fail
         let place = order.iter().position(|i| *i == threshold.policy);
         threshold.policy = place.expect("the others were dropped above");
     }
-    scenario.policies = order.iter().map(|i| scenario.policies[*i].clone()).collect();
+    scenario.policies = order
+        .iter()
+        .map(|i| scenario.policies[*i].clone())
+        .collect();
     Ok(())
 }
 
-#[expect(clippy::disallowed_types, reason = "the command line may read the clock")]
+#[expect(
+    clippy::disallowed_types,
+    reason = "the command line may read the clock"
+)]
 fn play(
     scenario: &Scenario,
     plan: &Plan,
@@ -99,8 +106,7 @@ fn play(
 
 fn write(options: &RunOptions, document: &Document) -> Result<(), Failure> {
     let folder: PathBuf = options.output.join(&document.scenario);
-    let made = report::files(document)
-        .map_err(|error| bug(options, document, &error))?;
+    let made = report::files(document).map_err(|error| bug(options, document, &error))?;
     files::write_all(&folder, &made)?;
     if !options.json && !options.quiet {
         let n = made.len();

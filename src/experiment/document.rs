@@ -123,7 +123,7 @@ pub struct TargetResult {
 /// How often a layer acted, as a mean over the replications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerResult {
-    /// Where it stands ("tool[2] retry").
+    /// Where it stands ("tool\[2\] retry").
     pub label: String,
     /// How often: retries made, timeouts fired, calls refused or made to wait.
     pub acted: f64,
@@ -132,8 +132,10 @@ pub struct LayerResult {
 /// Dollars by cause, as a mean over the replications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CauseSpend {
-    /// The cause.
+    /// The layer that asked for them, or "first attempts".
     pub cause: String,
+    /// The scope of that layer: `tool`, `llm`, `turn`, `task`, `fleet`, or `first`.
+    pub scope: String,
     /// Attempts.
     pub attempts: f64,
     /// Dollars.

@@ -9,9 +9,7 @@ use crate::units::{Money, Span};
 use crate::wire::Outcome;
 
 use super::Metric;
-use super::document::{
-    CauseSpend, LayerResult, PolicyResult, SPEND_SAMPLES, Series, TargetResult,
-};
+use super::document::{CauseSpend, LayerResult, PolicyResult, SPEND_SAMPLES, Series, TargetResult};
 
 /// The metrics of one run; `None` where a metric has no value.
 pub type Row = [Option<f64>; Metric::COUNT];
@@ -128,9 +126,13 @@ impl Gathered {
             attempts: page.attempts as f64 / n,
             first_attempts: page.first as f64 / n,
             open: page.outcomes[Outcome::COUNT] as f64 / n,
-            outcomes: Outcome::ALL.map(|o| page.outcomes[o as usize] as f64 / n).into(),
+            outcomes: Outcome::ALL
+                .map(|o| page.outcomes[o as usize] as f64 / n)
+                .into(),
             spend_usd: page.total().as_dollars() / n,
-            outcome_usd: Outcome::ALL.map(|o| page.spend[o as usize].as_dollars() / n).into(),
+            outcome_usd: Outcome::ALL
+                .map(|o| page.spend[o as usize].as_dollars() / n)
+                .into(),
             open_usd: page.spend[Outcome::COUNT].as_dollars() / n,
             busy_peak: *peaks as f64 / n,
             busy_peak_max: *most,
@@ -139,13 +141,24 @@ impl Gathered {
     }
 
     fn spend_by_cause(&self, n: f64) -> Vec<CauseSpend> {
-        let labels = self.labels.iter().map(|label| format!("retry by {label}"));
-        let first = std::iter::once("first attempts".to_owned());
+        let scope = |label: &str| {
+            label
+                .split(['[', ' '])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let labels = self
+            .labels
+            .iter()
+            .map(|label| (label.clone(), scope(label)));
+        let first = std::iter::once(("first attempts".to_owned(), "first".to_owned()));
         let pages = std::iter::once(&self.causes[self.causes.len() - 1]).chain(&self.causes);
         let all = first.chain(labels).zip(pages).enumerate();
         all.filter(|(i, (_, page))| *i == 0 || page.attempts > 0)
-            .map(|(_, (cause, page))| CauseSpend {
+            .map(|(_, ((cause, scope), page))| CauseSpend {
                 cause,
+                scope,
                 attempts: page.attempts as f64 / n,
                 usd: page.spend.as_dollars() / n,
             })
@@ -157,7 +170,11 @@ impl Gathered {
         buckets.widen_to(width);
         let buckets = buckets.buckets();
         let bucket = |i: usize| buckets.get(i).copied().unwrap_or_default();
-        let row = |r: usize| (0..length).map(|i| bucket(i).attempts[r] as f64 / n).collect();
+        let row = |r: usize| {
+            (0..length)
+                .map(|i| bucket(i).attempts[r] as f64 / n)
+                .collect()
+        };
         let (mut spend, mut tasks) = (Money::ZERO, 0);
         let mut spend_mean = Vec::with_capacity(length);
         let mut tasks_ok = Vec::with_capacity(length);
@@ -205,7 +222,9 @@ fn cumulative(spend: &[Money], merged: usize, length: usize) -> Vec<f64> {
     let mut sum = Money::ZERO;
     let mut chunks = spend.chunks(merged);
     let mut next = || {
-        sum += chunks.next().map_or(Money::ZERO, |c| c.iter().copied().sum());
+        sum += chunks
+            .next()
+            .map_or(Money::ZERO, |c| c.iter().copied().sum());
         sum.as_dollars()
     };
     (0..length).map(|_| next()).collect()
@@ -238,25 +257,51 @@ fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> Row 
     let attempts = sum(|p| p.attempts);
     set(Metric::Spend, Some(spend.as_dollars()));
     set(Metric::Wasted, Some(ledger.wasted.as_dollars()));
-    set(Metric::FirstAttempt, Some(ledger.first_spend().as_dollars()));
-    set(Metric::Retry, Some((spend - ledger.first_spend()).as_dollars()));
-    set(Metric::SpendPerSuccess, ratio(spend.as_dollars(), ledger.tasks_ok as f64));
+    set(
+        Metric::FirstAttempt,
+        Some(ledger.first_spend().as_dollars()),
+    );
+    set(
+        Metric::Retry,
+        Some((spend - ledger.first_spend()).as_dollars()),
+    );
+    set(
+        Metric::SpendPerSuccess,
+        ratio(spend.as_dollars(), ledger.tasks_ok as f64),
+    );
     set(Metric::Ideal, Some(ideal.as_dollars()));
-    set(Metric::IdealRatio, ratio(spend.as_dollars(), ideal.as_dollars()));
+    set(
+        Metric::IdealRatio,
+        ratio(spend.as_dollars(), ideal.as_dollars()),
+    );
     set(Metric::Attempts, count(attempts));
     set(Metric::LlmAttempts, count(attempts_of(true)));
     set(Metric::ToolAttempts, count(attempts_of(false)));
     set(Metric::Denied, count(ledger.denied));
-    set(Metric::RateLimited, count(sum(|p| p.outcomes[Outcome::RateLimited as usize])));
+    set(
+        Metric::RateLimited,
+        count(sum(|p| p.outcomes[Outcome::RateLimited as usize])),
+    );
     set(Metric::TokensIn, count(sum(|p| p.tokens.input)));
     set(Metric::TokensOut, count(sum(|p| p.tokens.output)));
     set(Metric::TokensCached, count(sum(|p| p.tokens.cached)));
     set(Metric::TasksOk, count(ledger.tasks_ok));
     set(Metric::TasksFailed, count(ledger.tasks_failed));
     set(Metric::TasksUnfinished, count(ledger.tasks_unfinished));
-    set(Metric::SuccessRate, ratio(ledger.tasks_ok as f64, ledger.tasks_arrived as f64));
-    set(Metric::Amplification, ratio(attempts as f64, sum(|p| p.first) as f64));
-    let seconds = |q: f64| ledger.task_times.quantile(q).map(|ns| Span(ns).as_seconds());
+    set(
+        Metric::SuccessRate,
+        ratio(ledger.tasks_ok as f64, ledger.tasks_arrived as f64),
+    );
+    set(
+        Metric::Amplification,
+        ratio(attempts as f64, sum(|p| p.first) as f64),
+    );
+    let seconds = |q: f64| {
+        ledger
+            .task_times
+            .quantile(q)
+            .map(|ns| Span(ns).as_seconds())
+    };
     set(Metric::TaskP50, seconds(0.5));
     set(Metric::TaskP99, seconds(0.99));
     set(Metric::End, Some(end.end.as_seconds()));

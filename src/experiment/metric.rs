@@ -160,4 +160,11 @@ mod tests {
         }
         assert_eq!(Metric::named("spend"), Some(Metric::Spend));
     }
+
+    /// The scenario reader has the keys in a list of its own, so that it need not import this room.
+    #[test]
+    fn thresholds_know_the_same_metrics() {
+        let keys = Metric::ALL.map(Metric::key);
+        assert_eq!(keys.as_slice(), crate::scenario::METRICS);
+    }
 }

@@ -144,10 +144,7 @@ pub fn play_one(
     (ledger, end)
 }
 
-fn replications(
-    books: Vec<(Ledger, RunEnd)>,
-    runs: usize,
-) -> impl Iterator<Item = Replication> {
+fn replications(books: Vec<(Ledger, RunEnd)>, runs: usize) -> impl Iterator<Item = Replication> {
     let mut books = books.into_iter();
     std::iter::from_fn(move || {
         let (ideal, _) = books.next()?;

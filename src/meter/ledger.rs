@@ -63,10 +63,12 @@ pub struct TargetBook {
 
 /// Tokens charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Tokens {
+    /// Input, cached ones included.
     pub input: u64,
+    /// Read from the prompt cache.
     pub cached: u64,
+    /// Output.
     pub output: u64,
 }
 

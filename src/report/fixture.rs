@@ -216,7 +216,7 @@ fn metric(metric: Metric, spend: f64, base: f64, weight: f64) -> f64 {
         Metric::TasksFailed => 40.0,
         Metric::TasksUnfinished => 0.0,
         Metric::SuccessRate => 1.0 - 0.04 / weight.max(0.5),
-        Metric::Amplification => 1.0 + weight * 0.3,
+        Metric::Amplification => 1.0 + weight * (0.3 + spend * 0.0005),
         Metric::TaskP50 => 4.2 + weight,
         Metric::TaskP99 => 31.0 + weight * 9.0,
         Metric::End => 480.0,
@@ -264,20 +264,18 @@ fn causes(spend: f64, weight: f64) -> Vec<CauseSpend> {
         attempts: usd * 40.0,
         usd,
     };
-    let mut causes = vec![
+    let by_tool = if weight > 2.0 { 0.3 } else { 1.0 };
+    vec![
         cause("first attempt", first),
-        cause("retry by tool[1] retry", rest * 0.3),
-    ];
-    if weight > 2.0 {
-        causes.push(cause("retry by turn[1] retry", rest * 0.7));
-    }
-    causes
+        cause("retry by tool[1] retry", rest * by_tool),
+        cause("retry by turn[1] retry", rest * (1.0 - by_tool)),
+    ]
 }
 
 fn series(index: usize, spend: f64, weight: f64, spread: f64) -> Series {
     let mut outcomes = vec![vec![0.0; BUCKETS]; Outcome::COUNT + 1];
     let busy = 96;
-    for bucket in 0..busy {
+    (0..busy).for_each(|bucket| {
         let wave = 30.0 + 6.0 * luck(index, bucket);
         let outage = (12..24).contains(&bucket);
         let storm = if outage { weight } else { 0.0 };
@@ -296,7 +294,7 @@ fn series(index: usize, spend: f64, weight: f64, spread: f64) -> Series {
             Outcome::CircuitOpen,
             if outage && weight < 1.5 { 9.0 } else { 0.0 },
         );
-    }
+    });
     let all: Vec<f64> = (0..BUCKETS)
         .map(|b| outcomes[..8].iter().map(|row| row[b]).sum())
         .collect();

@@ -69,7 +69,7 @@ pub const COLUMNS: [&str; 18] = [
     "round",
     "attempt",
     "asked_by",
-    "kind",
+    "scope",
     "target",
     "outcome",
     "retry_after_seconds",
@@ -148,7 +148,7 @@ impl Names {
         set("fleet", json!(self.fleet(d.fleet)));
         set("agent", json!((d.agent != u32::MAX).then_some(d.agent)));
         set("task", json!(d.task));
-        set("kind", json!(kind));
+        set("scope", json!(kind));
         set("target", json!(target.map(|(name, _)| name)));
         set("outcome", json!(d.outcome.name()));
         set("usd", json!(0.0));
@@ -268,7 +268,8 @@ impl<'a> ChromeTrace<'a> {
     pub fn new(out: &'a mut dyn Write, names: &'a Names) -> io::Result<ChromeTrace<'a>> {
         writeln!(out, "{{\"displayTimeUnit\":\"ms\",\"traceEvents\":[")?;
         for (i, fleet) in names.fleets.iter().enumerate() {
-            let name = json!({"ph": "M", "name": "process_name", "pid": i, "args": {"name": fleet}});
+            let name =
+                json!({"ph": "M", "name": "process_name", "pid": i, "args": {"name": fleet}});
             writeln!(out, "{name},")?;
         }
         Ok(ChromeTrace {
@@ -292,7 +293,9 @@ impl<'a> ChromeTrace<'a> {
         }
         let name = format!("agent {agent}");
         let args = json!({"name": name});
-        self.event(&json!({"ph": "M", "name": "thread_name", "pid": fleet, "tid": agent, "args": args}))
+        self.event(
+            &json!({"ph": "M", "name": "thread_name", "pid": fleet, "tid": agent, "args": args}),
+        )
     }
 }
 

@@ -1,7 +1,8 @@
 //! What each outcome is charged.
 
-use super::reader::{Fields, Reader};
-use super::yaml::Node;
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::Node;
 use crate::wire::Outcome;
 use crate::world::Billing;
 
@@ -44,4 +45,33 @@ pub(super) fn server_outcome(name: &str) -> Option<Outcome> {
 pub(super) fn server_outcomes() -> impl Iterator<Item = &'static str> {
     let outcomes = Outcome::ALL.into_iter().filter(|o| !o.is_local());
     outcomes.map(Outcome::name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+    use crate::units::Share;
+
+    #[test]
+    fn a_rule_keeps_what_it_does_not_mention() {
+        let billing = read(
+            "{timeout: {output: 50%}, rate_limited: {counted: false}}",
+            billing,
+        )
+        .unwrap();
+        let timeout = billing.rule(Outcome::Timeout);
+        assert_eq!(
+            (timeout.input, timeout.output),
+            (Share::ALL, Share(500_000))
+        );
+        let refused = billing.rule(Outcome::RateLimited);
+        assert_eq!((refused.input, refused.counted), (Share::NONE, false));
+    }
+
+    #[test]
+    fn what_never_reached_the_server_cannot_be_billed() {
+        let told = read("{rejected: {input: 10%}}", billing).unwrap_err();
+        assert_eq!(told, "unknown outcome `rejected`");
+    }
 }

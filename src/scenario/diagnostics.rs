@@ -172,6 +172,8 @@ pub struct Problems {
     pub diagnostics: Vec<Diagnostic>,
     /// How many more there were than are kept.
     pub dropped: usize,
+    /// Whether the file itself could not be read, so that nothing is known of its content.
+    pub unreadable: bool,
 }
 
 impl Problems {
@@ -202,6 +204,7 @@ impl From<Diagnostic> for Problems {
         Problems {
             diagnostics: vec![diagnostic],
             dropped: 0,
+            unreadable: false,
         }
     }
 }
@@ -277,6 +280,7 @@ mod tests {
         let problems = Problems {
             diagnostics: vec![one; 60],
             dropped: 3,
+            unreadable: false,
         };
         assert_eq!(problems.to_string().lines().count(), 51);
         assert!(problems.render(false).ends_with("and 13 more\n"));

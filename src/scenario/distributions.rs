@@ -1,12 +1,11 @@
 //! Distributions of times and of numbers of tokens.
 
-use std::path::Path;
-
 use super::diagnostics::Diagnostic;
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node};
+use super::fields::Fields;
+use super::files::read_text;
+use super::reader::Reader;
+use super::tree::{Kind, Node};
 use crate::random::Distribution;
-use crate::units::text;
 
 /// The most tokens that one value may be; far above every context window, far below overflow.
 pub(super) const MOST_TOKENS: u64 = 100_000_000;
@@ -104,7 +103,7 @@ impl Quantity {
     }
 
     /// A value from a file, in seconds or tokens.
-    fn from_line(self, line: &str) -> Option<f64> {
+    fn in_file(self, line: &str) -> Option<f64> {
         let value: f64 = line.parse().ok()?;
         let (scale, most) = match self {
             Quantity::Time => (1e9, 1e18),
@@ -198,8 +197,8 @@ fn empirical(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribu
 fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Option<Vec<f64>> {
     let text = match read_text(&r.base.join(name), MOST_BYTES) {
         Ok(text) => text,
-        Err(message) => {
-            r.error(node.place, format!("`{name}` {message}"));
+        Err(e) => {
+            r.error(node.place, format!("`{name}` {e}"));
             return None;
         }
     };
@@ -209,15 +208,12 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
         if line.is_empty() {
             continue;
         }
-        let Some(value) = quantity.from_line(line) else {
+        let Some(value) = quantity.in_file(line) else {
             let unit = match quantity {
                 Quantity::Time => "a time in seconds",
                 Quantity::Tokens => "a number of tokens",
             };
-            let message = format!(
-                "expected {unit}, found `{}`",
-                super::reader::shortened(line)
-            );
+            let message = format!("expected {unit}, found `{}`", super::words::shortened(line));
             let found = Diagnostic::about(name, message).on_line(i + 1, line);
             r.foreign(node.place, found);
             return None;
@@ -227,27 +223,73 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
     Some(values)
 }
 
-/// A file's text, unless it is larger than `most` bytes.
-///
-/// # Errors
-/// A fragment that continues "`file` …".
-pub(super) fn read_text(path: &Path, most: u64) -> Result<String, String> {
-    let unreadable = |e: std::io::Error| format!("cannot be read: {}", reason(&e));
-    let size = std::fs::metadata(path).map_err(unreadable)?;
-    if !size.is_file() {
-        return Err("is not a file".to_owned());
-    }
-    if size.len() > most {
-        let (size, most) = (text::count(size.len().into()), text::count(most.into()));
-        return Err(format!("has {size} bytes: at most {most} are read"));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    String::from_utf8(bytes).map_err(|_| "is not UTF-8 text".to_owned())
-}
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
 
-/// Why a file could not be read, without the system's error number.
-pub(super) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text.to_lowercase()
+    #[test]
+    fn every_distribution_of_the_manual_is_understood() {
+        assert_eq!(read("60ms", times), Ok(Distribution::Constant(6e7)));
+        assert_eq!(read("30k", tokens), Ok(Distribution::Constant(3e4)));
+        let mean = Distribution::Exponential { mean: 1e9 };
+        assert_eq!(read("{exponential: {mean: 1s}}", times), Ok(mean));
+        let uniform = Distribution::Uniform {
+            low: 1e9,
+            high: 3e9,
+        };
+        assert_eq!(read("{uniform: [1s, 3s]}", times), Ok(uniform));
+        let normal = Distribution::Normal {
+            mean: 1e7,
+            stdev: 2e6,
+        };
+        assert_eq!(
+            read("{normal: {mean: 10ms, stdev: 2ms}}", times),
+            Ok(normal)
+        );
+        let pareto = Distribution::Pareto {
+            scale: 1e8,
+            shape: 1.5,
+        };
+        assert_eq!(
+            read("{pareto: {min: 100ms, shape: 1.5}}", times),
+            Ok(pareto)
+        );
+        let empirical = Distribution::Empirical(vec![1.0, 2.0, 80.0]);
+        assert_eq!(read("{empirical: [80, 1, 2]}", tokens), Ok(empirical));
+        let by_sigma = read("{lognormal: {p50: 150, sigma: 0.8}}", tokens).unwrap();
+        assert!((by_sigma.quantile(0.5) - 150.0).abs() < 1e-9);
+        let by_tail = read("{lognormal: {p50: 300ms, p99: 2s}}", times).unwrap();
+        assert!((by_tail.quantile(0.99) / 2e9 - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn times_are_no_tokens_and_tokens_no_times() {
+        assert_eq!(read("150", times).unwrap_err(), "`150` has no unit of time");
+        assert_eq!(
+            read("150ms", tokens).unwrap_err(),
+            "`150ms` is not a whole number"
+        );
+        assert_eq!(
+            read("200M", tokens).unwrap_err(),
+            "200000000 is too many: at most 100,000,000 are allowed"
+        );
+    }
+
+    #[test]
+    fn a_file_holds_one_value_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.csv");
+        std::fs::write(&path, "0.5\n\n0.25\r\n").unwrap();
+        let yaml = format!("{{empirical: {}}}", path.display());
+        assert_eq!(
+            read(&yaml, times),
+            Ok(Distribution::Empirical(vec![2.5e8, 5e8]))
+        );
+        for bad in ["-1", "nan", "inf", "x", "1e300"] {
+            std::fs::write(&path, format!("1\n{bad}\n")).unwrap();
+            let told = read(&yaml, times).unwrap_err();
+            assert_eq!(told, format!("expected a time in seconds, found `{bad}`"));
+        }
+    }
 }

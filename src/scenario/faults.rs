@@ -2,8 +2,9 @@
 
 use super::billing::{server_outcome, server_outcomes};
 use super::distributions::times;
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::units::{Share, Time};
 use crate::wire::Outcome;
 use crate::world::{
@@ -214,4 +215,57 @@ fn reply(node: &Node, r: &mut Reader) -> Option<ScriptedReply> {
         outcome,
         retry_after: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+    use crate::units::Span;
+
+    #[test]
+    fn failures_are_a_share_a_map_or_a_script() {
+        let Ok(Failing::Independent(plain)) = read("10%", failures) else {
+            panic!("a share is enough");
+        };
+        assert_eq!(
+            (plain.rate, plain.outcome),
+            (Share(100_000), Outcome::Transient)
+        );
+        let Ok(Failing::Independent(full)) =
+            read("{rate: 1%, outcome: permanent, latency: 5ms}", failures)
+        else {
+            panic!("a map");
+        };
+        assert_eq!(full.outcome, Outcome::Permanent);
+        let Ok(Failing::Scripted(script)) = read("[fail, {rate_limited: 7s}, ok]", failures) else {
+            panic!("a script");
+        };
+        assert_eq!(script.replies[0].outcome, Outcome::Transient);
+        assert_eq!(script.replies[1].retry_after, Some(Span::seconds(7)));
+        assert_eq!(script.then, ScriptThen::Normal);
+    }
+
+    #[test]
+    fn windows_are_sorted_and_may_touch() {
+        let sorted = read("[{at: 5s, for: 1s}, {at: 0, for: 5s}]", windows).unwrap();
+        assert_eq!(sorted[0].from, Time::ZERO);
+        assert_eq!(sorted[0].until, sorted[1].from);
+        let told = read("[{at: 5s, for: 1s}, {at: 0, for: 6s}]", windows).unwrap_err();
+        assert_eq!(told, "this window overlaps another one");
+        let slow = read("[{at: 1m, for: 2m, factor: 20x}]", slowdowns).unwrap();
+        assert_eq!(slow[0].factor, 20.0);
+    }
+
+    #[test]
+    fn episodes_hangs_and_scripts_have_their_defaults() {
+        let episodes = read("{mean_up: 2h, mean_down: 74m}", episodes).unwrap();
+        assert_eq!(episodes.rate, Share::ALL);
+        assert_eq!(
+            read("{rate: 5%, for: 10m}", hangs).unwrap().rate,
+            Share(50_000)
+        );
+        let script = read("{outcomes: [ok], then: repeat, per: call}", script).unwrap();
+        assert_eq!((script.then, script.per_call), (ScriptThen::Repeat, true));
+    }
 }

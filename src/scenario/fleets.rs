@@ -1,10 +1,11 @@
 //! Fleets: how many agents, when they start, where their tasks come from.
 
+use super::fields::Fields;
 use super::model::{Agents, Arrivals, Fleet, Start, Tasks};
 use super::plan::plan;
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::traces;
-use super::yaml::{Kind, Node};
+use super::tree::{Kind, Node};
 use crate::units::Time;
 
 /// The most agents of a fleet.
@@ -14,6 +15,7 @@ const MOST_AGENTS: u64 = 4_000_000;
 pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
     let mut f = Fields::of(node, "a fleet", r)?;
     let agents = f.required("agents", r, agents);
+    let start_node = f.get("start");
     let start = f.optional("start", r, start);
     let tasks_node = f.get("tasks");
     let tasks = f.required("tasks", r, tasks);
@@ -24,6 +26,11 @@ pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
     let plan = f.required("plan", r, |n, r| plan(n, has_trace, r));
     f.finish(r);
     let (agents, tasks) = (agents?, tasks?);
+    if let (Agents::Unlimited, Some(start)) = (agents, start_node) {
+        let help = "remove `start`, or give the fleet a number of agents";
+        let message = "an unlimited fleet starts an agent for each task as it arrives";
+        r.error_help(start.owner, message, help);
+    }
     if tasks.each_agent {
         let place = tasks_node.map_or(node.place, |n| n.owner);
         match (agents, tasks.count) {
@@ -135,7 +142,7 @@ fn rows(node: &Node, limit: Option<u32>, r: &mut Reader) -> Option<Vec<super::mo
             None
         }
         Err(found) => {
-            r.foreign(node.place, found);
+            r.foreign(node.place, *found);
             None
         }
     }
@@ -177,4 +184,89 @@ fn points(node: &Node, r: &mut Reader) -> Option<Vec<(Time, f64)>> {
         return None;
     }
     Some(points.into_iter().map(|(_, at, rate)| (at, rate)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+    use crate::units::{Rate, Span};
+
+    #[test]
+    fn every_kind_of_tasks_is_understood() {
+        let batch = read("{count: 1000, each_agent: true}", tasks).unwrap();
+        assert_eq!((batch.count, batch.each_agent), (Some(1000), true));
+        assert_eq!(batch.arrivals, Arrivals::Batch);
+        let per_second = |count| Rate {
+            count,
+            per: Span::SECOND,
+        };
+        let even = read("{arrivals: {every: 10/s}}", tasks).unwrap();
+        assert_eq!(
+            (even.arrivals, even.count),
+            (Arrivals::Even(per_second(10)), None)
+        );
+        let poisson = read("{arrivals: {poisson: 5/s}, count: 300}", tasks).unwrap();
+        assert_eq!(
+            (poisson.arrivals, poisson.count),
+            (Arrivals::Poisson(per_second(5)), Some(300))
+        );
+        let ramps = read(
+            "{arrivals: {ramps: [{at: 0s, rate: 0/s}, {at: 1m, rate: 50/s}]}}",
+            tasks,
+        )
+        .unwrap();
+        let points = vec![(Time(0), 0.0), (Time(60_000_000_000), 50e-9)];
+        assert_eq!(ramps.arrivals, Arrivals::Varying { points, ramp: true });
+        let trace = read("{trace: data/azure-llm-2023-chat.csv, limit: 20}", tasks).unwrap();
+        assert_eq!(trace.count, Some(20));
+    }
+
+    #[test]
+    fn tasks_that_cannot_be_are_refused() {
+        let cases = [
+            (
+                "{each_agent: true}",
+                "`tasks` needs one of the keys `count`, `arrivals`, `trace`",
+            ),
+            ("{arrivals: {poisson: 0/s}}", "expected a rate above zero"),
+            (
+                "{arrivals: {steps: [{at: 1m, rate: 1/s}, {at: 1m, rate: 2/s}]}}",
+                "this is not later than the one before it",
+            ),
+            (
+                "{arrivals: {steps: [{at: 1m, rate: 0/s}]}}",
+                "no task ever comes: one rate at least must be above zero",
+            ),
+            (
+                "{arrivals: {steps: []}}",
+                "no task ever comes: one rate at least must be above zero",
+            ),
+            (
+                "{trace: data/azure-llm-2023-chat.csv, count: 3}",
+                "a trace has no `count`",
+            ),
+            (
+                "{trace: data/azure-llm-2023-chat.csv, arrivals: {every: 1/s}}",
+                "tasks come from a trace or from arrivals, not from both",
+            ),
+        ];
+        for (yaml, expected) in cases {
+            assert_eq!(read(yaml, tasks).unwrap_err(), expected, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn agents_start_together_by_turns_or_at_random() {
+        assert_eq!(read("5s", start), Ok(Start::At(Time(5_000_000_000))));
+        assert_eq!(
+            read("{every: 500ms}", start),
+            Ok(Start::Every(Span::millis(500)))
+        );
+        assert_eq!(
+            read("{within: 10s}", start),
+            Ok(Start::Within(Span::seconds(10)))
+        );
+        assert_eq!(read("unlimited", agents), Ok(Agents::Unlimited));
+    }
 }

@@ -1,10 +1,11 @@
 //! The layers of a policy.
 
+use super::fields::Fields;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::retry::{outcomes, retry};
 use super::targets::queue;
-use super::yaml::{Kind, Node, Place};
+use super::tree::{Kind, Node, Place};
 use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
@@ -202,4 +203,75 @@ fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {
         consecutive: consecutive.unwrap_or(false),
         open_for: open_for.unwrap_or(Span::MAX),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+    use crate::units::Money;
+
+    fn one(yaml: &str) -> Result<Layer, String> {
+        let list = read(&format!("[{yaml}]"), |node, r| layers(node, "p.tool", r))?;
+        Ok(list.into_iter().next().unwrap().0)
+    }
+
+    #[test]
+    fn layers_have_the_defaults_of_the_manual() {
+        let breaker = one("{circuit_breaker: {failures: 5, open_for: 60s}}").unwrap();
+        let LayerKind::CircuitBreaker(spec) = &breaker.kind else {
+            panic!("{breaker:?}")
+        };
+        assert_eq!((spec.half_open, spec.on), (HalfOpen::One, BREAKER_ON));
+        assert_eq!(
+            (breaker.shared, breaker.label.as_str()),
+            (Shared::Fleet, "p.tool[0] circuit_breaker")
+        );
+        let limit = one("{concurrency: {max: 5}}").unwrap();
+        assert_eq!(
+            limit.kind,
+            LayerKind::Concurrency(SemaphoreSpec {
+                max: 5,
+                queue: None
+            })
+        );
+        let LayerKind::RateLimit(limit) = one("{rate_limit: {rate: 10/s}}").unwrap().kind else {
+            panic!("a rate limit");
+        };
+        assert_eq!((limit.burst, limit.longest_wait), (1, Span::MAX));
+        let budget = one("{budget: {limit: $0.10, shared: all}}").unwrap();
+        assert_eq!(
+            (budget.kind, budget.shared),
+            (LayerKind::Budget(Money::cents(10)), Shared::All)
+        );
+        let retries = one("{retry_budget: {cost: 2x, per: agent}}").unwrap();
+        let kind = LayerKind::RetryBudget(RetryBudgetSpec::Cost { factor: 2.0 });
+        assert_eq!((retries.kind, retries.shared), (kind, Shared::Agent));
+        assert_eq!(
+            one("{timeout: 30s}").unwrap().kind,
+            LayerKind::Timeout(Span::seconds(30))
+        );
+    }
+
+    #[test]
+    fn a_fleet_has_layers_of_its_own() {
+        let yaml =
+            "[{retry: {attempts: 2}}, {circuit_breaker: {failures: 10, count: consecutive}}]";
+        let fleet = read(yaml, fleet_layers).unwrap();
+        assert_eq!(fleet.retry.unwrap().attempts, Some(2));
+        let breaker = FleetBreaker {
+            failures: 10,
+            consecutive: true,
+            open_for: Span::MAX,
+        };
+        assert_eq!(fleet.breaker, Some(breaker));
+        let told = read("[{timeout: 1s}]", fleet_layers).unwrap_err();
+        assert_eq!(told, "`timeout` makes no sense at `fleet` scope");
+        let told = read(
+            "[{retry: {attempts: 2}}, {retry: {attempts: 3}}]",
+            fleet_layers,
+        )
+        .unwrap_err();
+        assert_eq!(told, "there is one `retry` already");
+    }
 }

@@ -1,7 +1,8 @@
 //! Server-side rate limits.
 
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::units::{Rate, Span};
 use crate::world::{Algorithm, LimitPer, LimitSpec, LimitUnit, RetryAfterHint};
 
@@ -163,7 +164,7 @@ fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
         "none" => Some(RetryAfterHint::Silent),
         "reset" => Some(RetryAfterHint::ToReset),
         text if text.starts_with(|c: char| c.is_alphabetic()) => {
-            let message = format!("unknown hint `{}`", super::reader::shortened(text));
+            let message = format!("unknown hint `{}`", super::words::shortened(text));
             r.error_help(
                 node.place,
                 message,
@@ -172,5 +173,57 @@ fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
             None
         }
         _ => Some(RetryAfterHint::Fixed(r.time(node)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    fn one(yaml: &str) -> Result<LimitSpec, String> {
+        read(&format!("[{yaml}]"), limits).map(|mut limits| limits.remove(0))
+    }
+
+    #[test]
+    fn a_window_measures_the_rate_over_its_length() {
+        let plain = one("{requests: 500/min}").unwrap();
+        assert_eq!((plain.quota, plain.window), (500, Span::seconds(60)));
+        assert_eq!(plain.algorithm, Algorithm::FixedWindow);
+        let wide = one("{requests: 10/s, window: 1m}").unwrap();
+        assert_eq!((wide.quota, wide.window), (600, Span::seconds(60)));
+        assert_eq!(one("{tokens: 5/10s}").unwrap().window, Span::seconds(10));
+    }
+
+    #[test]
+    fn algorithms_have_their_own_keys() {
+        let bucket = one("{tokens: 300k/min, algorithm: token_bucket}").unwrap();
+        assert_eq!(bucket.algorithm, Algorithm::TokenBucket { burst: 300_000 });
+        let gcra = one("{requests: 5/s, algorithm: gcra, burst: 3}").unwrap();
+        assert_eq!(gcra.algorithm, Algorithm::Gcra { burst: 3 });
+        let bug = one("{requests: 5/s, algorithm: incr_expire, refresh_ttl: true}").unwrap();
+        assert_eq!(bug.algorithm, Algorithm::IncrExpire { refresh_ttl: true });
+        let told = one("{requests: 5/s, refresh_ttl: true}").unwrap_err();
+        assert_eq!(told, "only `incr_expire` has `refresh_ttl`");
+    }
+
+    #[test]
+    fn what_is_in_flight_has_no_window() {
+        let limit = one("{concurrent: 5, retry_after: {jittered: 5s}, per: fleet}").unwrap();
+        assert_eq!((limit.quota, limit.algorithm), (5, Algorithm::Concurrency));
+        assert_eq!(
+            limit.retry_after,
+            RetryAfterHint::Jittered(Span::seconds(5))
+        );
+        assert_eq!(limit.per, LimitPer::Fleet);
+        assert_eq!(
+            one("{concurrent: 5, window: 1s}").unwrap_err(),
+            "unknown key `window`"
+        );
+        assert!(
+            one("{per: fleet}")
+                .unwrap_err()
+                .starts_with("a limit needs one of the keys")
+        );
     }
 }

@@ -13,6 +13,8 @@ mod billing;
 mod diagnostics;
 mod distributions;
 mod faults;
+mod fields;
+mod files;
 mod fleets;
 mod layers;
 mod limits;
@@ -27,6 +29,8 @@ mod targets;
 mod thresholds;
 mod top;
 mod traces;
+mod tree;
+mod words;
 mod yaml;
 
 use std::path::Path;
@@ -40,7 +44,7 @@ pub use model::{
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;
 
-pub use reader::near as nearest;
+pub use words::near as nearest;
 
 use diagnostics::Source;
 use reader::Reader;
@@ -67,9 +71,16 @@ pub struct Loaded {
 /// there is one diagnostic, without a line.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Problems> {
     let name = path.display().to_string();
-    let text = match distributions::read_text(path, MOST_BYTES) {
+    let text = match files::read_text(path, MOST_BYTES) {
         Ok(text) => text,
-        Err(message) => return Err(Diagnostic::about(&name, message).into()),
+        Err(e) => {
+            let found = Diagnostic::about(&name, format!("the file {e}"));
+            let unreadable = matches!(e, files::FileError::Unreadable(_));
+            return Err(Problems {
+                unreadable,
+                ..found.into()
+            });
+        }
     };
     let base = path.parent().unwrap_or(Path::new(""));
     parse(&text, &name, base, overrides)
@@ -91,7 +102,7 @@ pub fn parse(
         text: text.to_owned(),
     };
     if text.len() as u64 > MOST_BYTES {
-        return Err(Diagnostic::about(file, "has more than 1,048,576 bytes").into());
+        return Err(Diagnostic::about(file, "the text has more than 1,048,576 bytes").into());
     }
     let mut reader = Reader::new(base, source);
     let (root, errors) = yaml::parse(text, 0);

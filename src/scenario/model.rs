@@ -240,7 +240,7 @@ pub struct Layer {
     /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency` and `rate_limit`
     /// have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
-    /// Where it stands in the file ("by-the-book.tool[2] retry"), for reports.
+    /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
 }
 

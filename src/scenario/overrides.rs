@@ -4,8 +4,10 @@
 //! longest one that fits. All but the last part must exist. The value is YAML.
 
 use super::diagnostics::Source;
-use super::reader::{Reader, advice, shortened};
-use super::yaml::{self, Key, Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Key, Kind, Node, Place};
+use super::words::{advice, shortened};
+use super::yaml;
 
 /// How overrides are called in messages.
 const NAME: &str = "--set";
@@ -221,7 +223,7 @@ mod tests {
                 "policies.a.tool.0.timeout.x=1",
                 "--set:1:27: `policies.a.tool.0.timeout` is a number, not a map or a list",
             ),
-            ("policies.a.tool=[", "--set:1:18: the value is not YAML"),
+            ("policies.a.tool=[", "--set:1:17: the value is not YAML"),
             ("=1", "--set:1:1: a part of the path is empty"),
         ];
         for (text, message) in cases {

@@ -1,9 +1,11 @@
 //! Plans: the steps of a task.
 
 use super::distributions::{MOST_TOKENS, times, tokens};
+use super::fields::Fields;
 use super::model::{Branch, LlmStep, OnFailure, ParallelStep, Step, TargetId, Tokens, ToolStep};
-use super::reader::{Fields, Reader, any_of, near};
-use super::yaml::{Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
+use super::words::{any_of, near};
 use crate::random::Distribution;
 use crate::units::Share;
 
@@ -290,4 +292,80 @@ fn validate(node: &Node, r: &mut Reader) -> Option<(Share, Share)> {
 fn on_failure(node: &Node, r: &mut Reader) -> Option<OnFailure> {
     let choices = [("fail", OnFailure::Fail), ("continue", OnFailure::Continue)];
     r.choice(node, &choices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    fn steps(yaml: &str) -> Result<Vec<Step>, String> {
+        read(yaml, |node, r| plan(node, true, r))
+    }
+
+    #[test]
+    fn every_step_of_the_manual_is_understood() {
+        let plan = steps(
+            "- {llm: planner, prompt: trace, output: trace, context: fresh, validate: {passes: 97%, never: 1%}}\n\
+             - {tool: search, result_tokens: 300, on_failure: continue}\n\
+             - {wait: 2s}\n\
+             - {repeat: 5, steps: [{wait: 1s}]}\n\
+             - {parallel: 10, steps: [{wait: 1s}], result_tokens: 200}\n\
+             - {parallel: [{agents: 2, steps: [{wait: 1s}]}, {agents: 1, steps: [{wait: 2s}]}]}\n",
+        )
+        .unwrap();
+        let Step::Llm(llm) = &plan[0] else {
+            panic!("{plan:?}")
+        };
+        assert_eq!((llm.target, llm.fresh), (TargetId(0), true));
+        assert_eq!(
+            (&llm.prompt, &llm.output),
+            (&Tokens::TraceContext, &Tokens::TraceGenerated)
+        );
+        assert_eq!((llm.passes, llm.never), (Share(970_000), Share(10_000)));
+        let Step::Tool(tool) = &plan[1] else {
+            panic!("{plan:?}")
+        };
+        // Models come first.
+        assert_eq!(
+            (tool.target, tool.on_failure),
+            (TargetId(2), OnFailure::Continue)
+        );
+        let Step::Parallel(parallel) = &plan[4] else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(
+            (parallel.branches[0].agents, parallel.result_tokens),
+            (10, 200)
+        );
+        let Step::Parallel(groups) = &plan[5] else {
+            panic!("{plan:?}")
+        };
+        assert_eq!(groups.branches.len(), 2);
+    }
+
+    #[test]
+    fn nesting_multiplies_up_to_a_bound() {
+        let nested = |inner: &str| {
+            format!("[{{repeat: 1M, steps: [{{repeat: {inner}, steps: [{{wait: 1s}}]}}]}}]")
+        };
+        assert!(steps(&nested("2147")).is_ok());
+        assert_eq!(
+            steps(&nested("2148")).unwrap_err(),
+            "these steps are done too often in one task"
+        );
+        let nested = |depth| {
+            format!(
+                "[{}wait: 1s{}]",
+                "{repeat: 1, steps: [".repeat(depth),
+                "]}".repeat(depth)
+            )
+        };
+        let nested = |depth| nested(depth).replace("[wait: 1s]", "[{wait: 1s}]");
+        assert!(steps(&nested(15)).is_ok());
+        assert_eq!(
+            steps(&nested(16)).unwrap_err(),
+            "this is nested more than 16 deep"
+        );
+    }
 }

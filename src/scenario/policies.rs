@@ -1,10 +1,12 @@
 //! Policies: layers around calls, turns and tasks.
 
+use super::fields::Fields;
 use super::layers::{Placed, fleet_layers, layers};
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
-use super::reader::{Fields, Reader, advice};
-use super::yaml::{Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
+use super::words::advice;
 use crate::world::{Capacity, Target, WhenFull};
 
 /// Layers around calls with their places.
@@ -16,6 +18,7 @@ struct PlacedCalls {
 
 /// A policy.
 pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> {
+    let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
@@ -34,13 +37,10 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let task = around("task", r);
     let fleet = f.optional("fleet", r, fleet_layers).unwrap_or_default();
     f.finish(r);
-    let inside_turn = tool.has_retry() || llm.has_retry();
-    let inside_task = inside_turn || has_retry(&turn);
-    tool.lists().for_each(|list| budgets_act(list, false, r));
-    llm.lists().for_each(|list| budgets_act(list, false, r));
-    budgets_act(&turn, inside_turn, r);
-    budgets_act(&task, inside_task, r);
-    tool.lists().for_each(|list| no_prompt_grows(list, r));
+    // A layer that could not be read is missing here, and would make others look idle.
+    if r.errors() == errors_before {
+        layers_act(&tool, &llm, &turn, &task, r);
+    }
     Some(Policy {
         name: name.to_owned(),
         about: about.unwrap_or_default(),
@@ -50,6 +50,23 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
         task: plain(task),
         fleet,
     })
+}
+
+/// Notes layers that can never do anything.
+fn layers_act(
+    tool: &PlacedCalls,
+    llm: &PlacedCalls,
+    turn: &[Placed],
+    task: &[Placed],
+    r: &mut Reader,
+) {
+    let inside_turn = tool.has_retry() || llm.has_retry();
+    let inside_task = inside_turn || has_retry(turn);
+    tool.lists().for_each(|list| budgets_act(list, false, r));
+    llm.lists().for_each(|list| budgets_act(list, false, r));
+    budgets_act(turn, inside_turn, r);
+    budgets_act(task, inside_task, r);
+    tool.lists().for_each(|list| no_prompt_grows(list, r));
 }
 
 type Named = fn(&str, Place, &mut Reader) -> Option<TargetId>;
@@ -182,4 +199,61 @@ pub(super) fn policy_before<'t>(names: &[&str], text: &'t str) -> Option<(usize,
 /// Advice for a policy's name that is not known.
 pub(super) fn policy_advice(name: &str, names: &[&str]) -> Option<String> {
     advice("policy", name, names).map(|help| help.replace("policys", "policies"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    fn one(yaml: &str) -> Result<Policy, String> {
+        read(yaml, |node, r| policy("p", node, r))
+    }
+
+    #[test]
+    fn layers_are_for_all_targets_or_for_each() {
+        let policy =
+            one("{tool: {search: [{timeout: 1s}], others: [{timeout: 2s}, {timeout: 1s}]}}")
+                .unwrap();
+        assert_eq!(policy.tool.others.len(), 2);
+        assert_eq!(policy.tool.others[1].label, "p.tool.others[1] timeout");
+        assert_eq!(policy.tool.of[0].0, TargetId(2));
+        assert_eq!(policy.tool.of[0].1[0].label, "p.tool.search[0] timeout");
+        assert!(one("{}").unwrap().task.is_empty());
+        assert_eq!(
+            one("{llm: {sandbox: []}}").unwrap_err(),
+            "`sandbox` is a tool, not a model"
+        );
+    }
+
+    #[test]
+    fn a_retry_budget_needs_a_retry_inside_it() {
+        let idle = "this never acts: no retry layer is inside it";
+        let budget = "{retry_budget: {retries: 3}}";
+        let retry = "{retry: {attempts: 3}}";
+        assert!(one(&format!("{{tool: [{budget}, {retry}]}}")).is_ok());
+        assert_eq!(
+            one(&format!("{{tool: [{retry}, {budget}]}}")).unwrap_err(),
+            idle
+        );
+        assert!(one(&format!("{{task: [{budget}], llm: [{retry}]}}")).is_ok());
+        assert_eq!(
+            one(&format!("{{llm: [{budget}], task: [{retry}]}}")).unwrap_err(),
+            idle
+        );
+        assert_eq!(
+            one(&format!("{{turn: [{budget}], task: [{retry}]}}")).unwrap_err(),
+            idle
+        );
+    }
+
+    #[test]
+    fn the_longest_name_that_fits_is_the_policy() {
+        assert_eq!(
+            policy_before(&["a", "a.b"], "a.b.spend"),
+            Some((1, "spend"))
+        );
+        assert_eq!(policy_before(&["a", "a.b"], "a.spend"), Some((0, "spend")));
+        assert_eq!(policy_before(&["a"], "ab.spend"), None);
+    }
 }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::units::text::parse_count;
 use crate::units::{Money, Price};
 use crate::world::{PriceList, TokenPrices};
@@ -156,7 +157,11 @@ pub(super) fn of_model(node: &Node, r: &mut Reader) -> Option<ModelPrice> {
         let output = output.map(|(_, p)| p).or(known.map(|t| t.output));
         match (input, output) {
             (Some(input), Some(output)) => {
-                let same = |of: fn(TokenPrices) -> Price| known.map_or(input, of);
+                // A cache price that was the input price follows it.
+                let same = |of: fn(TokenPrices) -> Price| {
+                    let own = known.filter(|t| of(*t) != t.input);
+                    own.map_or(input, of)
+                };
                 price.list.tokens = Some(TokenPrices {
                     input,
                     cached_input: cached.map_or(same(|t| t.cached_input), |(_, p)| p),
@@ -272,5 +277,33 @@ mod tests {
         );
         assert_eq!(lookup("gemini-2.5-pro").unwrap().0, "gemini/gemini-2.5-pro");
         assert!(lookup("gpt-4-").is_none());
+    }
+    #[test]
+    fn a_listed_price_can_be_changed_in_part() {
+        use super::super::reader::read;
+        let tokens = |yaml: &str| read(yaml, of_model).unwrap().list.tokens.unwrap();
+        let prices = tokens("{from: gpt-4o, input: $5/M}");
+        assert_eq!(
+            (prices.input, prices.output),
+            (Price(5_000_000), Price(10_000_000))
+        );
+        // The table has a price for reading the cache, and none for writing it.
+        assert_eq!(
+            (prices.cached_input, prices.cache_write),
+            (Price(1_250_000), Price(5_000_000))
+        );
+        let prices = tokens("{input: $2.50/M, output: $10/M, cached_input: $1.25/M}");
+        assert_eq!(
+            (prices.cached_input, prices.cache_write),
+            (Price(1_250_000), Price(2_500_000))
+        );
+        let list = read("{by_prompt: {500: $0.05, 2500: $0.12}}", of_model)
+            .unwrap()
+            .list;
+        assert_eq!(
+            list.by_prompt,
+            [(500, Money::cents(5)), (2500, Money::cents(12))]
+        );
+        assert_eq!(read("$0.05", of_tool).unwrap().per_call, Money::cents(5));
     }
 }

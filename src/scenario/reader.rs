@@ -1,13 +1,13 @@
 //! From the YAML tree to checked values, noting every mistake instead of stopping at the first.
 //!
 //! Each element of a scenario has a function `(&Node, &mut Reader) -> Option<T>`: `None` means that
-//! what was wrong has been noted. [`Fields`] reads the keys of a map and reports those that nobody
-//! asked for.
+//! what was wrong has been noted. [`super::fields`] reads the keys of maps.
 
 use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Problems, Severity, Source};
-use super::yaml::{Key, Kind, Node, Place};
+use super::tree::{Key, Kind, Node, Place};
+use super::words::{advice, any_of, near, shortened};
 use crate::units::text::{self, QuantityError};
 use crate::units::{Money, Price, Rate, Share, Span};
 
@@ -111,6 +111,7 @@ impl<'a> Reader<'a> {
         let problems = Problems {
             diagnostics: self.found.into_iter().map(|(_, found)| found).collect(),
             dropped: self.dropped,
+            unreadable: false,
         };
         (problems, self.sources.swap_remove(0).text)
     }
@@ -212,7 +213,7 @@ impl<'a> Reader<'a> {
             let most = text::count(u128::from(most));
             self.error(
                 node.place,
-                format!("{n} is too many: at most {most} is allowed"),
+                format!("{n} is too many: at most {most} are allowed"),
             );
             return None;
         }
@@ -339,126 +340,32 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The keys of one map.
-pub(super) struct Fields<'n> {
-    entries: &'n [(Key, Node)],
-    owner: Place,
-    what: &'static str,
-    asked: Vec<&'static str>,
-}
-
-impl<'n> Fields<'n> {
-    /// The keys of `node`, which must be a map; `what` is "a tool" or the like.
-    pub(super) fn of(node: &'n Node, what: &'static str, r: &mut Reader) -> Option<Fields<'n>> {
-        Some(Fields {
-            entries: r.map(node, what)?,
-            owner: node.owner,
-            what,
-            asked: Vec::new(),
-        })
+/// Reads one element from YAML, for the tests of that element; what is wrong comes back as text.
+#[cfg(test)]
+pub(super) fn read<T>(
+    yaml: &str,
+    element: impl FnOnce(&Node, &mut Reader) -> Option<T>,
+) -> Result<T, String> {
+    let source = Source {
+        name: "s".to_owned(),
+        text: yaml.to_owned(),
+    };
+    let mut r = Reader::new(Path::new("scenarios"), source);
+    r.models = vec!["planner".to_owned()];
+    r.tools = vec!["sandbox".to_owned(), "search".to_owned()];
+    let root = super::yaml::parse(yaml, 0)
+        .0
+        .expect("the test's YAML is sound");
+    let value = element(&root, &mut r);
+    let errors = r.errors();
+    let problems = r.finish().0;
+    match value {
+        Some(value) if errors == 0 => Ok(value),
+        _ => Err(problems
+            .diagnostics
+            .iter()
+            .map(|d| d.message.as_str())
+            .collect::<Vec<_>>()
+            .join("; ")),
     }
-
-    /// The value of `key`, if it is there.
-    pub(super) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.asked.push(key);
-        let entry = self.entries.iter().find(|(k, _)| k.text == key);
-        entry.map(|(_, value)| value)
-    }
-
-    /// The value of a key that must be there.
-    pub(super) fn required<T>(
-        &mut self,
-        key: &'static str,
-        r: &mut Reader,
-        read: impl FnOnce(&'n Node, &mut Reader) -> Option<T>,
-    ) -> Option<T> {
-        let Some(node) = self.get(key) else {
-            r.error(self.owner, format!("{} needs the key `{key}`", self.what));
-            return None;
-        };
-        read(node, r)
-    }
-
-    /// The value of a key that may be there.
-    pub(super) fn optional<T>(
-        &mut self,
-        key: &'static str,
-        r: &mut Reader,
-        read: impl FnOnce(&'n Node, &mut Reader) -> Option<T>,
-    ) -> Option<T> {
-        read(self.get(key)?, r)
-    }
-
-    /// Notes that the map lacks one of several keys.
-    pub(super) fn needs(&self, keys: &str, r: &mut Reader) {
-        r.error(self.owner, format!("{} needs {keys}", self.what));
-    }
-
-    /// Notes every key that was not asked for.
-    pub(super) fn finish(self, r: &mut Reader) {
-        for (key, _) in self.entries {
-            if !self.asked.contains(&key.text.as_str()) {
-                r.unknown(key.place, "key", &key.text, self.asked.iter().copied());
-            }
-        }
-    }
-}
-
-/// The word that was probably meant.
-pub fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    if name.len() > 100 {
-        return None;
-    }
-    let allowed = (name.chars().count() / 3).max(1);
-    let distance = |word: &&str| strsim::osa_distance(&name.to_lowercase(), &word.to_lowercase());
-    let best = known.iter().copied().min_by_key(distance)?;
-    (distance(&best) <= allowed).then_some(best)
-}
-
-/// What to say of a name that is not known.
-pub(super) fn advice(what: &str, name: &str, known: &[&str]) -> Option<String> {
-    if let Some(word) = near(name, known) {
-        return Some(format!("did you mean `{word}`?"));
-    }
-    match known.len() {
-        0 => None,
-        1 => Some(format!("the only {what} here is `{}`", shortened(known[0]))),
-        _ => Some(format!("known {what}s: {}", quoted(known, ", "))),
-    }
-}
-
-/// `a`, `b` or `c`.
-pub(super) fn any_of(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [one] => format!("`{one}`"),
-        [first @ .., last] => format!("{} or `{last}`", quoted(first, ", ")),
-    }
-}
-
-fn quoted(words: &[&str], separator: &str) -> String {
-    const MOST: usize = 30;
-    let mut shown: Vec<String> = words
-        .iter()
-        .take(MOST)
-        .map(|word| format!("`{}`", shortened(word)))
-        .collect();
-    if words.len() > MOST {
-        shown.push("…".to_owned());
-    }
-    shown.join(separator)
-}
-
-/// A name for a message, without its bulk.
-pub(super) fn shortened(name: &str) -> String {
-    const MOST: usize = 40;
-    let mut shown: String = name
-        .chars()
-        .take(MOST)
-        .flat_map(char::escape_debug)
-        .collect();
-    if name.chars().nth(MOST).is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -1,7 +1,8 @@
 //! Retry layers and their backoff.
 
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node};
+use super::fields::Fields;
+use super::reader::Reader;
+use super::tree::{Kind, Node};
 use crate::resilience::{Backoff, BackoffKind, Jitter, RetryAfterRule, RetrySpec, WhenTooLong};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
@@ -123,7 +124,7 @@ fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterRule> {
 fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     let mut f = Fields::of(node, "a backoff", r)?;
     let jitter = f.optional("jitter", r, |n, r| Some((n.owner, jitter(n, r)?)));
-    let kinds: [(&'static str, fn(&Node, &mut Reader) -> Option<Growth>); 4] = [
+    let kinds: [(&'static str, ReadGrowth); 4] = [
         ("fixed", |n, r| {
             Some((BackoffKind::Fixed { delay: r.time(n)? }, Span::MAX))
         }),
@@ -158,7 +159,9 @@ fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     })
 }
 
+/// How a backoff grows, and its cap.
 type Growth = (BackoffKind, Span);
+type ReadGrowth = fn(&Node, &mut Reader) -> Option<Growth>;
 
 fn linear(node: &Node, r: &mut Reader) -> Option<Growth> {
     let mut f = Fields::of(node, "a linear backoff", r)?;
@@ -228,4 +231,84 @@ fn jitter(node: &Node, r: &mut Reader) -> Option<Jitter> {
         ("equal", Jitter::Equal),
     ];
     r.choice(node, &named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    #[test]
+    fn a_retry_has_the_defaults_of_the_manual() {
+        let spec = read("{attempts: 3}", retry).unwrap();
+        assert_eq!(spec.attempts, Some(3));
+        assert_eq!(spec.backoff, Backoff::NONE);
+        assert_eq!(spec.on, RetrySpec::DEFAULT_ON);
+        assert_eq!(spec.retry_after, RetryAfterRule::Honor);
+        let full = read(
+            "{attempts: unlimited, delay: 1s, on: [timeout], retry_after: {honor_plus: 1s}, \
+             longest_retry_after: 60s, if_longer: cap, deadline: 5m, grow_prompt: 20}",
+            retry,
+        )
+        .unwrap();
+        assert_eq!(full.attempts, None);
+        assert_eq!(full.on, OutcomeSet::of(&[Outcome::Timeout]));
+        assert_eq!(full.retry_after, RetryAfterRule::HonorPlus(Span::SECOND));
+        assert_eq!(
+            full.longest_retry_after,
+            Some((Span::seconds(60), WhenTooLong::Cap))
+        );
+    }
+
+    #[test]
+    fn every_backoff_of_the_manual_is_understood() {
+        let exponential =
+            read("{exponential: {base: 1s, max: 60s}, jitter: 10%}", backoff).unwrap();
+        let kind = BackoffKind::Exponential {
+            base: Span::SECOND,
+            factor: 2.0,
+        };
+        assert_eq!(
+            (exponential.kind, exponential.cap),
+            (kind, Span::seconds(60))
+        );
+        assert_eq!(exponential.jitter, Jitter::Additive(0.1));
+        let linear = read("{linear: {base: 1s, step: 2s}, jitter: full}", backoff).unwrap();
+        assert_eq!((linear.cap, linear.jitter), (Span::MAX, Jitter::Full));
+        let fixed = read("{fixed: 1s, jitter: {proportional: 25%}}", backoff).unwrap();
+        assert_eq!(fixed.jitter, Jitter::Proportional(0.25));
+        let kind = BackoffKind::Decorrelated {
+            base: Span::millis(100),
+        };
+        assert_eq!(
+            read("{decorrelated: {base: 100ms}}", backoff).unwrap().kind,
+            kind
+        );
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let cases = [
+            (
+                "{attempts: 2, if_longer: cap}",
+                "`if_longer` needs the key `longest_retry_after`",
+            ),
+            (
+                "{attempts: 2, retry_after: ignore, longest_retry_after: 1s}",
+                "this never acts: `retry_after` is `ignore`",
+            ),
+            (
+                "{attempts: 2, backoff: {fixed: 1s, linear: {base: 1s, step: 1s}}}",
+                "a backoff grows in one way",
+            ),
+            (
+                "{attempts: 2, backoff: {jitter: full}}",
+                "a backoff needs one of `fixed`, `linear`, `exponential`, `decorrelated`",
+            ),
+            ("{delay: 1s}", "a retry needs the key `attempts`"),
+        ];
+        for (yaml, expected) in cases {
+            assert_eq!(read(yaml, retry).unwrap_err(), expected, "{yaml}");
+        }
+    }
 }

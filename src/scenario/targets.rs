@@ -3,10 +3,11 @@
 use super::billing::billing;
 use super::distributions::times;
 use super::faults::{self, Failing};
+use super::fields::Fields;
 use super::limits::limits;
 use super::prices::{self, ModelPrice};
-use super::reader::{Fields, Reader};
-use super::yaml::{Kind, Node, Place};
+use super::reader::Reader;
+use super::tree::{Kind, Node, Place};
 use crate::random::Distribution;
 use crate::units::Span;
 use crate::world::{CachePolicy, Capacity, PriceList, Target, WhenFull, Work};
@@ -212,4 +213,72 @@ fn slows_by(node: &Node, r: &mut Reader) -> Option<Capacity> {
         each: r.time(node)?,
         share: 0.0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    #[test]
+    fn a_tool_has_the_defaults_of_the_manual() {
+        let tool = read("{latency: 60ms, price: $0.01}", |n, r| tool("t", n, r)).unwrap();
+        assert!(!tool.is_model() && !tool.cancels);
+        assert_eq!(tool.capacity, Capacity::Infinite);
+        assert_eq!(tool.rejection_latency, Distribution::Constant(1e7));
+        assert_eq!(tool.price.per_call, crate::units::Money::cents(1));
+        assert!(tool.network.is_none() && tool.hangs.is_none() && tool.limits.is_empty());
+    }
+
+    #[test]
+    fn a_model_is_as_fast_as_its_tokens_or_takes_a_time() {
+        let latency = "{first_token: 450ms, tokens_per_second: 100}";
+        assert_eq!(
+            read(latency, model_latency),
+            Ok((Distribution::Constant(4.5e8), 1e7))
+        );
+        assert_eq!(
+            read("2s", model_latency),
+            Ok((Distribution::Constant(2e9), 0.0))
+        );
+        let yaml = "{price: claude-haiku-4-5, latency: 2s, context_window: 200k, cache: {}}";
+        let model = read(yaml, |n, r| model("m", n, r)).unwrap();
+        let cache = CachePolicy {
+            min_prefix: 1024,
+            ttl: Span::seconds(300),
+        };
+        assert_eq!(model.cache, Some(cache));
+        assert_eq!(
+            model.price.source,
+            "claude-haiku-4-5, price table of 2026-11-22"
+        );
+    }
+
+    #[test]
+    fn capacity_is_servers_or_load() {
+        let servers = Capacity::Servers {
+            servers: 4,
+            queue: None,
+            when_full: WhenFull::Overloaded,
+        };
+        assert_eq!(read("{servers: 4}", capacity), Ok(servers));
+        let load = Capacity::Load {
+            each: Span::millis(5),
+            share: 0.0,
+        };
+        assert_eq!(read("{slows_by: 5ms}", capacity), Ok(load));
+        let load = Capacity::Load {
+            each: Span::ZERO,
+            share: 0.02,
+        };
+        assert_eq!(read("{slows_by: 2%}", capacity), Ok(load));
+        assert_eq!(read("infinite", capacity), Ok(Capacity::Infinite));
+    }
+
+    #[test]
+    fn failures_and_a_script_exclude_each_other() {
+        let yaml = "{latency: 1s, failures: [fail], script: {outcomes: [ok]}}";
+        let told = read(yaml, |n, r| tool("t", n, r)).unwrap_err();
+        assert_eq!(told, "`failures` already is a script");
+    }
 }

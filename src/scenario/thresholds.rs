@@ -2,8 +2,9 @@
 
 use super::model::{Comparison, Statistic, Threshold};
 use super::policies::{policy_advice, policy_before};
-use super::reader::{Reader, near, shortened};
-use super::yaml::Node;
+use super::reader::Reader;
+use super::tree::Node;
+use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.
@@ -168,4 +169,52 @@ fn bound(metric: &str, text: &str) -> Result<f64, String> {
         }
     }
     Err(format!("`{}` is not a bound", shortened(text)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reader::read;
+    use super::*;
+
+    fn one(text: &str) -> Result<Threshold, String> {
+        let list = read(&format!("['{text}']"), |node, r| {
+            thresholds(node, &["a", "b.c"], r)
+        })?;
+        Ok(list.into_iter().next().unwrap())
+    }
+
+    #[test]
+    fn bounds_are_in_the_unit_of_the_metric() {
+        let spend = one("b.c.spend.p95 < $40").unwrap();
+        assert_eq!(
+            (spend.policy, spend.metric.as_str(), spend.bound),
+            (1, "spend_usd", 40.0)
+        );
+        assert_eq!(
+            (spend.statistic, spend.comparison),
+            (Statistic::P95, Comparison::Less)
+        );
+        let success = one("a.success_rate>=99%").unwrap();
+        assert_eq!((success.bound, success.statistic), (0.99, Statistic::Mean));
+        assert_eq!(success.comparison, Comparison::GreaterOrEqual);
+        assert_eq!(one("a.task_seconds_p99 <= 1m 30s").unwrap().bound, 90.0);
+        assert_eq!(one("a.attempts.max < 30k").unwrap().bound, 30_000.0);
+        assert_eq!(one("a.amplification > 1.5").unwrap().bound, 1.5);
+    }
+
+    #[test]
+    fn a_bound_of_another_kind_is_refused() {
+        assert_eq!(
+            one("a.attempts < 90s").unwrap_err(),
+            "`attempts` is not measured in time"
+        );
+        assert_eq!(
+            one("a.spend < 9%").unwrap_err(),
+            "`spend_usd` is not measured in percent"
+        );
+        assert_eq!(one("a.spend <").unwrap_err(), "`` is not a bound");
+        assert_eq!(one("a.spend < NaN").unwrap_err(), "`NaN` is not a bound");
+        assert_eq!(one("a < 1").unwrap_err(), "this threshold names no metric");
+        assert_eq!(one("c.spend < 1").unwrap_err(), "unknown policy `c`");
+    }
 }

@@ -1,12 +1,13 @@
 //! The scenario's top level.
 
+use super::fields::Fields;
 use super::fleets::fleet;
 use super::model::{Policy, Scenario};
 use super::policies::{policy, warn_of_waiting_for_ever};
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use super::targets::{model, tool};
 use super::thresholds::thresholds;
-use super::yaml::{Key, Kind, Node, Place};
+use super::tree::{Key, Kind, Node, Place};
 use crate::units::Span;
 use crate::world::Target;
 
@@ -95,6 +96,15 @@ fn targets(f: &mut Fields, r: &mut Reader) -> Option<Vec<Target>> {
             );
         }
     }
+    for key in keys(models)
+        .chain(keys(tools))
+        .filter(|key| key.text == "others")
+    {
+        r.error(
+            key.place,
+            "`others` cannot be a name: policies use it for all other targets",
+        );
+    }
     let mut targets = Vec::new();
     for (node, what, read) in [
         (models, "model", model as fn(&str, &Node, &mut Reader) -> _),
@@ -154,8 +164,8 @@ fn scenario_name(node: &Node, r: &mut Reader) -> Option<String> {
     let name = r.text(node, "a name")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let fine = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed);
-    if !fine || name.starts_with('.') {
-        let help = "use letters, digits, `-`, `_` and `.`, and begin with none of the dots";
+    if !fine || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        let help = "use letters, digits, `-`, `_` and `.`, and begin with a letter or a digit";
         r.error_help(node.place, "this cannot be the name of a folder", help);
         return None;
     }

@@ -6,9 +6,10 @@
 use std::path::Path;
 
 use super::diagnostics::Diagnostic;
-use super::distributions::{MOST_TOKENS, reason};
+use super::distributions::MOST_TOKENS;
+use super::files::{open, reason};
 use super::model::TraceRow;
-use crate::units::{Time, text};
+use crate::units::Time;
 
 /// The largest trace that is read \[bytes\].
 const MOST_BYTES: u64 = 256 << 20;
@@ -24,20 +25,9 @@ pub(super) fn read(
     path: &Path,
     name: &str,
     limit: Option<u32>,
-) -> Result<Vec<TraceRow>, Diagnostic> {
-    let whole = |message: String| Diagnostic::about(name, message);
-    let unreadable = |e: &std::io::Error| whole(format!("cannot be read: {}", reason(e)));
-    let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
-    if !size.is_file() {
-        return Err(whole("is not a file".to_owned()));
-    }
-    if size.len() > MOST_BYTES {
-        let bytes = text::count(size.len().into());
-        return Err(whole(format!(
-            "has {bytes} bytes: at most 256 MiB are read"
-        )));
-    }
-    let file = std::fs::File::open(path).map_err(|e| unreadable(&e))?;
+) -> Result<Vec<TraceRow>, Box<Diagnostic>> {
+    let whole = |message: String| Box::new(Diagnostic::about(name, message));
+    let file = open(path, MOST_BYTES).map_err(|e| whole(e.to_string()))?;
     rows(file, name, limit)
 }
 
@@ -45,7 +35,7 @@ fn rows(
     data: impl std::io::Read,
     name: &str,
     limit: Option<u32>,
-) -> Result<Vec<TraceRow>, Diagnostic> {
+) -> Result<Vec<TraceRow>, Box<Diagnostic>> {
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -62,9 +52,8 @@ fn rows(
         let line = record.position().map_or(line, |p| p.line() as usize);
         let shown = record.iter().collect::<Vec<_>>().join(",");
         let wrong = |message: String| {
-            Diagnostic::about(name, message)
-                .on_line(line, &shown)
-                .with_help(FORM)
+            let found = Diagnostic::about(name, message).on_line(line, &shown);
+            Box::new(found.with_help(FORM))
         };
         match more {
             Ok(true) => {}
@@ -98,7 +87,9 @@ fn rows(
         });
     }
     if rows.is_empty() {
-        return Err(Diagnostic::about(name, "has no rows").with_help(FORM));
+        return Err(Box::new(
+            Diagnostic::about(name, "has no rows").with_help(FORM),
+        ));
     }
     Ok(rows)
 }
@@ -135,16 +126,12 @@ fn row(record: &csv::StringRecord, columns: [usize; 3]) -> Result<(i128, u32, u3
         n.ok_or_else(|| {
             format!(
                 "expected a number of tokens, found `{}`",
-                super::reader::shortened(text)
+                super::words::shortened(text)
             )
         })
     };
-    let at = timestamp(time).ok_or_else(|| {
-        format!(
-            "expected a time, found `{}`",
-            super::reader::shortened(time)
-        )
-    })?;
+    let at = timestamp(time)
+        .ok_or_else(|| format!("expected a time, found `{}`", super::words::shortened(time)))?;
     Ok((at, tokens(context)?, tokens(generated)?))
 }
 
@@ -189,4 +176,81 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+
+    fn told(text: &str) -> String {
+        rows(text.as_bytes(), "t.csv", None)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn times_count_from_the_first_row_in_hundreds_of_nanoseconds() {
+        let text = format!(
+            "{HEADER}2023-11-30 23:59:59.9999999,374,44\r\n2023-12-01 00:00:00.0000001,396,109\r\n"
+        );
+        let read = rows(text.as_bytes(), "t.csv", None).unwrap();
+        assert_eq!(read[0].at, Time(0));
+        assert_eq!(
+            read[1],
+            TraceRow {
+                at: Time(200),
+                context: 396,
+                generated: 109
+            }
+        );
+        assert_eq!(rows(text.as_bytes(), "t.csv", Some(1)).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let text = "GeneratedTokens,TIMESTAMP,ContextTokens\n44,2024-02-29T00:00:00Z,374\n";
+        let read = rows(text.as_bytes(), "t.csv", None).unwrap();
+        assert_eq!((read[0].context, read[0].generated), (374, 44));
+    }
+
+    #[test]
+    fn bad_rows_are_named_by_their_line() {
+        let good = "2023-11-16 18:15:46.6805900,374,44\n";
+        let cases = [
+            (
+                "2023-11-16 18:15:45.0,1,1\n",
+                "t.csv:3:1: this row is earlier than the first one",
+            ),
+            (
+                "2023-11-16 18:15:47.0,-1,1\n",
+                "t.csv:3:1: expected a number of tokens, found `-1`",
+            ),
+            (
+                "yesterday,1,1\n",
+                "t.csv:3:1: expected a time, found `yesterday`",
+            ),
+            (
+                "2023-13-16 18:15:47.0,1,1\n",
+                "t.csv:3:1: expected a time, found `2023-13-16 18:15:47.0`",
+            ),
+            (
+                "2023-11-16 18:15:47.0\n",
+                "t.csv:3:1: expected a number of tokens, found ``",
+            ),
+        ];
+        for (bad, expected) in cases {
+            let told = told(&format!("{HEADER}{good}{bad}"));
+            assert!(told.starts_with(expected), "{told}");
+        }
+        let late = "2023-11-16 18:15:49.0,1,1\n2023-11-16 18:15:48.0,1,1\n";
+        assert!(
+            told(&format!("{HEADER}{good}{late}"))
+                .starts_with("t.csv:4:1: this row is earlier than the one before it")
+        );
+        assert!(told("a,b\n").starts_with("t.csv:1:1: the column `TIMESTAMP` is missing"));
+        assert!(told(HEADER).starts_with("t.csv: has no rows"));
+        assert!(told("").starts_with("t.csv: has no rows"));
+    }
 }

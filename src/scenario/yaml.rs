@@ -13,59 +13,13 @@ use serde_saphyr::granit_parser as events;
 
 use events::{Event, Parser, ScalarStyle};
 
+use super::tree::{Key, Kind, Node, Place};
+
 /// How deeply lists and maps may be nested.
 pub(super) const DEEPEST: usize = 64;
+const TOO_DEEP: &str = "this is nested more than 64 deep";
 /// How many values a file may hold, copies by aliases included.
 pub(super) const MOST_NODES: usize = 50_000;
-
-/// Where something stands: in which text, and where there \[bytes\].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    /// Index of the text: 0 is the scenario file, `n` the n-th override.
-    pub(super) origin: u16,
-    /// Its first byte.
-    pub(super) start: u32,
-    /// The byte after its last.
-    pub(super) end: u32,
-}
-
-/// A value.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
-    /// Where it stands.
-    pub(super) place: Place,
-    /// Where its key stands; of list items and the root the same as `place`.
-    pub(super) owner: Place,
-    /// What it is.
-    pub(super) kind: Kind,
-}
-
-/// What a value is.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
-    /// Nothing: an empty value, `~` or `null`.
-    Null,
-    /// Text, a number, a truth value: whatever is not a list or a map.
-    Scalar {
-        /// As written, without quotes.
-        text: String,
-        /// Whether it stood in quotes or a block.
-        quoted: bool,
-    },
-    /// A list.
-    List(Vec<Node>),
-    /// A map, in the order written; keys are unique.
-    Map(Vec<(Key, Node)>),
-}
-
-/// A key of a map.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Key {
-    /// The key.
-    pub(super) text: String,
-    /// Where it stands.
-    pub(super) place: Place,
-}
 
 /// Something wrong with the YAML itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,50 +27,6 @@ pub(super) struct YamlError {
     pub(super) place: Place,
     pub(super) message: String,
     pub(super) help: Option<&'static str>,
-}
-
-impl Place {
-    /// The same place where the text begins `by` bytes further on.
-    pub(super) fn moved(self, by: u32) -> Place {
-        Place {
-            start: self.start + by,
-            end: self.end + by,
-            ..self
-        }
-    }
-}
-
-impl Node {
-    /// Moves all places in it by so many bytes.
-    pub(super) fn move_by(&mut self, by: u32) {
-        self.place = self.place.moved(by);
-        self.owner = self.owner.moved(by);
-        match &mut self.kind {
-            Kind::Null | Kind::Scalar { .. } => {}
-            Kind::List(items) => items.iter_mut().for_each(|item| item.move_by(by)),
-            Kind::Map(entries) => {
-                for (key, value) in entries {
-                    key.place = key.place.moved(by);
-                    value.move_by(by);
-                }
-            }
-        }
-    }
-
-    /// What it is, for messages.
-    pub(super) fn describe(&self) -> &'static str {
-        match &self.kind {
-            Kind::Null => "nothing",
-            Kind::Scalar { quoted: true, .. } => "text",
-            Kind::Scalar { text, .. } => match text.as_bytes().first() {
-                _ if text == "true" || text == "false" => "a truth value",
-                Some(b'0'..=b'9' | b'-' | b'+' | b'.') => "a number",
-                _ => "text",
-            },
-            Kind::List(_) => "a list",
-            Kind::Map(_) => "a map",
-        }
-    }
 }
 
 /// Reads one document. Whatever could be read comes back beside what is wrong with it.
@@ -141,9 +51,9 @@ pub(super) fn parse(text: &str, origin: u16) -> (Option<Node>, Vec<YamlError>) {
                 builder.take(event, builder.place(range))
             }
             Err(error) => {
-                let at = error.marker().byte_offset().unwrap_or(text.len());
-                let at = builder.place(at..at + 1);
-                builder.fail(at, &error.info(), hint(&error, text))
+                let slip = slip(&error, text);
+                let at = builder.place(slip.at..slip.at + 1);
+                builder.fail(at, &slip.message, slip.help)
             }
         };
         if stop.is_err() {
@@ -157,17 +67,46 @@ pub(super) fn parse(text: &str, origin: u16) -> (Option<Node>, Vec<YamlError>) {
     (builder.root, builder.errors)
 }
 
-/// Advice for the commonest slips.
-fn hint(error: &events::ScanError, text: &str) -> Option<&'static str> {
-    let at = error.marker().byte_offset()?.min(text.len());
-    let line_start = text.get(..at)?.rfind('\n').map_or(0, |i| i + 1);
-    let line = text[line_start..].lines().next()?;
-    let indent = &line[..line.len() - line.trim_start().len()];
-    if indent.contains('\t') {
-        return Some("indent with spaces, not tabs");
+/// What the library found, put into our words.
+struct Slip {
+    at: usize,
+    message: String,
+    help: Option<&'static str>,
+}
+
+fn slip(error: &events::ScanError, text: &str) -> Slip {
+    let at = error.marker().byte_offset().unwrap_or(text.len());
+    let slip = |at: usize, message: &str, help| Slip {
+        at,
+        message: message.to_owned(),
+        help,
+    };
+    let message = error.info();
+    if let Some(tab) = tab_in_indent(text, at).filter(|_| message.contains("tab")) {
+        let help = Some("indent with spaces");
+        return slip(tab, "a tab cannot indent", help);
     }
-    if matches!(error.kind(), events::ErrorKind::RecursionLimitExceeded) {
-        return Some("lists and maps may be nested 64 deep");
+    match error.kind() {
+        events::ErrorKind::RecursionLimitExceeded => slip(at, TOO_DEEP, None),
+        events::ErrorKind::MappingValueNotAllowed => {
+            let help =
+                Some("is the line above it complete, and is this one indented as it should be?");
+            slip(at, "a key cannot stand here", help)
+        }
+        _ => slip(at, &message, None),
+    }
+}
+
+/// The first tab that indents a line, from the line of byte `at` on.
+fn tab_in_indent(text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?;
+    let mut start = before.rfind('\n').map_or(0, |i| i + 1);
+    for line in text[start..].split_inclusive('\n') {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indent].find('\t') {
+            return Some(start + tab);
+        }
+        start += line.len();
     }
     None
 }
@@ -329,7 +268,7 @@ impl Builder {
             return self.fail(place, "a key must be text", None);
         }
         if self.open.len() >= DEEPEST {
-            return self.fail(place, "this is nested more than 64 deep", None);
+            return self.fail(place, TOO_DEEP, None);
         }
         let nodes_before = self.nodes;
         self.count(1, place)?;
@@ -360,7 +299,7 @@ impl Builder {
             kind,
         };
         if open.anchor != 0 {
-            let (nodes, depth) = (self.nodes - open.nodes_before, height(&node));
+            let (nodes, depth) = (self.nodes - open.nodes_before, node.height());
             self.remember(open.anchor, &node, nodes, depth);
         }
         self.add(node)
@@ -375,7 +314,7 @@ impl Builder {
         };
         let (nodes, depth) = (anchor.nodes, anchor.depth);
         if self.open.len() + depth > DEEPEST {
-            return self.fail(place, "this is nested more than 64 deep", None);
+            return self.fail(place, TOO_DEEP, None);
         }
         // Count before copying, so that a bomb costs nothing.
         self.count(nodes, place)?;
@@ -419,15 +358,5 @@ impl Builder {
             }
         }
         Ok(())
-    }
-}
-
-/// How deeply a value nests: 0 for a scalar. The depth is bounded by [`DEEPEST`].
-fn height(node: &Node) -> usize {
-    let inner = |nodes: &mut dyn Iterator<Item = &Node>| nodes.map(height).max().unwrap_or(0) + 1;
-    match &node.kind {
-        Kind::Null | Kind::Scalar { .. } => 0,
-        Kind::List(items) => inner(&mut items.iter()),
-        Kind::Map(entries) => inner(&mut entries.iter().map(|(_, value)| value)),
     }
 }

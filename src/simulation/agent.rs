@@ -67,8 +67,6 @@ pub struct Agent {
     pub task: u32,
     /// Which agent holds the task: itself, unless it is a sub-agent.
     pub root: AgentId,
-    /// The last task that it was the first to have, where each agent repeats the batch.
-    pub last_fresh: u32,
     /// How often the task was submitted again before.
     pub resubmitted: u32,
     /// When the task was ready.
@@ -82,13 +80,55 @@ pub struct Agent {
     /// Names its latest attempt or place in a line; what answers to an older one comes too late.
     pub ticket: u32,
     /// Money for successful attempts of this task that have not been thrown away.
-    pub kept: Money,
+    pub kept: Purse,
     /// The tokens of its conversation that the prompt cache holds, and until when.
     pub cached: (u32, Time),
     /// Its attempt under way.
     pub flight: Flight,
-    /// Its place among sub-agents.
-    pub family: Family,
+}
+
+/// Money in half the room: what one task can spend, up to 18 million dollars \[pico-dollars\].
+///
+/// More than that saturates. The books are kept in [`Money`] and do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Purse(u64);
+
+impl Purse {
+    /// Nothing in it.
+    pub const EMPTY: Purse = Purse(0);
+
+    /// The money in it.
+    pub fn money(self) -> Money {
+        Money(i128::from(self.0))
+    }
+
+    /// The purse with more in it.
+    pub fn with(self, more: Money) -> Purse {
+        Purse::from(self.money() + more)
+    }
+
+    /// The purse as one word of layer state, and back.
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The purse of a word of layer state.
+    pub fn from_bits(bits: u64) -> Purse {
+        Purse(bits)
+    }
+}
+
+impl From<Money> for Purse {
+    fn from(money: Money) -> Purse {
+        Purse(u64::try_from(money.0.max(0)).unwrap_or(u64::MAX))
+    }
+}
+
+impl Flight {
+    /// The `Retry-After` that will come with it.
+    pub fn retry_after(&self) -> Option<Span> {
+        (self.told != Span::MAX).then_some(self.told)
+    }
 }
 
 /// An attempt under way.
@@ -99,11 +139,11 @@ pub struct Flight {
     /// Its tokens.
     pub usage: Usage,
     /// What budgets have set aside for it.
-    pub estimate: Money,
+    pub estimate: Purse,
     /// How it will end if nobody gives up on it.
     pub outcome: Outcome,
-    /// The `Retry-After` that will come with it.
-    pub retry_after: Option<Span>,
+    /// The `Retry-After` that will come with it; [`Span::MAX`] for none.
+    pub told: Span,
     /// Which attempt of its step it is, from 0.
     pub attempt: u32,
     /// Whether it takes up room at the target (was admitted).
@@ -114,7 +154,7 @@ pub struct Flight {
     pub job: u32,
 }
 
-/// Links between a task's agents.
+/// Links between a task's agents; kept apart, because few scenarios have sub-agents.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
     /// The agent that waits for it.
@@ -133,6 +173,32 @@ pub struct Family {
     pub reports: u32,
 }
 
+impl Family {
+    /// Of an agent alone.
+    pub const NONE: Family = Family {
+        parent: NOBODY,
+        sibling: NOBODY,
+        child: NOBODY,
+        waits_for: 0,
+        worst: Outcome::Ok,
+        fork: 0,
+        reports: 0,
+    };
+}
+
+/// From where the attempts inside a loop or fork count that was begun so often before: from 0 at
+/// first, later from where, as good as certainly, no earlier attempt has been.
+///
+/// The finaliser of MurmurHash3 (A. Appleby, 2011): a bijection that keeps 0 and scatters the rest.
+/// The counts inside loops inside loops begin from scattered numbers themselves, so a mere shift
+/// would bring them back to where others have been.
+pub fn begun_anew(before: u32) -> u32 {
+    let mut h = before;
+    h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
+    h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
+    h ^ (h >> 16)
+}
+
 impl Agent {
     /// An agent without a task.
     pub fn new(fleet: u8) -> Agent {
@@ -148,34 +214,24 @@ impl Agent {
             cause: [NO_LAYER; 3],
             task: 0,
             root: NOBODY,
-            last_fresh: 0,
             resubmitted: 0,
             ready: Time::ZERO,
             context: 0,
             grown: 0,
             round: 0,
             ticket: 0,
-            kept: Money::ZERO,
+            kept: Purse::EMPTY,
             cached: (0, Time::ZERO),
             flight: Flight {
                 begin: Time::ZERO,
                 usage: Usage::default(),
-                estimate: Money::ZERO,
+                estimate: Purse::EMPTY,
                 outcome: Outcome::Ok,
-                retry_after: None,
+                told: Span::MAX,
                 attempt: 0,
                 admitted: false,
                 counted: false,
                 job: NOBODY,
-            },
-            family: Family {
-                parent: NOBODY,
-                sibling: NOBODY,
-                child: NOBODY,
-                waits_for: 0,
-                worst: Outcome::Ok,
-                fork: 0,
-                reports: 0,
             },
         }
     }
@@ -190,6 +246,9 @@ pub struct Agents {
     pub words: Vec<u64>,
     /// Counters, `counters` an agent.
     pub counters: Vec<u32>,
+    /// Links between agents; empty where no plan forks.
+    pub families: Vec<Family>,
+    forks: bool,
     stride: usize,
     counter_stride: usize,
     free: Vec<AgentId>,
@@ -199,9 +258,10 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// No agents, each to have so many words and counters.
-    pub fn new(words: usize, counters: usize) -> Agents {
+    /// No agents, each to have so many words and counters, and links if plans fork.
+    pub fn new(words: usize, counters: usize, forks: bool) -> Agents {
         Agents {
+            forks,
             stride: words,
             counter_stride: counters,
             ..Agents::default()
@@ -217,9 +277,15 @@ impl Agents {
             self.all[id as usize] = Agent::new(fleet);
             self.all[id as usize].ticket = ticket;
             self.counters_of(id).fill(0);
+            if self.forks {
+                self.families[id as usize] = Family::NONE;
+            }
             return id;
         }
         self.all.push(Agent::new(fleet));
+        if self.forks {
+            self.families.push(Family::NONE);
+        }
         self.words.resize(self.words.len() + self.stride, 0);
         let counters = self.counters.len() + self.counter_stride;
         self.counters.resize(counters, 0);
@@ -254,6 +320,7 @@ impl Agents {
 
     /// Bytes that each agent holds in these arrays.
     pub fn bytes_each(&self) -> usize {
-        size_of::<Agent>() + 8 * self.stride + 4 * self.counter_stride
+        let family = if self.forks { size_of::<Family>() } else { 0 };
+        size_of::<Agent>() + family + 8 * self.stride + 4 * self.counter_stride
     }
 }

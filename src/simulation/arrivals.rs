@@ -55,7 +55,9 @@ impl<'a> ArrivalTimes<'a> {
     /// A Poisson process of changing rate, by thinning one of its highest rate (Lewis and Shedler,
     /// 1979): each candidate is kept with probability rate(t) / highest.
     fn thinned(&mut self, points: &[(Time, f64)], ramp: bool) -> Option<Time> {
-        let highest = points.iter().fold(0.0, |most: f64, (_, rate)| most.max(*rate));
+        let highest = points
+            .iter()
+            .fold(0.0, |most: f64, (_, rate)| most.max(*rate));
         loop {
             self.last += self.stream.exponential(1.0 / highest);
             let at = Time(self.last as u64);
@@ -130,7 +132,11 @@ mod tests {
     #[test]
     fn a_varying_rate_is_followed() {
         let second = |s| Time::ZERO + Span::seconds(s);
-        let points = vec![(second(0), 1e-9), (second(10_000), 3e-9), (second(20_000), 0.0)];
+        let points = vec![
+            (second(0), 1e-9),
+            (second(10_000), 3e-9),
+            (second(20_000), 0.0),
+        ];
         let count = |ramp| {
             let varying = Arrivals::Varying {
                 points: points.clone(),

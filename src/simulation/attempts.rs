@@ -1,13 +1,14 @@
 //! Attempts: launching one, ending it, giving up on it.
 
-use crate::random::{Purpose, Spot, unit_open};
+use crate::engine::Queue;
+use crate::random::{Distribution, Purpose, Spot, unit_open};
 use crate::scenario::model::{Arrivals, TargetId, Tokens};
-use crate::units::{Money, Share, Time};
+use crate::units::{Money, Share, Span, Time};
 use crate::wire::{Outcome, Reply};
 use crate::world::BillingRule;
 use crate::world::price::Usage;
 
-use super::agent::{AgentId, Doing};
+use super::agent::{AgentId, Doing, Purse};
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
 use super::program::{Call, CallKind, Guard, Kind, NO_LAYER, Scope};
@@ -26,7 +27,7 @@ pub(super) enum Closing {
     Open(Time),
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
     pub(super) fn launch(&mut self, a: AgentId, call: u16) -> Next {
         let program = self.program;
@@ -47,7 +48,7 @@ impl<O: Observer> Run<'_, O> {
         let flight = &mut self.agents.all[a as usize].flight;
         flight.begin = now;
         flight.usage = usage;
-        flight.estimate = estimate;
+        flight.estimate = Purse::from(estimate);
         flight.attempt = attempt;
         let request = Request {
             spot,
@@ -78,7 +79,7 @@ impl<O: Observer> Run<'_, O> {
                 counted,
             } => {
                 flight.outcome = outcome;
-                flight.retry_after = retry_after;
+                flight.told = retry_after.unwrap_or(Span::MAX);
                 flight.admitted = true;
                 flight.counted = counted;
                 server.end_of_work(now, work)
@@ -89,7 +90,7 @@ impl<O: Observer> Run<'_, O> {
                 after,
             } => {
                 flight.outcome = outcome;
-                flight.retry_after = retry_after;
+                flight.told = retry_after.unwrap_or(Span::MAX);
                 flight.admitted = false;
                 now + after
             }
@@ -118,7 +119,7 @@ impl<O: Observer> Run<'_, O> {
         }
         Next::Leave(Reply {
             outcome: flight.outcome,
-            retry_after: flight.retry_after,
+            retry_after: flight.retry_after(),
         })
     }
 
@@ -178,14 +179,16 @@ impl<O: Observer> Run<'_, O> {
             cause,
             target: call.target,
             outcome,
-            retry_after: flight.retry_after.filter(|_| matches!(closing, Closing::Replied)),
+            retry_after: flight
+                .retry_after()
+                .filter(|_| matches!(closing, Closing::Replied)),
             usage: flight.usage,
             charged: charged(flight.usage, rule),
             cost,
         });
         let agent = &mut self.agents.all[a as usize];
         match outcome {
-            Some(Outcome::Ok) => agent.kept += cost,
+            Some(Outcome::Ok) => agent.kept = agent.kept.with(cost),
             Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
             _ => {}
         }
@@ -294,11 +297,15 @@ impl<O: Observer> Run<'_, O> {
     /// A number of tokens that is drawn once a step, or recorded.
     pub(super) fn tokens(&self, a: AgentId, step: u16, tokens: &Tokens) -> u32 {
         let agent = &self.agents.all[a as usize];
-        let row = || match &self.scenario.fleets[usize::from(agent.fleet)].tasks.arrivals {
+        let row = || match &self.scenario.fleets[usize::from(agent.fleet)]
+            .tasks
+            .arrivals
+        {
             Arrivals::Trace(rows) => rows[agent.task as usize],
             _ => unreachable!("checked: trace tokens come with a trace"),
         };
         match tokens {
+            Tokens::Drawn(Distribution::Constant(tokens)) => *tokens as u32,
             Tokens::Drawn(tokens) => tokens.quantile(self.step_luck(a, step)) as u32,
             Tokens::TraceContext => row().context,
             Tokens::TraceGenerated => row().generated,
@@ -306,7 +313,7 @@ impl<O: Observer> Run<'_, O> {
     }
 
     /// What budgets set aside for an attempt: its price in full, with the output as long as it may
-    /// become ([`crate::random::Distribution::high`]).
+    /// become ([`Distribution::high`]).
     fn estimate(&self, a: AgentId, call: &Call, usage: Usage) -> Money {
         if call.budgets.0 == call.budgets.1 && call.payers.0 == call.payers.1 {
             return Money::ZERO;
@@ -314,12 +321,13 @@ impl<O: Observer> Run<'_, O> {
         let mut usage = usage;
         if let CallKind::Llm(step) = &call.kind {
             usage.output = match &step.output {
-                Tokens::Drawn(tokens) => tokens.high() as u32,
+                Tokens::Drawn(_) => call.longest_output,
                 recorded => self.tokens(a, call.step, recorded),
             };
         }
         let price = &self.scenario.targets[usize::from(call.target.0)].price;
-        price.cost(usage, BillingRule::FULL)
+        // Through the purse that it will be kept in, so that what is released is what was reserved.
+        Purse::from(price.cost(usage, BillingRule::FULL)).money()
     }
 
     /// The estimate of the attempt that a retry would make, for retry budgets; nothing where it
@@ -344,7 +352,12 @@ impl<O: Observer> Run<'_, O> {
                 unreachable!("budgets of a call are budgets")
             };
             let sharer = self.guard_sharer(a, *guard);
-            if self.shared.accounts.of(layer.group, sharer).reserve(limit, estimate) {
+            if self
+                .shared
+                .accounts
+                .of(layer.group, sharer)
+                .reserve(limit, estimate)
+            {
                 continue;
             }
             self.observer.acted(layer.id);
@@ -365,7 +378,10 @@ impl<O: Observer> Run<'_, O> {
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
-            self.shared.accounts.of(group, sharer).commit(flight.estimate, cost);
+            self.shared
+                .accounts
+                .of(group, sharer)
+                .commit(flight.estimate.money(), cost);
         }
         for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
             let group = program.layers[usize::from(guard.layer)].group;

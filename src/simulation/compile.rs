@@ -1,12 +1,13 @@
 //! The compiler from plans and policies to a [`Program`].
 
 use crate::scenario::model::{
-    CallLayers, Layer, LayerKind, OnFailure, ParallelStep, Policy, Scenario, Shared, Step, TargetId,
+    CallLayers, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Step,
+    TargetId, Tokens,
 };
 
 use super::program::{
-    Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind, LayerId,
-    Loop, NO_BLOCK, Op, Pc, Program, Scope, written_layers,
+    Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
+    LayerId, Loop, NO_BLOCK, Op, Pc, Program, Scope, written_layers,
 };
 
 pub(super) struct Compiler<'a> {
@@ -227,7 +228,15 @@ impl<'a> Compiler<'a> {
         let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
         let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
         let (step, counter) = (self.number(), self.counter(1));
+        let longest_output = match &kind {
+            CallKind::Llm(LlmStep {
+                output: Tokens::Drawn(tokens),
+                ..
+            }) => tokens.high() as u32,
+            _ => 0,
+        };
         self.program.calls.push(Call {
+            longest_output,
             target,
             step,
             counter,
@@ -287,12 +296,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Compiles `layers` as those of `block`, which must be the newest.
-    fn attach(
-        &mut self,
-        block: BlockId,
-        layers: &'a [Layer],
-        target: Option<TargetId>,
-    ) {
+    fn attach(&mut self, block: BlockId, layers: &'a [Layer], target: Option<TargetId>) {
         let scope = self.program.blocks[usize::from(block)].scope;
         let mut word = match scope {
             Scope::Task => 0,
@@ -352,12 +356,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// The layers outside layer `below` of `block` (outermost last) for which `wanted` holds.
-    fn guards(
-        &mut self,
-        block: BlockId,
-        below: u16,
-        wanted: impl Fn(&Kind) -> bool,
-    ) -> (u16, u16) {
+    fn guards(&mut self, block: BlockId, below: u16, wanted: impl Fn(&Kind) -> bool) -> (u16, u16) {
         let from = self.program.guards.len() as u16;
         let (mut block, mut below, mut beyond_fork) = (block, below, false);
         loop {
@@ -400,9 +399,4 @@ fn begins_turn(step: &Step) -> bool {
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
         Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
     }
-}
-
-/// Whether several sharers are possible at all, for readers of [`Groups`].
-pub(super) fn grows_with_agents(shared: Shared) -> bool {
-    matches!(shared, Shared::Task | Shared::Agent)
 }

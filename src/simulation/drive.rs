@@ -4,18 +4,25 @@
 //! reply, and any layer may turn round: a retry re-enters at the layer inside it. An agent is
 //! always at one place: block `block`, layers before `layer` entered.
 
+use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
 use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
 use crate::scenario::model::OnFailure;
 use crate::units::{Money, Span, Time};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, NOBODY};
+use super::agent::{AgentId, Doing, Purse, begun_anew};
 use super::observer::{Denial, Observer};
 use super::program::{
     BlockId, CompiledLayer, Kind, NO_BLOCK, NO_LAYER, Op, Scope, keeps_begin, keeps_delay,
 };
 use super::run::Run;
+
+/// How many moves an agent makes before others have their turn at the same instant.
+///
+/// A loop of calls that are all refused before the wire takes no time and needs no event; so that it
+/// can be bounded and interrupted, it gets one now and then.
+const MOST_MOVES: u32 = 1_000;
 
 /// What an agent does next.
 #[derive(Clone, Copy, Debug)]
@@ -30,12 +37,18 @@ pub(super) enum Next {
     Wait,
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Drives an agent until it waits.
     pub(super) fn drive(&mut self, a: AgentId, next: Next) {
         let mut next = next;
+        let mut moves = 0;
         loop {
+            moves += 1;
             next = match next {
+                Next::Step if moves > MOST_MOVES => {
+                    self.wait(a, Doing::Thinks, self.agenda.now());
+                    return;
+                }
                 Next::Enter => self.enter(a),
                 Next::Leave(reply) => self.leave(a, reply),
                 Next::Step => self.step(a),
@@ -53,7 +66,7 @@ impl<O: Observer> Run<'_, O> {
                 if b.scope == Scope::Turn {
                     agent.cause[1] = agent.cause[0];
                     let place = u64::from(agent.context) << 32 | u64::from(agent.round);
-                    let kept = agent.kept.0 as u64;
+                    let kept = agent.kept.bits();
                     *self.agents.word(a, b.word) = place;
                     *self.agents.word(a, b.word + 1) = kept;
                 }
@@ -125,7 +138,7 @@ impl<O: Observer> Run<'_, O> {
         let counters = self.agents.counters_of(a);
         let begun = counters[usize::from(this.counter) + 1] - 1;
         let inner = usize::from(this.inner.0)..usize::from(this.inner.1);
-        counters[inner].fill(begun.rotate_left(16));
+        counters[inner].fill(begun_anew(begun));
     }
 
     /// Enters the remaining layers of the agent's block, then its body.
@@ -186,7 +199,11 @@ impl<O: Observer> Run<'_, O> {
             }
             Kind::Breaker(spec) => {
                 let sharer = self.sharer(a);
-                let admission = self.shared.breakers.of(layer.group, sharer).admit(spec, now);
+                let admission = self
+                    .shared
+                    .breakers
+                    .of(layer.group, sharer)
+                    .admit(spec, now);
                 if admission == Admission::Refuse {
                     return Some(self.refuse(a, i, Outcome::CircuitOpen));
                 }
@@ -198,7 +215,12 @@ impl<O: Observer> Run<'_, O> {
                 agent.ticket = agent.ticket.wrapping_add(1);
                 let who = (a, agent.ticket);
                 let sharer = self.sharer(a);
-                match self.shared.semaphores.of(layer.group, sharer).enter(spec, who) {
+                match self
+                    .shared
+                    .semaphores
+                    .of(layer.group, sharer)
+                    .enter(spec, who)
+                {
                     Entry::Granted => None,
                     Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
                     Entry::Waits => {
@@ -211,7 +233,12 @@ impl<O: Observer> Run<'_, O> {
             }
             Kind::RateLimit(spec) => {
                 let sharer = self.sharer(a);
-                match self.shared.limits.of(layer.group, sharer).reserve(spec, now) {
+                match self
+                    .shared
+                    .limits
+                    .of(layer.group, sharer)
+                    .reserve(spec, now)
+                {
                     None => Some(self.refuse(a, i, Outcome::Rejected)),
                     Some(Span::ZERO) => None,
                     Some(wait) => {
@@ -237,7 +264,8 @@ impl<O: Observer> Run<'_, O> {
     pub(super) fn deny(&mut self, a: AgentId, outcome: Outcome) {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
-        let call = (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
+        let call =
+            (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
         self.observer.denied(&Denial {
             at: self.agenda.now(),
             agent: a,
@@ -521,9 +549,9 @@ impl<O: Observer> Run<'_, O> {
 
     /// What the turn's successful attempts cost was for nothing.
     fn throw_away(&mut self, a: AgentId, word: u16) {
-        let before = Money(i128::from(*self.agents.word(a, word + 1)));
+        let before = Purse::from_bits(*self.agents.word(a, word + 1));
         let agent = &mut self.agents.all[a as usize];
-        let lost = agent.kept - before;
+        let lost = agent.kept.money() - before.money();
         agent.kept = before;
         if lost != Money::ZERO {
             self.observer.wasted(lost);
@@ -533,7 +561,7 @@ impl<O: Observer> Run<'_, O> {
     /// What the task's successful attempts cost was for nothing.
     pub(super) fn throw_all_away(&mut self, a: AgentId) {
         let agent = &mut self.agents.all[a as usize];
-        let lost = std::mem::take(&mut agent.kept);
+        let lost = std::mem::take(&mut agent.kept).money();
         if lost != Money::ZERO {
             self.observer.wasted(lost);
         }
@@ -544,7 +572,7 @@ impl<O: Observer> Run<'_, O> {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);
         }
-        if self.agents.all[a as usize].family.parent == NOBODY {
+        if self.agents.all[a as usize].root == a {
             self.end_task(a, reply)
         } else {
             self.end_branch(a, reply)

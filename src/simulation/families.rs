@@ -4,16 +4,17 @@
 //! until all have ended; their slots are freed when it goes on, so that its list of them stays
 //! whole meanwhile.
 
+use crate::engine::Queue;
 use crate::scenario::model::OnFailure;
 use crate::units::Time;
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, NOBODY};
+use super::agent::{AgentId, Doing, NOBODY, begun_anew};
 use super::drive::Next;
 use super::observer::Observer;
 use super::run::Run;
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Starts the sub-agents of a fork; the agent waits for them.
     pub(super) fn fork(&mut self, a: AgentId, number: u16) -> Next {
         let program = self.program;
@@ -21,9 +22,9 @@ impl<O: Observer> Run<'_, O> {
         let n = fork.branches.len() as u32;
         let before = &mut self.agents.counters_of(a)[usize::from(fork.counter)];
         // Sub-agents of a fork that was made before meet other luck than theirs.
-        let first_attempt = before.rotate_left(16);
+        let first_attempt = begun_anew(*before);
         *before += 1;
-        let family = &mut self.agents.all[a as usize].family;
+        let family = &mut self.agents.families[a as usize];
         family.fork = number;
         family.waits_for = n;
         family.worst = Outcome::Ok;
@@ -47,10 +48,10 @@ impl<O: Observer> Run<'_, O> {
             agent.block = *block;
             agent.layer = b.end;
             agent.pc = b.body;
-            agent.family.parent = a;
-            agent.family.sibling = newest;
+            self.agents.families[child as usize].parent = a;
+            self.agents.families[child as usize].sibling = newest;
+            self.agents.families[a as usize].child = child;
             newest = child;
-            self.agents.all[a as usize].family.child = child;
             self.wait(child, Doing::Thinks, self.agenda.now());
         }
         Next::Wait
@@ -61,12 +62,11 @@ impl<O: Observer> Run<'_, O> {
         let agent = &mut self.agents.all[child as usize];
         agent.doing = Doing::Idle;
         let kept = std::mem::take(&mut agent.kept);
-        let parent = agent.family.parent;
-        let fork = self.agents.all[parent as usize].family.fork;
-        let report = self.program.forks[usize::from(fork)].result_tokens;
+        let parent = self.agents.families[child as usize].parent;
         let agent = &mut self.agents.all[parent as usize];
-        agent.kept += kept;
-        let family = &mut agent.family;
+        agent.kept = agent.kept.with(kept.money());
+        let family = &mut self.agents.families[parent as usize];
+        let report = self.program.forks[usize::from(family.fork)].result_tokens;
         if reply.outcome == Outcome::Ok {
             family.reports = family.reports.saturating_add(report);
         } else if family.worst == Outcome::Ok {
@@ -83,34 +83,35 @@ impl<O: Observer> Run<'_, O> {
     pub(super) fn join(&mut self, a: AgentId) -> Next {
         self.dismiss_children(a);
         let agent = &mut self.agents.all[a as usize];
-        let fork = &self.program.forks[usize::from(agent.family.fork)];
-        agent.context = agent.context.saturating_add(agent.family.reports);
-        if agent.family.worst == Outcome::Ok || fork.on_failure == OnFailure::Continue {
+        let family = self.agents.families[a as usize];
+        let fork = &self.program.forks[usize::from(family.fork)];
+        agent.context = agent.context.saturating_add(family.reports);
+        if family.worst == Outcome::Ok || fork.on_failure == OnFailure::Continue {
             agent.pc = fork.after;
             Next::Step
         } else {
-            Next::Leave(Reply::of(agent.family.worst))
+            Next::Leave(Reply::of(family.worst))
         }
     }
 
     /// Gives up on all sub-agents of an agent.
     pub(super) fn abandon_children(&mut self, a: AgentId) {
-        let mut child = self.agents.all[a as usize].family.child;
+        let mut child = self.agents.families[a as usize].child;
         while child != NOBODY {
             if self.agents.all[child as usize].doing != Doing::Idle {
                 self.abandon(child);
                 self.throw_all_away(child);
             }
-            child = self.agents.all[child as usize].family.sibling;
+            child = self.agents.families[child as usize].sibling;
         }
         self.dismiss_children(a);
     }
 
     fn dismiss_children(&mut self, a: AgentId) {
-        let family = &mut self.agents.all[a as usize].family;
+        let family = &mut self.agents.families[a as usize];
         let mut child = std::mem::replace(&mut family.child, NOBODY);
         while child != NOBODY {
-            let next = self.agents.all[child as usize].family.sibling;
+            let next = self.agents.families[child as usize].sibling;
             self.agents.remove(child);
             child = next;
         }

@@ -4,6 +4,7 @@
 //! it. A job is made for targets with a network or with servers, and for what a client that gave up
 //! leaves behind: it is worked off all the same, unless the target cancels.
 
+use crate::engine::Queue;
 use crate::scenario::model::TargetId;
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
@@ -77,7 +78,7 @@ impl Jobs {
     }
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Sends an attempt to a target with a network or servers; the agent awaits the reply.
     pub(super) fn send(&mut self, a: AgentId, target: TargetId, request: Request) {
         let server = &self.servers[usize::from(target.0)];
@@ -85,7 +86,7 @@ impl<O: Observer> Run<'_, O> {
         let agent = &mut self.agents.all[a as usize];
         // Until the server knows better, an attempt that is given up on counts as worked off.
         agent.flight.outcome = Outcome::Ok;
-        agent.flight.retry_after = None;
+        agent.flight.told = Span::MAX;
         let job = self.jobs.add(Job {
             request,
             agent: a,
@@ -232,7 +233,7 @@ impl<O: Observer> Run<'_, O> {
             let agent = &mut self.agents.all[a as usize];
             agent.wake = 0;
             agent.flight.outcome = this.outcome;
-            agent.flight.retry_after = this.retry_after;
+            agent.flight.told = this.retry_after.unwrap_or(Span::MAX);
             let next = self.replied(a);
             self.drive(a, next);
         }

@@ -31,4 +31,4 @@ mod tasks;
 
 pub use observer::{Attempt, Denial, Observer, Silent, TaskEnd};
 pub use program::{LayerId, NO_LAYER, Program};
-pub use run::{Cut, RunEnd, run};
+pub use run::{Cut, RunEnd, run, run_on};

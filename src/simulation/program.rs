@@ -169,6 +169,8 @@ pub struct Call {
     pub counter: u16,
     /// What kind of step.
     pub kind: CallKind,
+    /// Of a model step with drawn output: how long that may become, for estimates.
+    pub longest_output: u32,
     /// The budgets around it, a range of [`Program::guards`].
     pub budgets: (u16, u16),
     /// The retry budgets around it that count cost, a range of [`Program::guards`].
@@ -250,7 +252,9 @@ impl CompiledLayer {
     pub fn words(kind: &LayerKind) -> u16 {
         match kind {
             // attempts; when the latest began; then, where needed, when the first did; the delay.
-            LayerKind::Retry(spec) => 2 + u16::from(keeps_begin(spec)) + u16::from(keeps_delay(spec)),
+            LayerKind::Retry(spec) => {
+                2 + u16::from(keeps_begin(spec)) + u16::from(keeps_delay(spec))
+            }
             // its own deadline; the one around it
             LayerKind::Timeout(_) => 2,
             // whether the call is a probe

@@ -1,6 +1,6 @@
 //! The event loop.
 
-use crate::engine::{Agenda, Wheel};
+use crate::engine::{Agenda, Queue, Wheel};
 use crate::random::Weather;
 use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
 use crate::units::Time;
@@ -13,7 +13,7 @@ use super::observer::Observer;
 use super::program::Program;
 use super::server::Server;
 use super::shared::{SharedState, Sharer};
-use super::tasks::{Later, Queue, REOPEN};
+use super::tasks::{Later, REOPEN, TaskQueue};
 
 /// Why a run was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,16 +44,16 @@ pub struct RunEnd {
 }
 
 /// A run under way.
-pub(super) struct Run<'a, O> {
+pub(super) struct Run<'a, O, Q> {
     pub program: &'a Program,
     pub scenario: &'a Scenario,
     pub weather: Weather,
-    pub agenda: Agenda<Wheel>,
+    pub agenda: Agenda<Q>,
     pub agents: Agents,
     pub shared: SharedState,
     pub servers: Vec<Server<'a>>,
     pub jobs: Jobs,
-    pub queues: Vec<Queue<'a>>,
+    pub queues: Vec<TaskQueue<'a>>,
     pub later: Later,
     pub observer: &'a mut O,
     /// When the latest task ended.
@@ -99,14 +99,27 @@ pub fn run<O: Observer>(
     observer: &mut O,
     stop: &dyn Fn() -> bool,
 ) -> RunEnd {
+    run_on(Wheel::default(), scenario, program, weather, observer, stop)
+}
+
+/// [`run`] with the events to come held by `queue`, which must be empty. Which one it is changes
+/// nothing but the time it takes.
+pub fn run_on<O: Observer, Q: Queue>(
+    queue: Q,
+    scenario: &Scenario,
+    program: &Program,
+    weather: Weather,
+    observer: &mut O,
+    stop: &dyn Fn() -> bool,
+) -> RunEnd {
     let fleets = scenario.fleets.len();
     let server = |(i, target)| Server::new(target, &weather, i as u32, fleets);
     let mut run = Run {
         program,
         scenario,
         weather,
-        agenda: Agenda::default(),
-        agents: Agents::new(program.words, program.counters),
+        agenda: Agenda::new(queue),
+        agents: Agents::new(program.words, program.counters, !program.forks.is_empty()),
         shared: SharedState::new(&program.groups, fleets),
         servers: scenario.targets.iter().enumerate().map(server).collect(),
         jobs: Jobs::default(),
@@ -123,13 +136,13 @@ pub fn run<O: Observer>(
 /// How many events pass between two looks at whether to stop.
 const STOP_EVERY: u64 = 1 << 16;
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Puts agents and tasks in their places.
     fn open(&mut self) {
         let origin = self.weather.origin();
         for (f, fleet) in self.scenario.fleets.iter().enumerate() {
             let f = f as u8;
-            let queue = Queue::new(fleet, origin, f, self.scenario.horizon);
+            let queue = TaskQueue::new(fleet, origin, f, self.scenario.horizon);
             self.queues.push(queue);
             self.first_arrivals(f);
             if let FleetSize::Count(n) = fleet.agents {

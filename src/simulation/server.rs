@@ -175,7 +175,12 @@ impl<'a> Server<'a> {
     /// When work of this length ends if it begins now: after a pause, and slowed down.
     pub fn end_of_work(&self, now: Time, work: Span) -> Time {
         let holding = |w: &&crate::world::Window| w.holds(now);
-        let start = self.spec.pauses.iter().find(holding).map_or(now, |w| w.until);
+        let start = self
+            .spec
+            .pauses
+            .iter()
+            .find(holding)
+            .map_or(now, |w| w.until);
         let slow = self.spec.slowdowns.iter().find(|s| s.window.holds(start));
         match slow {
             Some(s) => start + Span::from_nanos_f64(work.0 as f64 * s.factor),
@@ -283,12 +288,7 @@ impl<'a> Server<'a> {
         Span::from_nanos_f64(ns)
     }
 
-    fn refused(
-        &self,
-        outcome: Outcome,
-        retry_after: Option<Span>,
-        request: &Request,
-    ) -> Verdict {
+    fn refused(&self, outcome: Outcome, retry_after: Option<Span>, request: &Request) -> Verdict {
         let u = unit_open(request.luck[0]);
         Verdict::Refused {
             outcome,

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
 use crate::resilience::{Decision, RetryState};
 use crate::scenario::model::{Agents as FleetSize, Arrivals, Fleet, Shared, Start};
@@ -16,11 +17,13 @@ use super::run::{About, Run};
 
 /// The queue of one fleet.
 #[derive(Debug)]
-pub(super) struct Queue<'a> {
+pub(super) struct TaskQueue<'a> {
     spec: &'a Fleet,
     arrivals: ArrivalTimes<'a>,
     /// Whether more tasks will arrive.
     open: bool,
+    /// Where each agent repeats the batch: how many of its tasks each has had.
+    had: Vec<u32>,
     /// Tasks of a batch that nobody has taken.
     batch_left: u64,
     /// The number of the next fresh task.
@@ -57,17 +60,18 @@ struct Entry {
     queued: Time,
 }
 
-impl<'a> Queue<'a> {
+impl<'a> TaskQueue<'a> {
     pub(super) fn new(
         spec: &'a Fleet,
         origin: (u64, u64),
         number: u8,
         horizon: Span,
-    ) -> Queue<'a> {
-        Queue {
+    ) -> TaskQueue<'a> {
+        TaskQueue {
             spec,
             arrivals: ArrivalTimes::new(&spec.tasks, origin, number, horizon),
             open: false,
+            had: vec![],
             batch_left: 0,
             next_task: 0,
             fresh: VecDeque::new(),
@@ -90,9 +94,9 @@ impl<'a> Queue<'a> {
     }
 }
 
-impl<O: Observer> Run<'_, O> {
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn all_done(&self) -> bool {
-        self.queues.iter().all(Queue::done)
+        self.queues.iter().all(TaskQueue::done)
     }
 
     /// The batch arrives, or the first of the tasks that come one by one is announced.
@@ -107,7 +111,10 @@ impl<O: Observer> Run<'_, O> {
         }
         let count = u64::from(tasks.count.unwrap_or(0));
         let agents = match queue.spec.agents {
-            FleetSize::Count(n) if tasks.each_agent => u64::from(n),
+            FleetSize::Count(n) if tasks.each_agent => {
+                queue.had = vec![0; n as usize];
+                u64::from(n)
+            }
             _ => 1,
         };
         queue.batch_left = count * agents;
@@ -125,7 +132,8 @@ impl<O: Observer> Run<'_, O> {
         let queue = &mut self.queues[usize::from(f)];
         match queue.arrivals.next() {
             Some(at) => {
-                self.agenda.schedule(at, About::Arrival.entity(u32::from(f)));
+                self.agenda
+                    .schedule(at, About::Arrival.entity(u32::from(f)));
             }
             None => queue.open = false,
         }
@@ -156,9 +164,17 @@ impl<O: Observer> Run<'_, O> {
         }
     }
 
-    /// The batch's breaker closes again: idle agents look for work.
+    /// The batch's breaker closes again: idle agents look for work. In an open loop there are none;
+    /// each task in line gets its agent now.
     pub(super) fn reopen(&mut self, f: u8) {
-        for _ in 0..self.queues[usize::from(f)].idle.len() {
+        let queue = &self.queues[usize::from(f)];
+        let looking = match queue.spec.agents {
+            FleetSize::Unlimited => {
+                queue.batch_left as usize + queue.fresh.len() + queue.again.len()
+            }
+            FleetSize::Count(_) => queue.idle.len(),
+        };
+        for _ in 0..looking {
             self.put_to_work(f);
         }
     }
@@ -208,14 +224,14 @@ impl<O: Observer> Run<'_, O> {
         let tasks = &queue.spec.tasks;
         if tasks.each_agent {
             let count = tasks.count.unwrap_or(0);
-            let task = match agent.block {
-                super::program::NO_BLOCK => (a - queue.first_agent) * count,
-                _ if (agent.last_fresh + 1) % count == 0 => return None,
-                _ => agent.last_fresh + 1,
-            };
+            let number = a - queue.first_agent;
+            let had = &mut queue.had[number as usize];
+            if *had == count || queue.batch_left == 0 {
+                return None;
+            }
+            *had += 1;
             queue.batch_left -= 1;
-            self.agents.all[a as usize].last_fresh = task;
-            return Some((task, now));
+            return Some((number * count + *had - 1, now));
         }
         let ready = if queue.batch_left > 0 {
             queue.batch_left -= 1;
@@ -250,7 +266,6 @@ impl<O: Observer> Run<'_, O> {
         let fleet = &program.fleets[usize::from(old.fleet)];
         *agent = Agent {
             ticket: old.ticket.wrapping_add(1),
-            last_fresh: old.last_fresh,
             task,
             root: a,
             ready,
@@ -319,7 +334,8 @@ impl<O: Observer> Run<'_, O> {
         let mut state = RetryState {
             attempts: agent.resubmitted + 1,
             begun: agent.ready,
-            latest: agent.ready,
+            // So that a task that fails at once takes time: there is a least period from here.
+            latest: now,
             previous: Span::ZERO,
         };
         let spot = Spot {
@@ -358,22 +374,39 @@ impl<O: Observer> Run<'_, O> {
     fn fail_the_rest(&mut self, f: u8) {
         let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];
-        let fresh = queue.batch_left + queue.fresh.len() as u64;
+        let fresh = (queue.batch_left + queue.fresh.len() as u64) as u32;
         let next = queue.next_task;
+        let unbegun = if queue.spec.tasks.each_agent {
+            self.unbegun_of_each_agent(f)
+        } else {
+            (next..next + fresh).collect()
+        };
+        let queue = &mut self.queues[usize::from(f)];
         queue.batch_left = 0;
         queue.fresh.clear();
-        queue.next_task += fresh as u32;
+        queue.next_task += fresh;
         let mut again: Vec<Entry> = queue.again.drain(..).collect();
         let of_fleet = |entry: &Option<Entry>| entry.is_some_and(|e| e.fleet == f);
         for slot in self.later.slots.iter_mut().filter(|e| of_fleet(e)) {
             again.extend(slot.take());
         }
-        for i in 0..fresh as u32 {
-            self.fail_unbegun(f, next + i, now);
+        for task in unbegun {
+            self.fail_unbegun(f, task, now);
         }
         for entry in again {
             self.fail_unbegun(f, entry.task, entry.ready);
         }
+    }
+
+    /// The tasks that nobody has begun where each agent has a batch of its own.
+    fn unbegun_of_each_agent(&self, f: u8) -> Vec<u32> {
+        let queue = &self.queues[usize::from(f)];
+        let count = queue.spec.tasks.count.unwrap_or(0);
+        let FleetSize::Count(agents) = queue.spec.agents else {
+            return vec![];
+        };
+        let of_agent = |i: u32| i * count + queue.had[i as usize]..(i + 1) * count;
+        (0..agents).flat_map(of_agent).collect()
     }
 
     fn fail_unbegun(&mut self, fleet: u8, task: u32, ready: Time) {

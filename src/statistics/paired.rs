@@ -4,8 +4,8 @@
 //! far less than either alone (common random numbers; Law, Simulation Modeling and Analysis,
 //! section 11.2).
 
-use serde::{Deserialize, Serialize};
 use super::summary::{interval, mean};
+use serde::{Deserialize, Serialize};
 
 /// A paired difference over the replications that have both values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

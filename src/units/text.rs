@@ -6,14 +6,13 @@
 //! must be read back ([`money_exact`], [`span_exact`], [`share`]).
 
 mod decimal;
+mod money;
 mod parse;
 
 use super::{Money, Share, Span};
 
-pub use parse::{
-    QuantityError, parse_count, parse_factor, parse_money, parse_price, parse_rate, parse_share,
-    parse_span,
-};
+pub use money::{parse_money, parse_price};
+pub use parse::{QuantityError, parse_count, parse_factor, parse_rate, parse_share, parse_span};
 
 const NANOS: u64 = 1;
 const MICROS: u64 = 1_000;

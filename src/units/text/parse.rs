@@ -2,7 +2,7 @@
 
 use super::decimal::{Fault, decimal};
 use super::{HOURS, MINUTES, TIME_UNITS};
-use crate::units::{Money, Price, Rate, Share, Span};
+use crate::units::{Rate, Share, Span};
 
 /// Why text is not the quantity that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,26 +14,21 @@ pub struct QuantityError {
     pub help: String,
 }
 
-type Parsed<T> = Result<T, QuantityError>;
+pub(super) type Parsed<T> = Result<T, QuantityError>;
 
 const TIME_HELP: &str = "write a time with its unit, such as `60ms`, `5s`, `1m 30s` or `2h`";
 const SHARE_HELP: &str = "write a share in percent, from `0%` to `100%`, such as `12.5%`";
 const COUNT_HELP: &str = "write a whole number, such as `500`, `30k` or `1.5M`";
 const RATE_HELP: &str = "write a rate, such as `10/s`, `500/min`, `300k/min` or `5/10s`";
-const MONEY_HELP: &str = "write dollars, such as `$0.05` or `$100`";
-const PRICE_HELP: &str = "write dollars per million tokens, such as `$2.50/M`";
 const FACTOR_HELP: &str = "write a number, such as `2`, `2x` or `1.5`";
 
-/// The most dollars that an amount in a file may have; keeps every sum far from overflow.
-const MOST_DOLLARS: i128 = 1_000_000_000_000;
-
-fn wrong<T>(message: String, help: &str) -> Parsed<T> {
+pub(super) fn wrong<T>(message: String, help: &str) -> Parsed<T> {
     let help = help.to_owned();
     Err(QuantityError { message, help })
 }
 
 /// The text for a message, without its bulk.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     const LONGEST: usize = 40;
     let mut shown: String = text
         .chars()
@@ -48,7 +43,13 @@ fn quoted(text: &str) -> String {
 
 /// Turns a [`Fault`] of the number in `text` into words; `what` is "a time", `finest` the unit's
 /// last step.
-fn faulty<T>(fault: Fault, text: &str, what: &str, finest: &str, help: &str) -> Parsed<T> {
+pub(super) fn faulty<T>(
+    fault: Fault,
+    text: &str,
+    what: &str,
+    finest: &str,
+    help: &str,
+) -> Parsed<T> {
     let shown = quoted(text);
     let negative = text.trim_start_matches('$').starts_with('-') || text.starts_with("-$");
     wrong(
@@ -233,83 +234,6 @@ pub fn parse_rate(text: &str) -> Parsed<Rate> {
     }
 }
 
-/// Money: `$0.05`, `$1,250`; of bare numbers only `0`.
-///
-/// # Errors
-/// If it has no dollar sign, is negative, has more than twelve decimals, or is absurdly large.
-pub fn parse_money(text: &str) -> Parsed<Money> {
-    let trimmed = text.trim();
-    if trimmed == "0" {
-        return Ok(Money::ZERO);
-    }
-    let what = "an amount of money";
-    let bad = |fault| faulty(fault, trimmed, what, "12 decimals of a dollar", MONEY_HELP);
-    let Some(number) = trimmed.strip_prefix('$') else {
-        if decimal(trimmed, 12).is_ok() {
-            return wrong(
-                format!("{} has no dollar sign", quoted(text)),
-                &format!("write `${trimmed}`"),
-            );
-        }
-        return bad(Fault::NotANumber);
-    };
-    let Some(number) = without_separators(number) else {
-        return bad(Fault::NotANumber);
-    };
-    let amount = match decimal(&number, 12) {
-        Ok(pico) => i128::try_from(pico).unwrap_or(i128::MAX),
-        Err(fault) => return bad(fault),
-    };
-    if amount > MOST_DOLLARS * Money::PER_DOLLAR {
-        return bad(Fault::TooLarge);
-    }
-    Ok(Money(amount))
-}
-
-/// `1,234,567.8` without its commas, if they stand where they belong.
-fn without_separators(number: &str) -> Option<String> {
-    let (whole, fraction) = number.split_at(number.find('.').unwrap_or(number.len()));
-    let mut groups = whole.split(',');
-    let mut plain = groups.next().unwrap_or_default().to_owned();
-    let grouped = whole.contains(',');
-    if grouped && !(1..=3).contains(&plain.len()) {
-        return None;
-    }
-    for group in groups {
-        if group.len() != 3 {
-            return None;
-        }
-        plain.push_str(group);
-    }
-    Some(plain + fraction)
-}
-
-/// A price: `$2.50/M`, dollars per million tokens.
-///
-/// # Errors
-/// If it is not of that form, negative, or has more than six decimals.
-pub fn parse_price(text: &str) -> Parsed<Price> {
-    let trimmed = text.trim();
-    let number = trimmed.strip_prefix('$').and_then(|t| t.strip_suffix("/M"));
-    let Some(number) = number else {
-        let message = match parse_money(trimmed) {
-            Ok(_) => format!("{} does not say for how many tokens", quoted(text)),
-            Err(_) => format!("{} is not a price", quoted(text)),
-        };
-        return wrong(message, PRICE_HELP);
-    };
-    // A million dollars per token would be 1e18.
-    const MOST: u128 = 1_000_000_000_000_000;
-    match decimal(number.trim_end(), 6) {
-        Ok(micro) if micro <= MOST => Ok(Price(micro as u64)),
-        Ok(_) => faulty(Fault::TooLarge, trimmed, "a price", "", PRICE_HELP),
-        Err(fault) => {
-            let finest = "six decimals of a dollar per million tokens";
-            faulty(fault, trimmed, "a price", finest, PRICE_HELP)
-        }
-    }
-}
-
 /// A factor: `2`, `2x`, `1.5`.
 ///
 /// # Errors
@@ -330,6 +254,8 @@ pub fn parse_factor(text: &str) -> Parsed<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::text::{parse_money, parse_price};
+    use crate::units::{Money, Price};
     use proptest::prelude::*;
 
     #[test]

@@ -1,0 +1,102 @@
+//! Files from outside, never read before their size is known.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::units::text::count;
+
+/// Why a file was not read; reads as a continuation of its name.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    /// The system does not let us.
+    #[error("cannot be read: {}", reason(.0))]
+    Unreadable(io::Error),
+    /// It is a folder, a device or the like.
+    #[error("is not a file")]
+    NotAFile,
+    /// It is too large.
+    #[error("has {} bytes: at most {} are read", count((*.size).into()), count((*.most).into()))]
+    TooLarge {
+        /// Its size \[bytes\].
+        size: u64,
+        /// The most that is read \[bytes\].
+        most: u64,
+    },
+    /// It is not text.
+    #[error("is not UTF-8 text: byte {} of line {line} is wrong", count((*.byte as u64).into()))]
+    NotText {
+        /// The line of the first wrong byte, from 1.
+        line: usize,
+        /// The place of that byte in its line, from 1.
+        byte: usize,
+    },
+}
+
+/// Opens a file of at most `most` bytes. More than that is never read, even if it grows.
+pub(super) fn open(path: &Path, most: u64) -> Result<impl Read, FileError> {
+    let about = std::fs::metadata(path).map_err(FileError::Unreadable)?;
+    if !about.is_file() {
+        return Err(FileError::NotAFile);
+    }
+    let size = about.len();
+    if size > most {
+        return Err(FileError::TooLarge { size, most });
+    }
+    let file = std::fs::File::open(path).map_err(FileError::Unreadable)?;
+    Ok(file.take(most))
+}
+
+/// The text of a file of at most `most` bytes.
+pub(super) fn read_text(path: &Path, most: u64) -> Result<String, FileError> {
+    let mut bytes = Vec::new();
+    let mut file = open(path, most)?;
+    file.read_to_end(&mut bytes)
+        .map_err(FileError::Unreadable)?;
+    String::from_utf8(bytes).map_err(|e| {
+        let good = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line_start = good.iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+        FileError::NotText {
+            line: good.iter().filter(|b| **b == b'\n').count() + 1,
+            byte: good.len() - line_start + 1,
+        }
+    })
+}
+
+/// Why a file could not be read, without the system's error number.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(bytes: &[u8], most: u64) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, bytes).unwrap();
+        match read_text(&path, most) {
+            Ok(text) => text,
+            Err(e) => e.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_said() {
+        assert_eq!(told(b"abc", 3), "abc");
+        assert_eq!(told(b"abcd", 3), "has 4 bytes: at most 3 are read");
+        assert_eq!(
+            told(b"a\nb\xff", 9),
+            "is not UTF-8 text: byte 2 of line 2 is wrong"
+        );
+        let here = read_text(Path::new("."), 9).unwrap_err();
+        assert_eq!(here.to_string(), "is not a file");
+        let nowhere = read_text(Path::new("nowhere"), 9).unwrap_err();
+        assert_eq!(
+            nowhere.to_string(),
+            "cannot be read: no such file or directory"
+        );
+    }
+}

@@ -1,0 +1,549 @@
+//! Random valid scenarios, as YAML text.
+//!
+//! A scenario is a function of a list of bytes: each choice takes one, and where the list has ended
+//! the first alternative is taken, which is the simplest. So proptest can shrink a failing scenario
+//! by shrinking its bytes. What is generated is small (few agents, few tasks, minutes of time, at
+//! most [`MOST_EVENTS`] events), but uses every feature of `docs/scenario.md` except files.
+
+use std::fmt::Write;
+
+/// The bound on events of each run.
+pub const MOST_EVENTS: u64 = 60_000;
+/// How many bytes make a rich scenario.
+pub const BYTES: usize = 600;
+
+/// What kind of world is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// With everything.
+    Any,
+    /// Nothing in it depends on time, on load or on what came before: an attempt's end is a
+    /// function of its place in the plan.
+    Stateless,
+}
+
+/// The scenario that these bytes stand for.
+pub fn scenario_text(bytes: &[u8], world: World) -> String {
+    let mut choices = Choices { bytes, next: 0 };
+    let c = &mut choices;
+    let mut text = String::from("name: random\n");
+    let horizon = c.of(&["10m", "1m", "10s", "24h"]);
+    let _ = writeln!(
+        text,
+        "horizon: {horizon}\nmax_events: {MOST_EVENTS}\nreplications: 3"
+    );
+    let models = 1 + c.below(2);
+    let tools = 1 + c.below(2);
+    text += "models:\n";
+    for i in 0..models {
+        let _ = writeln!(text, "  m{i}: {{{}}}", model(c, world));
+    }
+    text += "tools:\n";
+    for i in 0..tools {
+        let _ = writeln!(text, "  t{i}: {{{}}}", tool(c, world));
+    }
+    text += "fleets:\n";
+    for i in 0..1 + c.below(2) {
+        let _ = writeln!(text, "  f{i}:\n{}", fleet(c, models, tools));
+    }
+    text += "policies:\n";
+    for i in 0..2 + c.below(2) {
+        let _ = write!(text, "  p{i}:\n{}", policy(c, models, tools));
+    }
+    text
+}
+
+struct Choices<'a> {
+    bytes: &'a [u8],
+    next: usize,
+}
+
+impl Choices<'_> {
+    fn below(&mut self, n: usize) -> usize {
+        let byte = self.bytes.get(self.next).copied().unwrap_or(0);
+        self.next += 1;
+        usize::from(byte) % n
+    }
+
+    fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
+        all[self.below(all.len())]
+    }
+
+    /// True once in `n`.
+    fn once_in(&mut self, n: usize) -> bool {
+        self.below(n) == n - 1
+    }
+
+    /// `, key: value` once in `n`.
+    fn maybe(&mut self, n: usize, key: &str, value: impl FnOnce(&mut Self) -> String) -> String {
+        if self.once_in(n) {
+            format!(", {key}: {}", value(self))
+        } else {
+            String::new()
+        }
+    }
+}
+
+const LATENCIES: [&str; 9] = [
+    "100ms",
+    "0",
+    "{exponential: {mean: 200ms}}",
+    "{lognormal: {p50: 60ms, p99: 900ms}}",
+    "{lognormal: {p50: 300ms, sigma: 0.8}}",
+    "{uniform: [50ms, 2s]}",
+    "{normal: {mean: 1s, stdev: 300ms}}",
+    "{pareto: {min: 100ms, shape: 1.5}}",
+    "{empirical: [10ms, 12ms, 80ms, 5s]}",
+];
+const TOKENS: [&str; 7] = [
+    "100",
+    "0",
+    "1",
+    "1500",
+    "{uniform: [50, 400]}",
+    "{lognormal: {p50: 150, p99: 600}}",
+    "{empirical: [10, 700]}",
+];
+const SERVER_OUTCOMES: [&str; 8] = [
+    "transient",
+    "rate_limited",
+    "overloaded",
+    "timeout",
+    "invalid",
+    "permanent",
+    "context_overflow",
+    "ok",
+];
+const OUTCOMES: [&str; 10] = [
+    "transient",
+    "rate_limited",
+    "overloaded",
+    "timeout",
+    "invalid",
+    "permanent",
+    "context_overflow",
+    "circuit_open",
+    "rejected",
+    "budget_exceeded",
+];
+const SHARES: [&str; 6] = ["10%", "0%", "1%", "30%", "70%", "100%"];
+const SHARED: [&str; 4] = ["task", "agent", "fleet", "all"];
+
+fn model(c: &mut Choices, world: World) -> String {
+    let mut text = match c.below(3) {
+        0 => format!("latency: {}", c.of(&LATENCIES)),
+        _ => format!(
+            "latency: {{first_token: {}, tokens_per_second: {}}}",
+            c.of(&LATENCIES),
+            c.of(&["100", "25"])
+        ),
+    };
+    let cached = c.once_in(3) && world == World::Any;
+    let price = if cached {
+        c.of(&[
+            "{input: $3/M, cached_input: $0.3/M, cache_write: $3.75/M, output: $15/M}",
+            "gpt-4o",
+            "claude-sonnet-4-5",
+        ])
+    } else {
+        c.of(&[
+            "{input: $2.50/M, output: $10/M}",
+            "gpt-4o",
+            "{per_call: $0.05}",
+            "{by_prompt: {500: $0.05, 2500: $0.12, 5000: $0.22}}",
+            "{from: gpt-4o, output: $8/M}",
+            "{input: $1/M, output: $2/M, per_call: $0.001}",
+        ])
+    };
+    let _ = write!(text, ", price: {price}");
+    if cached {
+        let prefix = c.of(&["200", "0", "1024"]);
+        let ttl = c.of(&["5m", "2s"]);
+        let _ = write!(text, ", cache: {{min_prefix: {prefix}, ttl: {ttl}}}");
+    }
+    if world == World::Any {
+        text += &c.maybe(4, "context_window", |c| {
+            c.of(&["2k", "500", "8k"]).to_owned()
+        });
+    }
+    text + &target(c, world)
+}
+
+fn tool(c: &mut Choices, world: World) -> String {
+    let mut text = format!("latency: {}", c.of(&LATENCIES));
+    text += &c.maybe(3, "price", |c| {
+        c.of(&["$0.01", "{per_call: $0.002}"]).to_owned()
+    });
+    text + &target(c, world)
+}
+
+/// What models and tools have in common.
+fn target(c: &mut Choices, world: World) -> String {
+    let mut text = String::new();
+    text += &c.maybe(2, "failures", failures);
+    text += &c.maybe(5, "hangs", |c| {
+        format!(
+            "{{rate: {}, for: {}}}",
+            c.of(&SHARES),
+            c.of(&["30s", "10m"])
+        )
+    });
+    text += &c.maybe(3, "network", |c| c.of(&LATENCIES).to_owned());
+    text += &c.maybe(6, "cancels", |c| c.of(&["true", "false"]).to_owned());
+    text += &c.maybe(4, "billing", billing);
+    if world == World::Stateless {
+        return text;
+    }
+    text += &c.maybe(4, "outages", windows);
+    text += &c.maybe(5, "episodes", |c| {
+        let up = c.of(&["20s", "2m"]);
+        let down = c.of(&["5s", "1m"]);
+        format!(
+            "{{mean_up: {up}, mean_down: {down}, rate: {}}}",
+            c.of(&SHARES)
+        )
+    });
+    if c.once_in(6) {
+        text += &script(c);
+    }
+    text += &c.maybe(5, "pauses", windows);
+    text += &c.maybe(5, "slowdowns", |c| {
+        let factor = c.of(&["20x", "2", "0.5"]);
+        format!("[{{at: 5s, for: 20s, factor: {factor}}}]")
+    });
+    text += &c.maybe(4, "rejection_latency", |c| c.of(&LATENCIES).to_owned());
+    text += &c.maybe(3, "capacity", |c| {
+        let servers = 1 + c.below(3);
+        let queue = c.below(3);
+        match c.below(5) {
+            0 => format!("{{servers: {servers}, queue: unlimited}}"),
+            1 => format!("{{servers: {servers}, queue: {queue}}}"),
+            2 => format!("{{servers: {servers}, queue: {queue}, when_full: drop}}"),
+            3 => "{slows_by: 5ms}".to_owned(),
+            _ => "{slows_by: 20%}".to_owned(),
+        }
+    });
+    text += &c.maybe(3, "limits", |c| {
+        let limits: Vec<String> = (0..1 + c.below(2)).map(|_| limit(c)).collect();
+        format!("[{}]", limits.join(", "))
+    });
+    text
+}
+
+fn failures(c: &mut Choices) -> String {
+    if c.below(2) == 0 {
+        return c.of(&SHARES).to_owned();
+    }
+    let rate = c.of(&SHARES);
+    let outcome = SERVER_OUTCOMES[c.below(7)];
+    let latency = c.maybe(3, "latency", |c| c.of(&LATENCIES).to_owned());
+    format!("{{rate: {rate}, outcome: {outcome}{latency}}}")
+}
+
+fn script(c: &mut Choices) -> String {
+    let reply = |c: &mut Choices| match c.below(3) {
+        0 => c.of(&["fail", "ok"]).to_owned(),
+        1 => c.of(&SERVER_OUTCOMES).to_owned(),
+        _ => format!("{{rate_limited: {}}}", c.of(&["7s", "50ms"])),
+    };
+    let replies: Vec<String> = (0..1 + c.below(5)).map(|_| reply(c)).collect();
+    let then = c.of(&["normal", "repeat", "last"]);
+    let per = c.of(&["target", "call"]);
+    format!(
+        ", script: {{outcomes: [{}], then: {then}, per: {per}}}",
+        replies.join(", ")
+    )
+}
+
+fn billing(c: &mut Choices) -> String {
+    let rule = |c: &mut Choices| {
+        let outcome = SERVER_OUTCOMES[c.below(8)];
+        let shares = ["100%", "0%", "50%", "33%"];
+        let (input, output, call) = (c.of(&shares), c.of(&shares), c.of(&shares));
+        let counted = c.of(&["true", "false"]);
+        format!("{outcome}: {{input: {input}, output: {output}, call: {call}, counted: {counted}}}")
+    };
+    format!("{{{}}}", rule(c))
+}
+
+fn windows(c: &mut Choices) -> String {
+    let first = c.of(&["{at: 2s, for: 5s}", "{at: 0, for: 1s}"]);
+    let second = c.of(&["{at: 20s, for: 20s}", "{at: 7s, for: 3s}"]);
+    match c.below(2) {
+        0 => format!("[{first}]"),
+        _ => format!("[{first}, {second}]"),
+    }
+}
+
+fn limit(c: &mut Choices) -> String {
+    if c.once_in(5) {
+        return format!("{{concurrent: {}}}", 1 + c.below(4));
+    }
+    let unit = c.of(&[
+        "requests: 5/s",
+        "requests: 30/min",
+        "tokens: 10k/min",
+        "input_tokens: 2k/10s",
+        "output_tokens: 500/10s",
+    ]);
+    let algorithm = c.of(&[
+        "fixed_window",
+        "sliding_log",
+        "sliding_window",
+        "token_bucket",
+        "token_bucket, burst: 4k",
+        "gcra, burst: 3k",
+        "gcra",
+        "incr_expire",
+        "incr_expire, refresh_ttl: true",
+    ]);
+    let mut text = format!("{{{unit}, algorithm: {algorithm}");
+    text += &c.maybe(3, "counts_rejected", |_| "true".to_owned());
+    text += &c.maybe(3, "window", |_| "1m".to_owned());
+    text += &c.maybe(2, "retry_after", |c| {
+        c.of(&["reset", "1s", "{jittered: 5s}", "none"]).to_owned()
+    });
+    text += &c.maybe(4, "per", |c| c.of(&["fleet", "account"]).to_owned());
+    text + "}"
+}
+
+fn fleet(c: &mut Choices, models: usize, tools: usize) -> String {
+    let count = c.of(&["20", "1", "5", "40"]);
+    let n = 1 + c.below(6);
+    let (agents, tasks) = match c.below(8) {
+        0 => (n.to_string(), format!("{{count: {count}}}")),
+        1 => (
+            n.to_string(),
+            format!("{{count: {}, each_agent: true}}", 1 + c.below(5)),
+        ),
+        2 => (
+            n.to_string(),
+            format!("{{arrivals: {{poisson: 2/s}}, count: {count}}}"),
+        ),
+        3 => (
+            "unlimited".to_owned(),
+            format!("{{arrivals: {{poisson: 1/s}}, count: {count}}}"),
+        ),
+        4 => (
+            n.to_string(),
+            format!("{{arrivals: {{every: 3/s}}, count: {count}}}"),
+        ),
+        5 => ("unlimited".to_owned(), format!("{{count: {count}}}")),
+        6 => {
+            let kind = c.of(&["steps", "ramps"]);
+            let points = "[{at: 0s, rate: 1/s}, {at: 10s, rate: 10/s}, {at: 15s, rate: 0/s}]";
+            (n.to_string(), format!("{{arrivals: {{{kind}: {points}}}}}"))
+        }
+        _ => (
+            "unlimited".to_owned(),
+            format!("{{arrivals: {{every: 3/s}}, count: {count}}}"),
+        ),
+    };
+    let start = match c.below(4) {
+        0 | 1 => String::new(),
+        2 => format!("    start: {}\n", c.of(&["5s", "{every: 500ms}"])),
+        _ => "    start: {within: 10s}\n".to_owned(),
+    };
+    let mut plan = String::new();
+    steps(c, models, tools, 0, &mut plan);
+    format!("    agents: {agents}\n    tasks: {tasks}\n{start}    plan:\n{plan}")
+}
+
+/// Between one and four steps, indented for their depth.
+fn steps(c: &mut Choices, models: usize, tools: usize, depth: usize, text: &mut String) {
+    let indent = " ".repeat(6 + 4 * depth);
+    for _ in 0..1 + c.below(4) {
+        let kind = c.below(if depth < 3 { 12 } else { 8 });
+        match kind {
+            0..4 => {
+                let model = c.below(models);
+                let mut step = format!("llm: m{model}, output: {}", c.of(&TOKENS));
+                step += &c.maybe(2, "prompt", |c| c.of(&TOKENS).to_owned());
+                step += &c.maybe(4, "context", |c| c.of(&["fresh", "kept"]).to_owned());
+                step += &c.maybe(3, "validate", |c| match c.below(2) {
+                    0 => c.of(&SHARES).to_owned(),
+                    _ => format!("{{passes: {}, never: {}}}", c.of(&SHARES), c.of(&SHARES)),
+                });
+                step += &c.maybe(3, "on_failure", |c| c.of(&["continue", "fail"]).to_owned());
+                let _ = writeln!(text, "{indent}- {{{step}}}");
+            }
+            4..7 => {
+                let mut step = format!("tool: t{}", c.below(tools));
+                step += &c.maybe(2, "result_tokens", |c| c.of(&TOKENS).to_owned());
+                step += &c.maybe(3, "on_failure", |c| c.of(&["continue", "fail"]).to_owned());
+                let _ = writeln!(text, "{indent}- {{{step}}}");
+            }
+            7 => {
+                let _ = writeln!(text, "{indent}- {{wait: {}}}", c.of(&LATENCIES));
+            }
+            8 | 9 => {
+                let _ = writeln!(text, "{indent}- repeat: {}", 1 + c.below(4));
+                let _ = writeln!(text, "{indent}  steps:");
+                steps(c, models, tools, depth + 1, text);
+            }
+            10 => {
+                let _ = writeln!(text, "{indent}- parallel: {}", 1 + c.below(3));
+                fork(c, &indent, text);
+                let _ = writeln!(text, "{indent}  steps:");
+                steps(c, models, tools, depth + 1, text);
+            }
+            _ => {
+                let _ = writeln!(text, "{indent}- parallel:");
+                for _ in 0..1 + c.below(2) {
+                    let _ = writeln!(text, "{indent}  - agents: {}", 1 + c.below(2));
+                    let _ = writeln!(text, "{indent}    steps:");
+                    steps(c, models, tools, depth + 1, text);
+                }
+                fork(c, &indent, text);
+            }
+        }
+    }
+}
+
+fn fork(c: &mut Choices, indent: &str, text: &mut String) {
+    if c.once_in(2) {
+        let _ = writeln!(text, "{indent}  result_tokens: {}", c.of(&["200", "0"]));
+    }
+    if c.once_in(2) {
+        let _ = writeln!(
+            text,
+            "{indent}  on_failure: {}",
+            c.of(&["continue", "fail"])
+        );
+    }
+}
+
+fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
+    let mut text = String::from("    about: random\n");
+    for (key, name, n) in [("tool", "t", tools), ("llm", "m", models)] {
+        let is_model = key == "llm";
+        match c.below(4) {
+            0 => {}
+            1 | 2 => {
+                let _ = writeln!(
+                    text,
+                    "    {key}: [{}]",
+                    layers(c, Around::Call { is_model })
+                );
+            }
+            _ => {
+                let of = layers(c, Around::Call { is_model });
+                let others = layers(c, Around::Call { is_model });
+                let i = c.below(n);
+                let _ = writeln!(text, "    {key}: {{{name}{i}: [{of}], others: [{others}]}}");
+            }
+        }
+    }
+    for key in ["turn", "task"] {
+        if c.once_in(2) {
+            let _ = writeln!(text, "    {key}: [{}]", layers(c, Around::Steps));
+        }
+    }
+    if c.once_in(3) {
+        let mut layers = vec![];
+        if c.below(3) > 0 {
+            layers.push(format!(
+                "{{retry: {{{}}}}}",
+                retry(c, false, &["2", "3", "unlimited"])
+            ));
+        }
+        if c.below(2) > 0 {
+            let failures = 1 + c.below(4);
+            let count = c.of(&["total", "consecutive"]);
+            let open = c.maybe(2, "open_for", |c| c.of(&["10s", "1s"]).to_owned());
+            layers.push(format!(
+                "{{circuit_breaker: {{failures: {failures}, count: {count}{open}}}}}"
+            ));
+        }
+        let _ = writeln!(text, "    fleet: [{}]", layers.join(", "));
+    }
+    text
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Call { is_model: bool },
+    Steps,
+}
+
+/// Up to four layers. A retry budget is followed by a retry, without which it is a mistake.
+fn layers(c: &mut Choices, around: Around) -> String {
+    let mut layers = vec![];
+    let grows = around != Around::Call { is_model: false };
+    for _ in 0..c.below(4) {
+        let shared = c.of(&SHARED);
+        let layer = match c.below(9) {
+            0..3 => format!(
+                "retry: {{{}}}",
+                retry(c, grows, &["3", "2", "5", "unlimited"])
+            ),
+            3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
+            4 => {
+                let failures = 1 + c.below(4);
+                let open = c.of(&["5s", "500ms"]);
+                let half = c.of(&["one", "all"]);
+                let on = c.maybe(4, "on", |c| format!("[{}]", c.of(&OUTCOMES)));
+                format!(
+                    "circuit_breaker: {{failures: {failures}, open_for: {open}, half_open: {half}, \
+                     shared: {shared}{on}}}"
+                )
+            }
+            5 => {
+                let max = 1 + c.below(3);
+                let queue = c.of(&["unlimited", "0", "2"]);
+                format!("concurrency: {{max: {max}, queue: {queue}, shared: {shared}}}")
+            }
+            6 => {
+                let rate = c.of(&["2/s", "10/s", "7/min"]);
+                let burst = 1 + c.below(3);
+                let wait = c.of(&["unlimited", "0", "2s"]);
+                format!(
+                    "rate_limit: {{rate: {rate}, burst: {burst}, longest_wait: {wait}, \
+                     shared: {shared}}}"
+                )
+            }
+            7 => {
+                let bound = c.of(&["retries: 3", "retries: 0", "cost: 1.5", "cost: 0"]);
+                layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
+                format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
+            }
+            _ => {
+                let limit = c.of(&["$0.10", "$0.001", "$1", "$0"]);
+                format!("budget: {{limit: {limit}, shared: {shared}}}")
+            }
+        };
+        layers.push(layer);
+    }
+    let braced: Vec<String> = layers.iter().map(|l| format!("{{{l}}}")).collect();
+    braced.join(", ")
+}
+
+fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {
+    let mut text = format!("attempts: {}", c.of(attempts));
+    text += match c.below(8) {
+        0 => ", delay: 1s",
+        1 => ", delay: 0",
+        2 => ", backoff: {exponential: {base: 100ms, factor: 2, max: 10s}, jitter: 10%}",
+        3 => ", backoff: {exponential: {base: 1s}, jitter: full}",
+        4 => ", backoff: {decorrelated: {base: 100ms, max: 5s}}",
+        5 => ", backoff: {linear: {base: 1s, step: 1s}, jitter: equal}",
+        6 => ", backoff: {fixed: 2s, jitter: {proportional: 10%}}",
+        _ => "",
+    };
+    text += &c.maybe(3, "on", |c| match c.below(2) {
+        0 => "any".to_owned(),
+        _ => format!("[{}, {}]", c.of(&OUTCOMES), c.of(&OUTCOMES)),
+    });
+    let rule = c.of(&["honor", "ignore", "{honor_plus: 1s}"]);
+    let _ = write!(text, ", retry_after: {rule}");
+    if rule != "ignore" {
+        text += &c.maybe(4, "longest_retry_after", |c| {
+            format!("2s, if_longer: {}", c.of(&["give_up", "backoff", "cap"]))
+        });
+    }
+    text += &c.maybe(5, "deadline", |c| c.of(&["10s", "1m"]).to_owned());
+    if grows {
+        text += &c.maybe(5, "grow_prompt", |_| "50".to_owned());
+    }
+    text
+}

@@ -1,0 +1,115 @@
+//! One small test for each bug that was found, with its story.
+
+mod common;
+
+use common::log::Log;
+use common::scenario;
+use squall::experiment::observe;
+use squall::random::Weather;
+use squall::simulation::{Cut, RunEnd};
+use squall::units::{Span, Time};
+use squall::wire::Outcome;
+
+fn play(text: &str) -> (Log, RunEnd) {
+    let scenario = scenario(text);
+    let mut log = Log::default();
+    let end = observe(
+        &scenario,
+        &scenario.policies[0],
+        Weather::new(1, 0),
+        &mut log,
+    );
+    (log, end)
+}
+
+/// With unlimited agents there is nobody idle who could be woken when a batch's breaker closes
+/// again: tasks that had arrived meanwhile were left lying for ever.
+#[test]
+fn tasks_that_arrived_at_an_open_breaker_are_done_when_it_closes() {
+    let (log, end) = play(
+        "name: reopened
+horizon: 1h
+tools: {tool: {latency: 10ms, outages: [{at: 0, for: 5s}]}}
+fleets: {f: {agents: unlimited, tasks: {arrivals: {every: 1/s}, count: 10}, plan: [{tool: tool}]}}
+policies: {p: {fleet: [{circuit_breaker: {failures: 1, open_for: 20s}}]}}
+",
+    );
+    assert_eq!(end.cut, None);
+    let ok = log.tasks().filter(|t| t.outcome == Outcome::Ok).count();
+    assert_eq!(ok, 9);
+    assert_eq!(end.end, Time::ZERO + Span::millis(21_020));
+}
+
+/// A batch that is stopped for good fails the tasks that nobody has begun. Where each agent has a
+/// batch of its own, these were given the numbers of other tasks.
+#[test]
+fn a_stopped_batch_fails_each_task_once() {
+    let (log, _) = play(
+        "name: stopped
+tools: {tool: {latency: 10ms, failures: 100%}}
+fleets: {f: {agents: 3, tasks: {count: 4, each_agent: true}, start: {every: 1s}, plan: [{tool: tool}]}}
+policies: {p: {fleet: [{circuit_breaker: {failures: 2}}]}}
+",
+    );
+    let mut tasks: Vec<u32> = log.tasks().map(|t| t.task).collect();
+    tasks.sort_unstable();
+    assert_eq!(tasks, (0..12).collect::<Vec<u32>>());
+}
+
+/// A retry at fleet scope took the task's arrival for the begin of its latest submission, so its
+/// least period never acted, and a task that fails at once was submitted for ever at one instant.
+#[test]
+fn a_hot_loop_through_the_queue_takes_time() {
+    let (_, end) = play(
+        "name: hot
+horizon: 10s
+max_events: 100k
+tools: {tool: {latency: 0, failures: 100%}}
+fleets: {f: {agents: 1, tasks: {count: 1}, plan: [{tool: tool}]}}
+policies: {p: {fleet: [{retry: {attempts: unlimited, delay: 0}}]}}
+",
+    );
+    assert_eq!(end.cut, Some(Cut::Horizon));
+}
+
+/// A loop of calls that are all refused before the wire needs no event, so no bound on events ended
+/// it: a task of a thousand million such calls held the whole run up for a minute.
+#[test]
+fn a_loop_of_refusals_counts_as_events() {
+    let (_, end) = play(
+        "name: refused
+max_events: 1000
+tools: {tool: {latency: 10ms, price: $1}}
+fleets:
+  f: {agents: 1, tasks: {count: 1}, plan: [{repeat: 1M, steps: [{tool: tool, on_failure: continue}]}]}
+policies: {p: {task: [{budget: {limit: $0}}]}}
+",
+    );
+    assert_eq!(end.cut, Some(Cut::Events));
+}
+
+/// Loops within loops that are begun anew, because the turn around them is tried again, met the
+/// luck that earlier attempts had met already.
+#[test]
+fn a_loop_in_a_loop_that_is_begun_anew_meets_new_luck() {
+    let (log, _) = play(
+        "name: nested
+models: {model: {latency: 1ms, price: {per_call: $0}}}
+tools: {tool: {latency: 1ms, failures: 30%}}
+fleets:
+  f:
+    agents: 1
+    tasks: {count: 20}
+    plan:
+      - {llm: model, output: 1}
+      - {repeat: 2, steps: [{repeat: 3, steps: [{tool: tool}]}]}
+policies: {p: {tool: [{retry: {attempts: 2, delay: 0}}], turn: [{retry: {attempts: 20, delay: 0}}]}}
+",
+    );
+    let spot = |a: &squall::simulation::Attempt| (a.task, a.step, a.round, a.number);
+    let mut spots: Vec<_> = log.attempts().map(spot).collect();
+    let all = spots.len();
+    spots.sort_unstable();
+    spots.dedup();
+    assert_eq!(spots.len(), all);
+}
