@@ -77,6 +77,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let scope = self.program.blocks[usize::from(parent)].scope;
                 agent.cause[2] = agent.cause[scope as usize];
                 agent.grown = 0;
+                let call = self.program.blocks[usize::from(block)].call;
+                let counter = self.program.calls[usize::from(call)].counter;
+                let made = self.agents.counters_of(a)[usize::from(counter)];
+                self.agents.all[a as usize].call_from = made;
                 self.open_block(a, block)
             }
             Op::Close(_) => Next::Leave(Reply::of(Outcome::Ok)),
@@ -379,17 +383,24 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return true;
         }
         let estimate = self.next_estimate(a);
-        for guard in &self.program.guards[usize::from(from)..usize::from(to)] {
+        let guards = &self.program.guards[usize::from(from)..usize::from(to)];
+        for guard in guards {
             let watch = &self.program.layers[usize::from(guard.layer)];
             let Kind::RetryBudget(spec) = &watch.kind else {
                 unreachable!("guards of a retry layer are retry budgets")
             };
             let sharer = self.guard_sharer(a, *guard);
             let budget = self.shared.retry_budgets.of(watch.group, sharer);
-            if !budget.allow(spec, estimate) {
+            if !budget.has_room(spec, estimate) {
                 self.observer.acted(watch.id);
                 return false;
             }
+        }
+        // A retry that one of them denies costs the others nothing.
+        for guard in guards {
+            let group = self.program.layers[usize::from(guard.layer)].group;
+            let sharer = self.guard_sharer(a, *guard);
+            self.shared.retry_budgets.of(group, sharer).count();
         }
         true
     }
@@ -492,8 +503,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.all[a as usize].layer = i;
                 let program = self.program;
                 let layer = &program.layers[usize::from(i)];
+                // Of several whose time it is the outermost counts: what is inside is over.
                 let fired = matches!(layer.kind, Kind::Timeout(_))
-                    && *self.agents.word(a, layer.word) <= now.0;
+                    && *self.agents.word(a, layer.word) <= now.0
+                    && *self.agents.word(a, layer.word + 1) > now.0;
                 self.release(a, layer);
                 if fired {
                     self.observer.acted(layer.id);

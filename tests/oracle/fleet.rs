@@ -244,7 +244,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
     let now = sim.clock.now();
     let again = match &sim.policy.fleet.retry {
         Some(spec) if reply.outcome != Outcome::Ok && !crew.queue.borrow().stopped => {
-            pause(spec, waiting.run + 1, ready, begin, now, reply)
+            pause(spec, waiting.run + 1, ready, now, now, reply)
         }
         _ => None,
     };

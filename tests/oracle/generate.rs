@@ -394,7 +394,7 @@ fn retry(d: &mut Dice, scope: &str) -> String {
         }
         _ => {
             let factor = d.pick(&["2", "1.5", "3"]);
-            let (base, max) = (d.time(0, 900), d.time(100, 6000));
+            let (base, max) = (d.time(0, 900), d.time(901, 6000));
             format!("backoff: {{exponential: {{base: {base}, factor: {factor}, max: {max}}}}}")
         }
     };
