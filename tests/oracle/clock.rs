@@ -2,7 +2,7 @@
 //! polls one process.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,6 +24,11 @@ pub struct Clock {
     now: Cell<u64>,
     scheduled: Cell<u64>,
     current: Cell<usize>,
+    /// What is scheduled from here on was not known before the latest instant.
+    first_now: Cell<u64>,
+    /// How many timers fired at the latest instant, and the instants with more than one.
+    fired: Cell<u32>,
+    contested: RefCell<BTreeSet<u64>>,
     agenda: RefCell<BTreeMap<(u64, u64), Signal>>,
     processes: RefCell<Vec<Option<Fut<()>>>>,
 }
@@ -120,14 +125,31 @@ impl Clock {
             assert!(events < 300_000, "a loop that never ends, at {} ns", self.now());
             let next = self.agenda.borrow_mut().pop_first();
             match next {
-                Some(((time, _), signal)) if time < horizon => {
+                Some(((time, n), signal)) if time < horizon => {
+                    if time > self.now() {
+                        self.fired.set(0);
+                        self.first_now.set(self.scheduled.get());
+                    }
                     self.now.set(time);
+                    // What was scheduled at this very instant is a consequence, not a coincidence.
+                    if n < self.first_now.get() {
+                        self.fired.set(self.fired.get() + 1);
+                    }
+                    if self.fired.get() > 1 {
+                        self.contested.borrow_mut().insert(time);
+                    }
                     signal.fired.set(true);
                     self.poll(signal.process);
                 }
                 _ => break,
             }
         }
+    }
+
+    /// The instants at which several things happened that were planned before, so that their order
+    /// is a matter of taste.
+    pub fn contested(&self) -> BTreeSet<u64> {
+        self.contested.take()
     }
 
     /// Ends all processes.

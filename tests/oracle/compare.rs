@@ -1,6 +1,5 @@
 //! The same scenario in both implementations, and where they part.
 
-use std::fmt::Debug;
 use std::path::Path;
 
 use squall::experiment::observe;
@@ -47,9 +46,18 @@ pub fn scenario(text: &str) -> &'static Scenario {
     }
 }
 
-/// Plays every policy in both and compares everything; returns how many attempts there were
-/// if they agree.
-pub fn agree(text: &str) -> Option<usize> {
+/// How a comparison ended.
+pub enum Verdict {
+    /// They agree about so many attempts.
+    Agree(usize),
+    /// They part after an instant at which several things happened at once.
+    Taste,
+    /// They part.
+    Part,
+}
+
+/// Plays every policy in both and compares everything.
+pub fn compare(text: &str) -> Verdict {
     let scenario = scenario(text);
     let mut attempts = 0;
     for policy in &scenario.policies {
@@ -58,43 +66,52 @@ pub fn agree(text: &str) -> Option<usize> {
         let mut oracle = Sim::play(scenario, policy);
         // Attempts of what is begun anew squall numbers in a way of its own.
         let anew = ["repeat:", "parallel:", "fleet: ["].iter().any(|w| text.contains(w));
+        // Both list what happens as it happens, but within an instant in an order of their own.
         for log in [&mut squall, &mut oracle] {
             if anew {
                 log.attempts.iter_mut().for_each(|row| row.number = 0);
             }
-        }
-        // Both list what happens as it happens, but within an instant in an order of their own.
-        for log in [&mut squall, &mut oracle] {
             log.attempts.sort();
             log.refusals.sort();
             log.tasks.sort();
         }
-        let same = part(text, "attempts", &squall.attempts, &oracle.attempts)
-            && part(text, "refusals", &squall.refusals, &oracle.refusals)
-            && part(text, "task ends", &squall.tasks, &oracle.tasks);
-        if !same {
-            eprintln!("policy {} differs", policy.name);
-            return None;
+        let attempt = |row: &Row| vec![row.begin, row.end];
+        let times = [
+            part(&squall.attempts, &oracle.attempts, attempt),
+            part(&squall.refusals, &oracle.refusals, |row| vec![row.0]),
+            part(&squall.tasks, &oracle.tasks, |row| vec![row.0]),
+        ];
+        let times: Vec<u64> = times.into_iter().flatten().flatten().collect();
+        let Some(first) = times.iter().min() else {
+            attempts += oracle.attempts.len();
+            continue;
+        };
+        if times.iter().any(|t| oracle.contested.contains(t)) {
+            return Verdict::Taste;
         }
-        attempts += oracle.attempts.len();
+        eprintln!("{text}\npolicy {} parts at {first} ns", policy.name);
+        for (name, log) in [("squall", &squall), ("oracle", &oracle)] {
+            let from = log.attempts.partition_point(|row| row.end < *first);
+            let rows = log.attempts.iter().skip(from.saturating_sub(4)).take(9);
+            rows.for_each(|row| eprintln!("{name} {row:?}"));
+            let near = log.refusals.iter().filter(|r| r.0 >= *first).take(3);
+            near.for_each(|row| eprintln!("{name} {row:?}"));
+            let near = log.tasks.iter().filter(|r| r.0 >= *first).take(3);
+            near.for_each(|row| eprintln!("{name} {row:?}"));
+        }
+        return Verdict::Part;
     }
-    Some(attempts)
+    Verdict::Agree(attempts)
 }
 
-/// Whether both are the same; prints the place where they part.
-fn part<T: PartialEq + Debug>(text: &str, what: &str, squall: &[T], oracle: &[T]) -> bool {
-    if squall == oracle {
-        return true;
-    }
-    let differ = |i: &usize| squall.get(*i) != oracle.get(*i);
-    let at = (0..).find(differ).expect("they differ");
-    let near = |log: &[T]| {
-        let rows = log.iter().enumerate().skip(at.saturating_sub(6)).take(10);
-        let rows = rows.map(|(i, row)| format!("{} {row:?}\n", if i == at { ">" } else { " " }));
-        rows.collect::<String>()
-    };
-    eprintln!("{text}\n{what} part at {at}:");
-    eprintln!("squall ({}):\n{}", squall.len(), near(squall));
-    eprintln!("oracle ({}):\n{}", oracle.len(), near(oracle));
-    false
+/// The times of the first rows that differ, if any do.
+fn part<T: PartialEq>(
+    squall: &[T],
+    oracle: &[T],
+    times: impl Fn(&T) -> Vec<u64>,
+) -> Option<Vec<u64>> {
+    let longest = squall.len().max(oracle.len());
+    let at = (0..longest).find(|i| squall.get(*i) != oracle.get(*i))?;
+    let rows = [squall.get(at), oracle.get(at)];
+    Some(rows.into_iter().flatten().flat_map(times).collect())
 }

@@ -218,7 +218,8 @@ fn limit(d: &mut Dice, model: bool) -> String {
 
 fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
     let mut text = format!("  f{i}:\n");
-    let open = d.chance(25);
+    // Two regular arrival processes would meet at every common multiple.
+    let open = i == 0 && d.chance(40);
     let count = d.from(1, 20);
     if open {
         text += "    agents: unlimited\n";
@@ -228,7 +229,7 @@ fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
     }
     match d.below(3) {
         0 if !open => writeln!(text, "    tasks: {{count: {count}, each_agent: true}}"),
-        1 if !open => writeln!(text, "    tasks: {{count: {count}}}"),
+        1 | 2 if i > 0 || (!open && d.chance(50)) => writeln!(text, "    tasks: {{count: {count}}}"),
         _ => {
             let rate = format!("{}/{}s", d.from(1, 40), d.from(1, 7));
             writeln!(text, "    tasks: {{arrivals: {{every: {rate}}}, count: {count}}}")

@@ -49,7 +49,9 @@ impl Limit {
                     full.min(level + i128::from(span) * i128::from(spec.quota))
                 };
                 for (t, cost) in &self.log {
-                    level = drip(level, t - last) - i128::from(*cost) * i128::from(window);
+                    let taken = i128::from(*cost) * i128::from(window);
+                    // Rejected requests that count take what there is.
+                    level = (drip(level, t - last) - taken).max(0);
                     last = *t;
                 }
                 drip(level, now - last) >= i128::from(cost) * i128::from(window)

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use squall::scenario::{Layer, Policy, Scenario, Shared};
@@ -40,6 +40,8 @@ pub type End = (u64, u64, usize, u32, Outcome);
 /// Everything that happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
+    /// The instants whose events may have another order elsewhere.
+    pub contested: BTreeSet<u64>,
     pub attempts: Vec<Row>,
     pub refusals: Vec<Refusal>,
     pub tasks: Vec<End>,
@@ -87,6 +89,7 @@ impl Sim {
         sim.clock.run(scenario.horizon.0);
         sim.over.set(true);
         sim.clock.clear();
+        sim.log.borrow_mut().contested = sim.clock.contested();
         sim.log.take()
     }
 
