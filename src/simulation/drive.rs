@@ -211,7 +211,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 if admission == Admission::Refuse {
                     return Some(self.refuse(a, i, Outcome::CircuitOpen));
                 }
-                *self.agents.word(a, layer.word) = u64::from(admission == Admission::Probe);
+                *self.agents.word(a, layer.word) = word_of(admission);
                 None
             }
             Kind::Concurrency(spec) => {
@@ -323,10 +323,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Retry(_) if reply.outcome == Outcome::Ok => None,
             Kind::Retry(spec) => self.try_again(a, i, spec, reply),
             Kind::Breaker(spec) => {
-                let probe = *self.agents.word(a, layer.word) != 0;
+                let admission = admission_of(*self.agents.word(a, layer.word));
                 let (sharer, now) = (self.sharer(a), self.agenda.now());
                 let breaker = self.shared.breakers.of(layer.group, sharer);
-                breaker.record(spec, now, probe, reply.outcome);
+                breaker.record(spec, now, admission, reply.outcome);
                 None
             }
             Kind::Timeout(_) | Kind::Concurrency(_) => {
@@ -484,9 +484,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
             }
             Kind::Breaker(_) => {
-                let probe = *self.agents.word(a, layer.word) != 0;
+                let admission = admission_of(*self.agents.word(a, layer.word));
                 let sharer = self.sharer(a);
-                self.shared.breakers.of(layer.group, sharer).forget(probe);
+                self.shared
+                    .breakers
+                    .of(layer.group, sharer)
+                    .forget(admission);
             }
             _ => {}
         }
@@ -590,5 +593,20 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         } else {
             self.end_branch(a, reply)
         }
+    }
+}
+
+/// How a breaker admitted a call, as a word of layer state.
+fn word_of(admission: Admission) -> u64 {
+    match admission {
+        Admission::Probe(probing) => u64::from(probing),
+        Admission::Pass | Admission::Refuse => 0,
+    }
+}
+
+fn admission_of(word: u64) -> Admission {
+    match word {
+        0 => Admission::Pass,
+        probing => Admission::Probe(probing as u32),
     }
 }

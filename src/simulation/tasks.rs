@@ -384,7 +384,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             unbegun.into_iter().map(|task| (task, now)).collect()
         } else {
             let batch = (0..queue.batch_left).map(|_| now);
-            (next..).zip(batch.chain(queue.fresh.iter().copied())).collect()
+            (next..)
+                .zip(batch.chain(queue.fresh.iter().copied()))
+                .collect()
         };
         let queue = &mut self.queues[usize::from(f)];
         queue.batch_left = 0;

@@ -7,9 +7,7 @@ use squall::resilience::{
     BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, RetryAfterRule, RetryBudgetSpec,
     RetrySpec, WhenTooLong,
 };
-use squall::scenario::{
-    Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Step, Tokens,
-};
+use squall::scenario::{Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Step, Tokens};
 use squall::units::{Money, Share, Span};
 use squall::wire::{Outcome, Reply};
 use squall::world::BillingRule;
@@ -161,7 +159,7 @@ fn step(env: Env, step: &'static Step) -> Fut<Reply> {
                 output: 0,
                 passes: true,
                 attempts: Cell::new(0),
-        grown: Cell::new(0),
+                grown: Cell::new(0),
             };
             let reply = self::call(env.clone(), call).await;
             if reply.outcome == Outcome::Ok {
@@ -253,7 +251,10 @@ fn call(env: Env, call: Call) -> Fut<Reply> {
         true => &sim.policy.llm,
         false => &sim.policy.tool,
     };
-    let own = layers.of.iter().find(|(t, _)| usize::from(t.0) == call.target);
+    let own = layers
+        .of
+        .iter()
+        .find(|(t, _)| usize::from(t.0) == call.target);
     let layers = own.map_or(&layers.others, |(_, layers)| layers);
     let call = Rc::new(call);
     let inner: Inner = Rc::new({
@@ -266,12 +267,7 @@ fn call(env: Env, call: Call) -> Fut<Reply> {
 // ---------------------------------------------------------------- layers
 
 /// Runs `inner` inside these layers.
-fn through(
-    env: Env,
-    layers: &'static [Layer],
-    call: Option<Rc<Call>>,
-    inner: Inner,
-) -> Fut<Reply> {
+fn through(env: Env, layers: &'static [Layer], call: Option<Rc<Call>>, inner: Inner) -> Fut<Reply> {
     let Some((layer, rest)) = layers.split_first() else {
         return inner(env);
     };
@@ -343,12 +339,7 @@ fn through(
     }
 }
 
-async fn retry(
-    env: Env,
-    spec: &'static RetrySpec,
-    call: Option<Rc<Call>>,
-    inside: Inner,
-) -> Reply {
+async fn retry(env: Env, spec: &'static RetrySpec, call: Option<Rc<Call>>, inside: Inner) -> Reply {
     let begun = env.sim.clock.now();
     let mut attempts = 1;
     loop {
@@ -647,7 +638,9 @@ async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         reply: Cell::new(None),
         arrived: sim.clock.signal(),
     });
-    let server = sim.clock.spawn(Box::pin(serve(sim.clone(), request.clone())));
+    let server = sim
+        .clock
+        .spawn(Box::pin(serve(sim.clone(), request.clone())));
     let open = Open {
         target: call.target,
         begin: sim.clock.now(),

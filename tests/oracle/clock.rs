@@ -122,7 +122,11 @@ impl Clock {
     /// Runs everything that is due before `horizon`.
     pub fn run(&self, horizon: u64) {
         for events in 0.. {
-            assert!(events < 300_000, "a loop that never ends, at {} ns", self.now());
+            assert!(
+                events < 300_000,
+                "a loop that never ends, at {} ns",
+                self.now()
+            );
             let next = self.agenda.borrow_mut().pop_first();
             match next {
                 Some(((time, n), signal)) if time < horizon => {

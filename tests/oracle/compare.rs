@@ -65,7 +65,9 @@ pub fn compare(text: &str) -> Verdict {
         observe(scenario, policy, Weather::new(1, 0), &mut squall);
         let mut oracle = Sim::play(scenario, policy);
         // Attempts of what is begun anew squall numbers in a way of its own.
-        let anew = ["repeat:", "parallel:", "fleet: ["].iter().any(|w| text.contains(w));
+        let anew = ["repeat:", "parallel:", "fleet: ["]
+            .iter()
+            .any(|w| text.contains(w));
         // Both list what happens as it happens, but within an instant in an order of their own.
         for log in [&mut squall, &mut oracle] {
             if anew {

@@ -165,7 +165,13 @@ impl Crew {
     /// A task that no agent will ever take.
     fn never(&self, waiting: Waiting) {
         let outcome = Outcome::CircuitOpen;
-        let row = (self.sim.clock.now(), self.number, waiting.task, None, outcome);
+        let row = (
+            self.sim.clock.now(),
+            self.number,
+            waiting.task,
+            None,
+            outcome,
+        );
         self.sim.log.borrow_mut().refusals.push(row);
         self.over(waiting, outcome);
     }
@@ -255,7 +261,10 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         }
         Some(delay) => {
             waiting.run += 1;
-            crew.queue.borrow_mut().resting.insert(waiting.task, waiting);
+            crew.queue
+                .borrow_mut()
+                .resting
+                .insert(waiting.task, waiting);
             let crew = crew.clone();
             sim.clock.spawn(Box::pin(async move {
                 crew.sim.clock.sleep(delay).await;

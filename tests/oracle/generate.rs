@@ -69,7 +69,10 @@ pub fn scenario(seed: u64) -> String {
 fn model(d: &mut Dice) -> String {
     let mut text = String::new();
     let latency = match d.below(2) {
-        0 => format!("{{first_token: {}, tokens_per_second: 100}}", d.time(10, 400)),
+        0 => format!(
+            "{{first_token: {}, tokens_per_second: 100}}",
+            d.time(10, 400)
+        ),
         _ => d.time(50, 1500),
     };
     writeln!(text, "    latency: {latency}").unwrap();
@@ -99,7 +102,11 @@ fn target(d: &mut Dice, model: bool) -> String {
             true => format!(", latency: {}", d.time(1, 300)),
             false => String::new(),
         };
-        writeln!(text, "    failures: {{rate: {rate}, outcome: {outcome}{latency}}}").unwrap();
+        writeln!(
+            text,
+            "    failures: {{rate: {rate}, outcome: {outcome}{latency}}}"
+        )
+        .unwrap();
     }
     if d.chance(40) {
         let mut lines = vec![];
@@ -116,7 +123,11 @@ fn target(d: &mut Dice, model: bool) -> String {
         let then = d.pick(&["repeat", "last", "normal"]);
         let per = d.pick(&["target", "call"]);
         let lines = lines.join(", ");
-        writeln!(text, "    script: {{outcomes: [{lines}], then: {then}, per: {per}}}").unwrap();
+        writeln!(
+            text,
+            "    script: {{outcomes: [{lines}], then: {then}, per: {per}}}"
+        )
+        .unwrap();
     }
     if d.chance(20) {
         let (at, length) = (d.time(0, 4000), d.time(100, 3000));
@@ -229,10 +240,15 @@ fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
     }
     match d.below(3) {
         0 if !open => writeln!(text, "    tasks: {{count: {count}, each_agent: true}}"),
-        1 | 2 if i > 0 || (!open && d.chance(50)) => writeln!(text, "    tasks: {{count: {count}}}"),
+        1 | 2 if i > 0 || (!open && d.chance(50)) => {
+            writeln!(text, "    tasks: {{count: {count}}}")
+        }
         _ => {
             let rate = format!("{}/{}s", d.from(1, 40), d.from(1, 7));
-            writeln!(text, "    tasks: {{arrivals: {{every: {rate}}}, count: {count}}}")
+            writeln!(
+                text,
+                "    tasks: {{arrivals: {{every: {rate}}}, count: {count}}}"
+            )
         }
     }
     .unwrap();

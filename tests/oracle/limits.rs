@@ -93,10 +93,7 @@ impl Limit {
 
     /// Takes note of one that was rejected, here or by another limit.
     pub fn reject(&mut self, spec: &LimitSpec, now: u64, cost: u64) {
-        let rearms = matches!(
-            spec.algorithm,
-            Algorithm::IncrExpire { refresh_ttl: true }
-        );
+        let rearms = matches!(spec.algorithm, Algorithm::IncrExpire { refresh_ttl: true });
         let known = |log: &[(u64, u64)]| log.last().is_some_and(|(t, _)| t + spec.window.0 > now);
         if spec.algorithm == Algorithm::Concurrency {
         } else if spec.counts_rejected {

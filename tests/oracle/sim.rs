@@ -126,7 +126,8 @@ impl Sim {
 
     /// What a request costs under a billing rule.
     pub fn share_of_price(&self, target: &Target, usage: Usage, rule: BillingRule) -> Money {
-        let part = |amount: i128, share: squall::units::Share| amount * i128::from(share.0) / 1_000_000;
+        let part =
+            |amount: i128, share: squall::units::Share| amount * i128::from(share.0) / 1_000_000;
         let list = &target.price;
         let mut call = list.per_call.0;
         if let Some(first) = list.by_prompt.first() {
