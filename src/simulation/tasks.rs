@@ -181,7 +181,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Gives the task at the head of the line to an idle agent, or to a new one in an open loop.
     fn put_to_work(&mut self, f: u8) {
+        let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];
+        if queue.stopped(now) {
+            return;
+        }
         let a = match queue.spec.agents {
             FleetSize::Unlimited => self.add_agent(f),
             FleetSize::Count(_) => match queue.idle.pop_front() {

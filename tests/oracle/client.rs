@@ -228,6 +228,8 @@ async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
             child.agent = env.sim.new_agent();
             let first_bad = first_bad.clone();
             children.push(Box::pin(async move {
+                // It begins when its parent has begun all of them.
+                child.sim.clock.sleep(0).await;
                 let reply = steps(child, &branch.steps).await;
                 let ok = reply.outcome == Outcome::Ok;
                 if !ok && first_bad.get().is_none() {
@@ -323,7 +325,10 @@ fn through(env: Env, layers: &'static [Layer], call: Option<Rc<Call>>, inner: In
             };
             let books = sim.state(layer, &env, None, new);
             let mut env = env;
-            env.retry_budgets.push(books);
+            // A turn inside a turn asks once.
+            if !env.retry_budgets.iter().any(|b| Rc::ptr_eq(b, &books)) {
+                env.retry_budgets.push(books);
+            }
             inside(env)
         }
         LayerKind::Budget(limit) => {
@@ -333,7 +338,9 @@ fn through(env: Env, layers: &'static [Layer], call: Option<Rc<Call>>, inner: In
             };
             let purse = sim.state(layer, &env, None, new);
             let mut env = env;
-            env.budgets.push(purse);
+            if !env.budgets.iter().any(|p| Rc::ptr_eq(p, &purse)) {
+                env.budgets.push(purse);
+            }
             inside(env)
         }
     }

@@ -121,6 +121,7 @@ impl Clock {
 
     /// Runs everything that is due before `horizon`.
     pub fn run(&self, horizon: u64) {
+        self.first_now.set(self.scheduled.get());
         for events in 0.. {
             assert!(
                 events < 300_000,
