@@ -113,3 +113,35 @@ policies: {p: {tool: [{retry: {attempts: 2, delay: 0}}], turn: [{retry: {attempt
     spots.dedup();
     assert_eq!(spots.len(), all);
 }
+
+/// Not one bug but a family: whatever spins without delay must end at the horizon, and not by the bound
+/// on events.
+#[test]
+fn hot_loops_end() {
+    for policy in [
+        "{tool: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{turn: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{task: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{fleet: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{tool: [{retry: {attempts: unlimited, delay: 0, on: any}}, {circuit_breaker: {failures: 1, open_for: 1h}}]}",
+        "{tool: [{circuit_breaker: {failures: 1, open_for: 1h}}], task: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{tool: [{concurrency: {max: 1, queue: 0}}], task: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{tool: [{rate_limit: {rate: 1/min, longest_wait: 0}}], turn: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+        "{task: [{budget: {limit: $0}}], fleet: [{retry: {attempts: unlimited, delay: 0, on: [budget_exceeded, transient]}}]}",
+        "{tool: [{retry: {attempts: unlimited, delay: 0, on: any}}], turn: [{retry: {attempts: unlimited, delay: 0, on: any}}], task: [{retry: {attempts: unlimited, delay: 0, on: any}}, {timeout: 1ms}], fleet: [{retry: {attempts: unlimited, delay: 0, on: any}}]}",
+    ] {
+        let text = format!(
+            "name: hot
+horizon: 5s
+max_events: 200k
+models: {{model: {{latency: 0, price: {{per_call: $1}}, failures: 50%}}}}
+tools: {{tool: {{latency: 0, failures: 100%, rejection_latency: 0}}}}
+fleets: {{f: {{agents: 3, tasks: {{count: 3}}, plan: [{{llm: model, output: 1, on_failure: continue}}, {{tool: tool}}]}}}}
+policies: {{hot: {policy}}}
+"
+        );
+        let (_, end) = play(&text);
+        assert_eq!(end.cut, Some(Cut::Horizon), "{policy}");
+        assert_eq!(end.end, Time::ZERO + Span::seconds(5));
+    }
+}

@@ -196,7 +196,7 @@ impl<'a> CsvTrace<'a> {
     /// A CSV log, its header written.
     pub fn new(out: &'a mut dyn Write, names: &'a Names) -> io::Result<CsvTrace<'a>> {
         let mut out = csv::Writer::from_writer(out);
-        out.write_record(COLUMNS)?;
+        out.write_record(COLUMNS).map_err(io_error)?;
         Ok(CsvTrace { out, names })
     }
 
@@ -206,7 +206,16 @@ impl<'a> CsvTrace<'a> {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        Ok(self.out.write_record(values.iter().map(text))?)
+        let written = self.out.write_record(values.iter().map(text));
+        written.map_err(io_error)
+    }
+}
+
+/// The system's own error, so that a closed pipe is known for what it is.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

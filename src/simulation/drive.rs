@@ -5,17 +5,13 @@
 //! always at one place: block `block`, layers before `layer` entered.
 
 use crate::engine::Queue;
-use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
 use crate::scenario::model::OnFailure;
-use crate::units::{Money, Span, Time};
+use crate::units::{Money, Span};
 use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing, Purse, begun_anew};
-use super::observer::{Denial, Observer};
-use super::program::{
-    BlockId, CompiledLayer, Kind, NO_BLOCK, NO_LAYER, Op, Scope, keeps_begin, keeps_delay,
-};
+use super::observer::Observer;
+use super::program::{BlockId, Kind, NO_BLOCK, Op, Scope};
 use super::run::Run;
 
 /// How many moves an agent makes before others have their turn at the same instant.
@@ -182,104 +178,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Next::Step
     }
 
-    /// Enters one layer. `None` is passing; the agent's `layer` already counts it as entered.
-    #[inline]
-    fn enter_layer(&mut self, a: AgentId, i: u16) -> Option<Next> {
-        let now = self.agenda.now();
-        let program = self.program;
-        let layer = &program.layers[usize::from(i)];
-        match &layer.kind {
-            Kind::Retry(spec) => {
-                self.save_retry(a, layer.word, spec, RetryState::begin(now));
-                None
-            }
-            Kind::Timeout(after) => {
-                let around = self.agents.all[a as usize].deadline;
-                let own = now + *after;
-                *self.agents.word(a, layer.word) = own.0;
-                *self.agents.word(a, layer.word + 1) = around.0;
-                self.agents.all[a as usize].deadline = own.min(around);
-                None
-            }
-            Kind::Breaker(spec) => {
-                let sharer = self.sharer(a);
-                let admission = self
-                    .shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .admit(spec, now);
-                if admission == Admission::Refuse {
-                    return Some(self.refuse(a, i, Outcome::CircuitOpen));
-                }
-                *self.agents.word(a, layer.word) = word_of(admission);
-                None
-            }
-            Kind::Concurrency(spec) => {
-                let agent = &mut self.agents.all[a as usize];
-                agent.ticket = agent.ticket.wrapping_add(1);
-                let who = (a, agent.ticket);
-                let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .semaphores
-                    .of(layer.group, sharer)
-                    .enter(spec, who)
-                {
-                    Entry::Granted => None,
-                    Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Entry::Waits => {
-                        self.observer.acted(layer.id);
-                        self.agents.all[a as usize].layer = i;
-                        self.wait(a, Doing::InLine, Time::NEVER);
-                        Some(Next::Wait)
-                    }
-                }
-            }
-            Kind::RateLimit(spec) => {
-                let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .limits
-                    .of(layer.group, sharer)
-                    .reserve(spec, now)
-                {
-                    None => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Some(Span::ZERO) => None,
-                    Some(wait) => {
-                        self.observer.acted(layer.id);
-                        self.wait(a, Doing::Sleeping, now + wait);
-                        Some(Next::Wait)
-                    }
-                }
-            }
-            Kind::RetryBudget(_) | Kind::Budget(_) => None,
-        }
-    }
-
-    /// A layer refuses entry: the agent leaves through the layers before it.
-    fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
-        self.observer.acted(self.program.layers[usize::from(i)].id);
-        self.agents.all[a as usize].layer = i;
-        self.deny(a, outcome);
-        Next::Leave(Reply::of(outcome))
-    }
-
-    /// Tells the observer that an attempt was refused before the wire.
-    pub(super) fn deny(&mut self, a: AgentId, outcome: Outcome) {
-        let agent = &self.agents.all[a as usize];
-        let block = &self.program.blocks[usize::from(agent.block)];
-        let call =
-            (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
-        self.observer.denied(&Denial {
-            at: self.agenda.now(),
-            agent: a,
-            fleet: agent.fleet,
-            task: agent.task,
-            target: call.map(|c| c.target),
-            outcome,
-        });
-    }
-
     /// Leaves the agent's block through the layers that it has entered.
     fn leave(&mut self, a: AgentId, reply: Reply) -> Next {
         let agent = &self.agents.all[a as usize];
@@ -311,187 +209,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Next::Step
         } else {
             Next::Leave(reply)
-        }
-    }
-
-    /// Leaves one layer. `None` passes the reply on outward.
-    #[inline]
-    fn leave_layer(&mut self, a: AgentId, i: u16, reply: Reply) -> Option<Next> {
-        let program = self.program;
-        let layer = &program.layers[usize::from(i)];
-        match &layer.kind {
-            Kind::Retry(_) if reply.outcome == Outcome::Ok => None,
-            Kind::Retry(spec) => self.try_again(a, i, spec, reply),
-            Kind::Breaker(spec) => {
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let breaker = self.shared.breakers.of(layer.group, sharer);
-                breaker.record(spec, now, admission, reply.outcome);
-                None
-            }
-            Kind::Timeout(_) | Kind::Concurrency(_) => {
-                self.release(a, layer);
-                None
-            }
-            Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => None,
-        }
-    }
-
-    /// A retry layer decides; `None` lets the reply stand.
-    fn try_again(&mut self, a: AgentId, i: u16, spec: &RetrySpec, reply: Reply) -> Option<Next> {
-        let now = self.agenda.now();
-        let layer = &self.program.layers[usize::from(i)];
-        let mut state = self.load_retry(a, layer.word, spec);
-        let luck = if spec.backoff.draws() {
-            self.backoff_luck(a, layer, state.attempts)
-        } else {
-            0.0
-        };
-        let Decision::RetryAfter(delay) = spec.decide(&mut state, now, reply, luck) else {
-            return None;
-        };
-        let b = self.program.blocks[usize::from(self.agents.all[a as usize].block)];
-        if spec.grow_prompt > 0 && reply.outcome == Outcome::Invalid {
-            let agent = &mut self.agents.all[a as usize];
-            agent.grown = agent.grown.saturating_add(spec.grow_prompt);
-        }
-        if !self.may_retry(a, layer) {
-            return None;
-        }
-        state.again(now + delay);
-        self.save_retry(a, layer.word, spec, state);
-        self.observer.acted(layer.id);
-        match b.scope {
-            Scope::Turn => self.throw_away(a, b.word),
-            Scope::Task => self.throw_all_away(a),
-            Scope::Call => {}
-        }
-        let agent = &mut self.agents.all[a as usize];
-        agent.cause[b.scope as usize] = layer.id;
-        agent.layer = i + 1;
-        if delay == Span::ZERO {
-            return Some(Next::Enter);
-        }
-        self.wait(a, Doing::Sleeping, now + delay);
-        Some(Next::Wait)
-    }
-
-    /// Asks all retry budgets outside a retry layer.
-    fn may_retry(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
-        let (from, to) = layer.guards;
-        if from == to {
-            return true;
-        }
-        let estimate = self.next_estimate(a);
-        let guards = &self.program.guards[usize::from(from)..usize::from(to)];
-        for guard in guards {
-            let watch = &self.program.layers[usize::from(guard.layer)];
-            let Kind::RetryBudget(spec) = &watch.kind else {
-                unreachable!("guards of a retry layer are retry budgets")
-            };
-            let sharer = self.guard_sharer(a, *guard);
-            let budget = self.shared.retry_budgets.of(watch.group, sharer);
-            if !budget.has_room(spec, estimate) {
-                self.observer.acted(watch.id);
-                return false;
-            }
-        }
-        // A retry that one of them denies costs the others nothing.
-        for guard in guards {
-            let group = self.program.layers[usize::from(guard.layer)].group;
-            let sharer = self.guard_sharer(a, *guard);
-            self.shared.retry_budgets.of(group, sharer).count();
-        }
-        true
-    }
-
-    /// Luck for a backoff: keyed by the layer and by how often this agent has come here.
-    fn backoff_luck(&mut self, a: AgentId, layer: &CompiledLayer, attempts: u32) -> f64 {
-        let agent = &self.agents.all[a as usize];
-        let block = &self.program.blocks[usize::from(agent.block)];
-        let (fleet, task, round, before) = (
-            agent.fleet,
-            agent.task,
-            agent.round,
-            u32::from(agent.cause[0] != NO_LAYER) + (agent.resubmitted << 8),
-        );
-        let made = match block.scope {
-            Scope::Call => {
-                let call = &self.program.calls[usize::from(block.call)];
-                self.agents.counters_of(a)[usize::from(call.counter)]
-            }
-            // Attempts of the agent so far: no two retries of a turn see the same number.
-            Scope::Turn | Scope::Task => agent.ticket,
-        };
-        let spot = Spot {
-            fleet,
-            task,
-            step: layer.id,
-            round,
-            attempt: made.wrapping_mul(0x9E37_79B9) ^ attempts ^ (before << 16),
-        };
-        unit(self.weather.draw(spot, Purpose::Backoff)[0])
-    }
-
-    fn load_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec) -> RetryState {
-        let mut at = word + 2;
-        let mut optional = |kept: bool| {
-            let here = at;
-            at += u16::from(kept);
-            kept.then_some(here)
-        };
-        let (begun, previous) = (optional(keeps_begin(spec)), optional(keeps_delay(spec)));
-        let latest = Time(*self.agents.word(a, word + 1));
-        RetryState {
-            attempts: *self.agents.word(a, word) as u32,
-            latest,
-            begun: begun.map_or(latest, |w| Time(*self.agents.word(a, w))),
-            previous: previous.map_or(Span::ZERO, |w| Span(*self.agents.word(a, w))),
-        }
-    }
-
-    fn save_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec, state: RetryState) {
-        *self.agents.word(a, word) = u64::from(state.attempts);
-        *self.agents.word(a, word + 1) = state.latest.0;
-        let mut at = word + 2;
-        if keeps_begin(spec) {
-            *self.agents.word(a, at) = state.begun.0;
-            at += 1;
-        }
-        if keeps_delay(spec) {
-            *self.agents.word(a, at) = state.previous.0;
-        }
-    }
-
-    /// Undoes the entry of a layer whose inside was left or abandoned.
-    fn release(&mut self, a: AgentId, layer: &CompiledLayer) {
-        match &layer.kind {
-            Kind::Timeout(_) => {
-                let around = *self.agents.word(a, layer.word + 1);
-                self.agents.all[a as usize].deadline = Time(around);
-            }
-            Kind::Concurrency(_) => {
-                let sharer = self.sharer(a);
-                let agents = &self.agents.all;
-                let waits = |(who, ticket): (AgentId, u32)| {
-                    let agent = &agents[who as usize];
-                    agent.doing == Doing::InLine && agent.ticket == ticket
-                };
-                let semaphore = self.shared.semaphores.of(layer.group, sharer);
-                if let Some((who, _)) = semaphore.leave(waits) {
-                    self.agents.all[who as usize].layer += 1;
-                    self.wait(who, Doing::Sleeping, self.agenda.now());
-                }
-            }
-            Kind::Breaker(_) => {
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let sharer = self.sharer(a);
-                self.shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .forget(admission);
-            }
-            _ => {}
         }
     }
 
@@ -551,7 +268,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.wake = 0;
         match agent.doing {
             Doing::InFlight | Doing::AwaitsReply => self.abandon_attempt(a),
-            Doing::Joins => self.abandon_children(a),
+            Doing::Joins | Doing::Joined => self.abandon_children(a),
             Doing::InLine => {
                 let layer = &self.program.layers[usize::from(agent.layer)];
                 let group = layer.group;
@@ -564,7 +281,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// What the turn's successful attempts cost was for nothing.
-    fn throw_away(&mut self, a: AgentId, word: u16) {
+    pub(super) fn throw_away(&mut self, a: AgentId, word: u16) {
         let before = Purse::from_bits(*self.agents.word(a, word + 1));
         let agent = &mut self.agents.all[a as usize];
         let lost = agent.kept.money() - before.money();
@@ -593,20 +310,5 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         } else {
             self.end_branch(a, reply)
         }
-    }
-}
-
-/// How a breaker admitted a call, as a word of layer state.
-fn word_of(admission: Admission) -> u64 {
-    match admission {
-        Admission::Probe(probing) => u64::from(probing),
-        Admission::Pass | Admission::Refuse => 0,
-    }
-}
-
-fn admission_of(word: u64) -> Admission {
-    match word {
-        0 => Admission::Pass,
-        probing => Admission::Probe(probing as u32),
     }
 }

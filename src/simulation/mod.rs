@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
-//! `drive` steps through ops and layers; `attempts` launches and ends attempts; `jobs` moves those
+//! `drive` steps through ops and blocks, `layers` through single layers; `attempts` launches and ends attempts; `jobs` moves those
 //! that travel or queue; `tasks` hands out work; [`agent`] and [`server`] hold the state.
 
 pub mod agent;
@@ -22,6 +22,7 @@ mod compile;
 mod drive;
 mod families;
 mod jobs;
+mod layers;
 pub mod observer;
 pub mod program;
 mod run;

@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 /// The bound on events of each run.
-pub const MOST_EVENTS: u64 = 60_000;
+pub const MOST_EVENTS: u64 = 20_000;
 /// How many bytes make a rich scenario.
 pub const BYTES: usize = 600;
 
@@ -340,6 +340,8 @@ fn fleet(c: &mut Choices, models: usize, tools: usize) -> String {
         ),
     };
     let start = match c.below(4) {
+        // An open loop starts an agent for each task.
+        _ if agents == "unlimited" => String::new(),
         0 | 1 => String::new(),
         2 => format!("    start: {}\n", c.of(&["5s", "{every: 500ms}"])),
         _ => "    start: {within: 10s}\n".to_owned(),
