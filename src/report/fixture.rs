@@ -259,16 +259,17 @@ fn target(spend: f64) -> TargetResult {
 fn causes(spend: f64, weight: f64) -> Vec<CauseSpend> {
     let first = spend.min(9.0);
     let rest = spend - first;
-    let cause = |cause: &str, usd: f64| CauseSpend {
+    let cause = |cause: &str, scope: &str, usd: f64| CauseSpend {
         cause: cause.to_owned(),
+        scope: scope.to_owned(),
         attempts: usd * 40.0,
         usd,
     };
     let by_tool = if weight > 2.0 { 0.3 } else { 1.0 };
     vec![
-        cause("first attempt", first),
-        cause("retry by tool[1] retry", rest * by_tool),
-        cause("retry by turn[1] retry", rest * (1.0 - by_tool)),
+        cause("first attempts", "first", first),
+        cause("tool[1] retry", "tool", rest * by_tool),
+        cause("turn[1] retry", "turn", rest * (1.0 - by_tool)),
     ]
 }
 
