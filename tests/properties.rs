@@ -1,7 +1,8 @@
 //! What must hold in every run, on random scenarios.
 //!
 //! The scenarios come from `common::generator`; their seed is fixed, so the same ones are tried
-//! each time. `SQUALL_CASES=10000 cargo test --release --test properties` tries more. A failure
+//! each time. `SQUALL_CASES=50 cargo test --release` tries fifty times
+//! as many. A failure
 //! prints the smallest scenario that proptest finds.
 
 mod common;
@@ -9,72 +10,18 @@ mod common;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use common::generator::{BYTES, MOST_EVENTS, World, scenario_text};
+use common::generator::{MOST_EVENTS, World};
 use common::log::{Entry, Log};
-use common::{cases, scenario};
-use proptest::collection::vec;
+use common::trials::{Quiet, SEED, Verdict, for_all, for_all_runs, parallels_around, play};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use rayon::ThreadPoolBuilder;
-use squall::engine::{Heap, Wheel};
-use squall::experiment::document::Document;
-use squall::experiment::{Plan, Progress, observe, play_one, run};
+use squall::experiment::play_one;
 use squall::meter::Ledger;
-use squall::random::{Distribution, Weather};
-use squall::resilience::RetryBudgetSpec;
-use squall::scenario::{Layer, LayerKind, Policy, Scenario, Shared, Step, TargetId, Tokens};
-use squall::simulation::{Attempt, Cut, NO_LAYER, Program, RunEnd, run_on};
+use squall::random::Weather;
+use squall::scenario::{Scenario, TargetId};
+use squall::simulation::{Attempt, Cut, NO_LAYER, Program};
 use squall::units::{Money, Time};
 use squall::wire::Outcome;
 use squall::world::{Algorithm, BillingRule, Capacity, LimitPer, LimitSpec, PriceList};
-
-type Verdict = Result<(), TestCaseError>;
-
-/// Holds a property against so many random scenarios.
-fn for_all(usual: u32, world: World, property: impl Fn(&str, &Scenario) -> Verdict) {
-    let config = Config {
-        cases: cases(usual),
-        failure_persistence: None,
-        max_shrink_iters: 4_000,
-        ..Config::default()
-    };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let mut runner = TestRunner::new_with_rng(config, rng);
-    let strategy = vec(any::<u8>(), 0..BYTES);
-    let outcome = runner.run(&strategy, |bytes| {
-        let text = scenario_text(&bytes, world);
-        let scenario = scenario(&text);
-        property(&text, &scenario)
-    });
-    if let Err(error) = outcome {
-        let text = match &error {
-            TestError::Fail(_, bytes) => scenario_text(bytes, world),
-            TestError::Abort(_) => String::new(),
-        };
-        let reason = error.to_string();
-        let reason = reason.split("minimal failing input").next().unwrap_or("");
-        panic!("{reason}\n{text}");
-    }
-}
-
-const SEED: u64 = 5;
-
-fn play(scenario: &Scenario, policy: &Policy, replication: u64) -> (Log, RunEnd) {
-    let mut log = Log::default();
-    let end = observe(scenario, policy, Weather::new(SEED, replication), &mut log);
-    (log, end)
-}
-
-/// Holds a property of single runs against every policy of every scenario.
-fn for_all_runs(property: impl Fn(&Scenario, &Policy, &Log, &RunEnd) -> Verdict) {
-    for_all(200, World::Any, |_, scenario| {
-        for policy in &scenario.policies {
-            let (log, end) = play(scenario, policy, 0);
-            property(scenario, policy, &log, &end)?;
-        }
-        Ok(())
-    });
-}
 
 fn sum(money: impl Iterator<Item = Money>) -> Money {
     money.sum()
@@ -194,7 +141,7 @@ fn recomputed(price: &PriceList, a: &Attempt, rule: BillingRule) -> i128 {
         .by_prompt
         .iter()
         .map(|(at, cost)| (i128::from(*at), cost.0));
-    let below = table.clone().filter(|(at, _)| *at <= x).next_back();
+    let below = table.clone().rfind(|(at, _)| *at <= x);
     let above = table.clone().find(|(at, _)| *at >= x);
     let by_prompt = match (below, above) {
         (None, None) => 0,
@@ -288,27 +235,6 @@ fn an_agent_does_one_thing_at_a_time() {
     });
 }
 
-/// For each step, by the number that the compiler gives it, how many `parallel`s are around it.
-fn depths(steps: &[Step], around: u32, found: &mut Vec<u32>) {
-    for step in steps {
-        match step {
-            Step::Llm(_) | Step::Tool(_) | Step::Wait(_) => found.push(around),
-            Step::Repeat { steps, .. } => depths(steps, around, found),
-            Step::Parallel(parallel) => {
-                for branch in &parallel.branches {
-                    depths(&branch.steps, around + 1, found);
-                }
-            }
-        }
-    }
-}
-
-fn parallels_around(scenario: &Scenario, fleet: u8) -> Vec<u32> {
-    let mut found = vec![];
-    depths(&scenario.fleets[usize::from(fleet)].plan, 0, &mut found);
-    found
-}
-
 #[test]
 fn who_waits_for_sub_agents_does_nothing_else() {
     for_all_runs(|scenario, _, log, _| {
@@ -346,249 +272,6 @@ fn no_two_attempts_have_the_same_luck() {
     });
 }
 
-// Layers.
-
-/// The layers around calls of a target, with the ids that reports give them.
-fn call_layers<'p>(
-    scenario: &Scenario,
-    policy: &'p Policy,
-    target: TargetId,
-) -> Vec<(u16, &'p Layer)> {
-    let is_model = scenario.targets[usize::from(target.0)].is_model();
-    let mut id = 0;
-    let mut found = vec![];
-    for (calls, models) in [(&policy.tool, false), (&policy.llm, true)] {
-        let special = calls.of.iter().any(|(t, _)| *t == target);
-        let lists = [(None, &calls.others)];
-        let of = calls.of.iter().map(|(t, list)| (Some(*t), list));
-        for (of, list) in lists.into_iter().chain(of) {
-            let applies = if special {
-                of == Some(target)
-            } else {
-                of.is_none()
-            };
-            for layer in list {
-                if applies && models == is_model {
-                    found.push((id, layer));
-                }
-                id += 1;
-            }
-        }
-    }
-    found
-}
-
-/// The product of the attempts of these retry layers; `None` is any number.
-fn product<'l>(layers: impl Iterator<Item = &'l Layer>) -> Option<u64> {
-    let mut product = 1;
-    for layer in layers {
-        if let LayerKind::Retry(spec) = &layer.kind {
-            product *= u64::from(spec.attempts?);
-        }
-    }
-    Some(product)
-}
-
-#[test]
-fn retries_never_exceed_the_product_of_their_layers() {
-    for_all_runs(|scenario, policy, log, _| {
-        let mut counts: BTreeMap<(u8, u32, u16, u32), (TargetId, u64)> = BTreeMap::new();
-        for a in log.attempts() {
-            let step = counts.entry((a.fleet, a.task, a.step, a.round));
-            step.or_insert((a.target, 0)).1 += 1;
-        }
-        let turn = product(policy.turn.iter());
-        let task = product(policy.task.iter());
-        let queue = policy.fleet.retry.as_ref().map_or(Some(1), |r| r.attempts);
-        for (step, (target, count)) in counts {
-            let layers = call_layers(scenario, policy, target);
-            let calls = product(layers.iter().map(|(_, layer)| *layer));
-            // Sub-agents have turns of their own within the turn that started them.
-            let turns = parallels_around(scenario, step.0)[usize::from(step.2)] + 1;
-            if let (Some(turn), Some(task), Some(queue), Some(calls)) = (turn, task, queue, calls) {
-                let most = turn.pow(turns) * task * u64::from(queue) * calls;
-                prop_assert!(count <= most, "{count} > {most} at {step:?}");
-            }
-        }
-        Ok(())
-    });
-}
-
-/// Most of these intervals that hold one instant; they are half open.
-fn most_at_once<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> u32 {
-    let mut edges: Vec<(Time, i32)> = vec![];
-    for a in attempts.filter(|a| a.begin < a.end) {
-        edges.push((a.begin, 1));
-        edges.push((a.end, -1));
-    }
-    edges.sort_unstable();
-    let (mut now, mut most) = (0, 0);
-    for (_, step) in edges {
-        now += step;
-        most = most.max(now);
-    }
-    most as u32
-}
-
-/// Attempts by who shares a layer's state.
-fn by_sharer<'a>(
-    shared: Shared,
-    attempts: impl Iterator<Item = &'a Attempt>,
-) -> Vec<Vec<&'a Attempt>> {
-    let mut groups: BTreeMap<(u8, u32), Vec<&Attempt>> = BTreeMap::new();
-    for a in attempts {
-        let key = match shared {
-            Shared::Task => (a.fleet, a.task),
-            Shared::Agent => (a.fleet, a.agent),
-            Shared::Fleet => (a.fleet, 0),
-            Shared::All => (0, 0),
-        };
-        groups.entry(key).or_default().push(a);
-    }
-    groups.into_values().collect()
-}
-
-#[test]
-fn concurrency_layers_keep_their_bound() {
-    for_all_runs(|scenario, policy, log, _| {
-        for t in 0..scenario.targets.len() {
-            let target = TargetId(t as u16);
-            for (_, layer) in call_layers(scenario, policy, target) {
-                let LayerKind::Concurrency(spec) = &layer.kind else {
-                    continue;
-                };
-                let attempts = log.attempts().filter(|a| a.target == target);
-                for group in by_sharer(layer.shared, attempts) {
-                    prop_assert!(
-                        most_at_once(group.into_iter()) <= spec.max,
-                        "{}",
-                        layer.label
-                    );
-                }
-            }
-        }
-        Ok(())
-    });
-}
-
-/// Whether what a step's attempts cost is known before they are made.
-fn is_bounded(steps: &[Step]) -> bool {
-    steps.iter().all(|step| match step {
-        Step::Llm(llm) => matches!(
-            &llm.output,
-            Tokens::Drawn(
-                Distribution::Constant(_)
-                    | Distribution::Uniform { .. }
-                    | Distribution::Empirical(_)
-            )
-        ),
-        Step::Tool(_) | Step::Wait(_) => true,
-        Step::Repeat { steps, .. } => is_bounded(steps),
-        Step::Parallel(p) => p.branches.iter().all(|b| is_bounded(&b.steps)),
-    })
-}
-
-#[test]
-fn budgets_are_never_exceeded_where_estimates_are_bounds() {
-    for_all_runs(|scenario, policy, log, _| {
-        if !scenario.fleets.iter().all(|f| is_bounded(&f.plan)) {
-            return Ok(());
-        }
-        let mut budgets: Vec<(&Layer, Option<TargetId>)> = vec![];
-        budgets.extend(policy.task.iter().map(|l| (l, None)));
-        for t in 0..scenario.targets.len() {
-            let target = TargetId(t as u16);
-            let layers = call_layers(scenario, policy, target);
-            budgets.extend(layers.into_iter().map(|(_, l)| (l, Some(target))));
-        }
-        for (layer, target) in budgets {
-            let LayerKind::Budget(limit) = layer.kind else {
-                continue;
-            };
-            // A task that is submitted again has a new budget, and a slot that is used again is a
-            // new sub-agent, with one of its own.
-            let renewed = policy.fleet.retry.is_some() && layer.shared == Shared::Task;
-            if renewed || layer.shared == Shared::Agent {
-                continue;
-            }
-            let of = |a: &&Attempt| target.is_none_or(|t| a.target == t);
-            for group in by_sharer(layer.shared, log.attempts().filter(of)) {
-                let spent = sum(group.iter().map(|a| a.cost));
-                prop_assert!(spent <= limit, "{}: {spent:?} of {limit:?}", layer.label);
-            }
-        }
-        Ok(())
-    });
-}
-
-/// All layers of a policy in report order, their index being their id; how many of them stand around
-/// calls, and how many around calls and turns.
-fn written(policy: &Policy) -> (Vec<&Layer>, usize, usize) {
-    let calls = [&policy.tool, &policy.llm];
-    let lists = calls
-        .into_iter()
-        .flat_map(|c| std::iter::once(&c.others).chain(c.of.iter().map(|(_, l)| l)));
-    let mut layers: Vec<&Layer> = lists.flatten().collect();
-    let calls = layers.len();
-    layers.extend(&policy.turn);
-    let turns = layers.len();
-    layers.extend(&policy.task);
-    (layers, calls, turns)
-}
-
-#[test]
-fn retry_budgets_bound_the_retries_inside_them() {
-    for_all_runs(|scenario, policy, log, _| {
-        let (layers, _, turns) = written(policy);
-        let one_fleet = scenario.fleets.len() == 1;
-        for (i, layer) in layers.iter().enumerate().skip(turns) {
-            let LayerKind::RetryBudget(RetryBudgetSpec::Count(most)) = layer.kind else {
-                continue;
-            };
-            if !(layer.shared == Shared::All || layer.shared == Shared::Fleet && one_fleet) {
-                continue;
-            }
-            let is_retry = |id: &usize| matches!(layers[*id].kind, LayerKind::Retry(_));
-            let inside = (0..turns).chain(i + 1..layers.len()).filter(is_retry);
-            let retries: u64 = inside.map(|id| log.acted(id as u16)).sum();
-            prop_assert!(retries <= u64::from(most), "{retries} of {most}");
-        }
-        Ok(())
-    });
-}
-
-#[test]
-fn client_rate_limits_keep_their_rate() {
-    for_all_runs(|scenario, policy, log, _| {
-        for t in 0..scenario.targets.len() {
-            let target = TargetId(t as u16);
-            let layers = call_layers(scenario, policy, target);
-            let Some((_, layer)) = layers.last() else {
-                continue;
-            };
-            let LayerKind::RateLimit(spec) = &layer.kind else {
-                continue;
-            };
-            if layer.shared != Shared::All {
-                continue;
-            }
-            let times: Vec<u64> = log
-                .begun()
-                .filter(|b| b.1 == target)
-                .map(|b| b.0.0)
-                .collect();
-            let interval = spec.rate.interval().0;
-            for (i, from) in times.iter().enumerate() {
-                for (n, to) in times[i..].iter().enumerate() {
-                    let most = spec.burst + (to - from) / interval;
-                    prop_assert!(n as u64 + 1 <= most, "{} from {from} to {to}", n + 1);
-                }
-            }
-        }
-        Ok(())
-    });
-}
-
 // Servers.
 
 #[test]
@@ -620,129 +303,6 @@ fn targets_never_hold_more_than_they_can() {
         }
         Ok(())
     });
-}
-
-// Determinism.
-
-struct Quiet;
-impl Progress for Quiet {}
-
-fn documented(scenario: &Scenario, text: &str, replications: u32) -> Document {
-    let plan = Plan {
-        seed: SEED,
-        replications,
-        source: text.to_owned(),
-        overrides: vec![],
-        scenario_hash: String::new(),
-    };
-    let (document, _) = run(scenario, &plan, &Quiet).expect("nobody interrupts");
-    document
-}
-
-fn bytes(document: &Document) -> String {
-    serde_json::to_string(document).expect("a document can be written")
-}
-
-#[test]
-fn the_document_is_the_same_on_any_number_of_threads() {
-    let pools = [1, 2, 7].map(|n| {
-        let pool = ThreadPoolBuilder::new().num_threads(n);
-        pool.build().expect("threads can be started")
-    });
-    for_all(30, World::Any, |text, scenario| {
-        let on = |pool: &rayon::ThreadPool| pool.install(|| documented(scenario, text, 5));
-        let first = on(&pools[0]);
-        for pool in &pools {
-            let other = on(pool);
-            prop_assert!(
-                bytes(&first) == bytes(&other),
-                "threads change the document"
-            );
-        }
-        Ok(())
-    });
-}
-
-#[test]
-fn neighbours_change_no_policys_numbers() {
-    for_all(30, World::Any, |text, scenario| {
-        let all = documented(scenario, text, 3);
-        let mut turned = scenario.clone();
-        turned.policies.reverse();
-        let turned = documented(&turned, text, 3);
-        let mut alone = scenario.clone();
-        alone.policies.drain(..1);
-        let alone = documented(&alone, text, 3);
-        for other in [turned, alone] {
-            for policy in &other.policies {
-                let same = all.policies.iter().find(|p| p.name == policy.name);
-                let same = same.expect("it is one of them");
-                prop_assert_eq!(&policy.metrics, &same.metrics);
-                prop_assert_eq!(&policy.targets, &same.targets);
-                prop_assert_eq!(&policy.layers, &same.layers);
-                prop_assert_eq!(&policy.spend_by_cause, &same.spend_by_cause);
-                prop_assert_eq!(&policy.spend_samples, &same.spend_samples);
-            }
-        }
-        Ok(())
-    });
-}
-
-#[test]
-fn heap_and_wheel_give_the_same_run() {
-    for_all(100, World::Any, |_, scenario| {
-        for policy in &scenario.policies {
-            let program = Program::new(scenario, policy);
-            let weather = Weather::new(SEED, 1);
-            let (mut by_heap, mut by_wheel) = (Log::default(), Log::default());
-            let stop = || false;
-            let heap = Heap::default();
-            let one = run_on(heap, scenario, &program, weather, &mut by_heap, &stop);
-            let wheel = Wheel::default();
-            let other = run_on(wheel, scenario, &program, weather, &mut by_wheel, &stop);
-            prop_assert_eq!(one, other);
-            prop_assert!(by_heap == by_wheel, "the logs differ");
-        }
-        Ok(())
-    });
-}
-
-/// What the weather alone decides of an attempt that ended by itself: outcome, length, output.
-type Luck = (Outcome, u64, u32);
-
-fn luck_of(log: &Log) -> BTreeMap<(u8, u32, u16, u32, u32), Luck> {
-    let by_itself = log.attempts().filter_map(|a| {
-        let outcome = a.outcome.filter(|o| *o != Outcome::Timeout)?;
-        let spot = (a.fleet, a.task, a.step, a.round, a.number);
-        Some((spot, (outcome, a.end.since(a.begin).0, a.usage.output)))
-    });
-    by_itself.collect()
-}
-
-#[test]
-fn all_policies_meet_the_same_weather() {
-    let mut compared = std::cell::Cell::new(0u64);
-    for_all(300, World::Stateless, |_, scenario| {
-        let logs: Vec<Log> = scenario
-            .policies
-            .iter()
-            .map(|p| play(scenario, p, 0).0)
-            .collect();
-        let first = luck_of(&logs[0]);
-        for log in &logs[1..] {
-            for (spot, luck) in luck_of(log) {
-                if let Some(same) = first.get(&spot) {
-                    prop_assert_eq!(*same, luck, "{:?}", spot);
-                    compared.set(compared.get() + 1);
-                }
-            }
-        }
-        Ok(())
-    });
-    assert!(
-        *compared.get_mut() > 10_000,
-        "{compared:?}: too few to say anything"
-    );
 }
 
 #[test]

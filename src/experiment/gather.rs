@@ -103,7 +103,7 @@ impl Gathered {
         });
         let layers = self.labels.iter().zip(&self.acted);
         let layers = layers.map(|(label, acted)| LayerResult {
-            label: label.clone(),
+            label: policy.short_label(label).to_owned(),
             acted: *acted as f64 / n,
         });
         let spends = column(&self.rows, Metric::Spend);
@@ -114,7 +114,7 @@ impl Gathered {
             versus_baseline: versus.map(Vec::from).unwrap_or_default(),
             targets: self.target_results(n),
             layers: layers.collect(),
-            spend_by_cause: self.spend_by_cause(n),
+            spend_by_cause: self.spend_by_cause(policy, n),
             series: self.series_result(n, width, length),
             spend_samples: spends.into_iter().flatten().take(SPEND_SAMPLES).collect(),
         }
@@ -140,18 +140,9 @@ impl Gathered {
         pages.map(result).collect()
     }
 
-    fn spend_by_cause(&self, n: f64) -> Vec<CauseSpend> {
-        let scope = |label: &str| {
-            label
-                .split(['[', ' '])
-                .next()
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let labels = self
-            .labels
-            .iter()
-            .map(|label| (label.clone(), scope(label)));
+    fn spend_by_cause(&self, policy: &Policy, n: f64) -> Vec<CauseSpend> {
+        let labels = self.labels.iter().map(|label| policy.short_label(label));
+        let labels = labels.map(|label| (label.to_owned(), scope(label).to_owned()));
         let first = std::iter::once(("first attempts".to_owned(), "first".to_owned()));
         let pages = std::iter::once(&self.causes[self.causes.len() - 1]).chain(&self.causes);
         let all = first.chain(labels).zip(pages).enumerate();
@@ -215,6 +206,11 @@ impl Gathered {
         };
         (band(0.05), band(0.95))
     }
+}
+
+/// The scope that a layer's short label begins with: of "tool.search\[0\] retry" it is "tool".
+fn scope(label: &str) -> &str {
+    label.split(['.', '[', ' ']).next().unwrap_or_default()
 }
 
 /// Cumulative dollars on a grid whose buckets hold `merged` of the given ones each.
@@ -312,3 +308,32 @@ fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> Row 
 
 // A grid never has more buckets than a series.
 const _: () = assert!(BUCKETS <= u16::MAX as usize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_is_labelled_without_its_policy() {
+        let policy = Policy {
+            name: "v1.2 [new]".to_owned(),
+            ..Policy::default()
+        };
+        let short = |label| policy.short_label(label);
+        assert_eq!(short("v1.2 [new].tool[0] retry"), "tool[0] retry");
+        assert_eq!(short("fleet retry"), "fleet retry");
+    }
+
+    #[test]
+    fn a_label_begins_with_its_scope() {
+        let cases = [
+            ("tool[0] retry", "tool"),
+            ("tool.search[1] retry", "tool"),
+            ("llm.others[0] retry", "llm"),
+            ("fleet retry", "fleet"),
+        ];
+        for (label, expected) in cases {
+            assert_eq!(scope(label), expected);
+        }
+    }
+}

@@ -46,5 +46,11 @@ fn idle_layers(policy: &PolicyResult) -> Option<String> {
         .filter(|layer| layer.acted == 0.0)
         .map(|layer| layer.label.as_str())
         .collect();
-    (!idle.is_empty()).then(|| format!("{}: never acted: {}", policy.name, idle.join(", ")))
+    (!idle.is_empty()).then(|| {
+        format!(
+            "{}: layers that never acted: {}",
+            policy.name,
+            idle.join(", ")
+        )
+    })
 }

@@ -259,7 +259,7 @@ fn target(spend: f64) -> TargetResult {
 fn causes(spend: f64, weight: f64) -> Vec<CauseSpend> {
     let first = spend.min(9.0);
     let rest = spend - first;
-    let cause = |scope: &str, cause: &str, usd: f64| CauseSpend {
+    let cause = |cause: &str, scope: &str, usd: f64| CauseSpend {
         cause: cause.to_owned(),
         scope: scope.to_owned(),
         attempts: usd * 40.0,
@@ -267,9 +267,9 @@ fn causes(spend: f64, weight: f64) -> Vec<CauseSpend> {
     };
     let by_tool = if weight > 2.0 { 0.3 } else { 1.0 };
     vec![
-        cause("first", "first attempt", first),
-        cause("tool", "retry by tool[1] retry", rest * by_tool),
-        cause("turn", "retry by turn[1] retry", rest * (1.0 - by_tool)),
+        cause("first attempts", "first", first),
+        cause("tool[1] retry", "tool", rest * by_tool),
+        cause("turn[1] retry", "turn", rest * (1.0 - by_tool)),
     ]
 }
 

@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthChar;
 /// What stands where there is no value.
 pub const NO_VALUE: &str = "–";
 
-/// Dollars: two digits below ten cents, then cents, whole dollars from a thousand, k/M/B from a
-/// hundred thousand.
+/// Dollars: three digits below ten, then cents, whole dollars from a hundred thousand, M/B/T from
+/// ten million. Halves are rounded up: `$1.125` is `$1.13`.
 pub fn money(dollars: f64) -> String {
     let sign = if dollars < 0.0 { "-" } else { "" };
     let size = dollars.abs();
@@ -17,16 +17,35 @@ pub fn money(dollars: f64) -> String {
         return NO_VALUE.to_owned();
     } else if size == 0.0 {
         "0.00".to_owned()
-    } else if size < 0.1 {
-        two_digits(size)
-    } else if size < 999.995 {
-        format!("{size:.2}")
-    } else if size < 99_999.5 {
-        grouped(size)
+    } else if size < 9_999_999.5 {
+        grouped(size, money_decimals(size))
     } else {
         magnitude(size)
     };
     format!("{sign}${digits}")
+}
+
+/// Half the width of an interval of dollars, as `±…` with as many decimals as its mean has, or more
+/// where it would read as nothing; empty where it is nothing: all replications agree.
+pub fn money_spread(mean: f64, half: f64) -> String {
+    if half <= 0.0 || !half.is_finite() {
+        return String::new();
+    }
+    let decimals = money_decimals(mean.abs());
+    match half < 0.5 / scale(decimals) {
+        true => format!("±{}", grouped(half, first_digit(half))),
+        false => format!("±{}", grouped(half, decimals)),
+    }
+}
+
+/// How many decimals a sum of dollars is written with.
+fn money_decimals(size: f64) -> usize {
+    match size {
+        0.0 => 2,
+        s if s < 9.995 => first_digit(s) + 2,
+        s if s < 99_999.995 => 2,
+        _ => 0,
+    }
 }
 
 /// Dollars with a sign, for differences.
@@ -46,7 +65,7 @@ pub fn count(n: f64) -> String {
     } else if size < 99.95 && (size * 10.0).round() % 10.0 != 0.0 {
         format!("{sign}{size:.1}")
     } else if size < 9_999.5 {
-        format!("{sign}{}", grouped(size))
+        format!("{sign}{}", grouped(size, 0))
     } else {
         format!("{sign}{}", magnitude(size))
     }
@@ -78,7 +97,7 @@ pub fn ratio(r: f64) -> String {
     }
 }
 
-/// A length of time, in the scenario file's notation: `850ms`, `12.3s`, `4m10s`, `1h05m`.
+/// A length of time with three digits or to the second: `850 ms`, `5.10 s`, `4m 10s`, `1h 05m`.
 pub fn seconds(s: f64) -> String {
     if !s.is_finite() {
         return NO_VALUE.to_owned();
@@ -87,21 +106,19 @@ pub fn seconds(s: f64) -> String {
         return format!("-{}", seconds(-s));
     }
     if s == 0.0 {
-        "0s".to_owned()
-    } else if s < 0.001 {
-        format!("{:.2}ms", s * 1000.0)
+        "0 s".to_owned()
     } else if s < 0.9995 {
-        format!("{:.0}ms", s * 1000.0)
+        format!("{} ms", three_digits(s * 1000.0))
     } else if s < 59.95 {
-        format!("{s:.1}s")
+        format!("{} s", three_digits(s))
     } else if s < 3599.5 {
         let whole = s.round() as u64;
-        format!("{}m{:02}s", whole / 60, whole % 60)
+        format!("{}m {:02}s", whole / 60, whole % 60)
     } else if s < 359_970.0 {
         let minutes = (s / 60.0).round() as u64;
-        format!("{}h{:02}m", minutes / 60, minutes % 60)
+        format!("{}h {:02}m", minutes / 60, minutes % 60)
     } else {
-        format!("{}h", grouped(s / 3600.0))
+        format!("{} h", grouped(s / 3600.0, 0))
     }
 }
 
@@ -151,20 +168,37 @@ fn hides(c: char) -> bool {
         | '\u{E0000}'..='\u{E0FFF}' | '\u{F0000}'..='\u{10FFFF}')
 }
 
-/// Two significant digits of a number below 0.1.
-fn two_digits(size: f64) -> String {
-    let mut decimals = 2;
-    let mut scaled = size * 10.0;
-    while scaled < 0.995 && decimals < 12 {
+/// Which decimal of a number below ten is its first digit that is not zero; 0 is the whole part.
+fn first_digit(size: f64) -> usize {
+    let mut decimals = 0;
+    let mut scaled = size;
+    while scaled < 0.9995 && decimals < 12 {
         scaled *= 10.0;
         decimals += 1;
     }
+    decimals
+}
+
+/// Three significant digits of a positive number below a thousand.
+fn three_digits(size: f64) -> String {
+    let decimals = match size {
+        s if s < 9.995 => 2,
+        s if s < 99.95 => 1,
+        _ => 0,
+    };
     format!("{size:.decimals$}")
 }
 
-/// Rounded, with commas between thousands.
-fn grouped(size: f64) -> String {
-    let digits = format!("{size:.0}");
+/// Ten to that power.
+fn scale(decimals: usize) -> f64 {
+    (0..decimals).fold(1.0, |power, _| power * 10.0)
+}
+
+/// Rounded to that many decimals, halves up, with commas between thousands.
+fn grouped(size: f64, decimals: usize) -> String {
+    let power = scale(decimals);
+    let text = format!("{:.decimals$}", (size * power).round() / power);
+    let (digits, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
@@ -172,7 +206,7 @@ fn grouped(size: f64) -> String {
         }
         out.push(c);
     }
-    out
+    out + fraction
 }
 
 /// Three digits and a suffix, from a thousand on.
@@ -182,13 +216,7 @@ fn magnitude(size: f64) -> String {
         .into_iter()
         .find(|(unit, _)| size < unit * 999.5)
         .unwrap_or(steps[3]);
-    let scaled = size / unit;
-    let decimals = match scaled {
-        s if s < 9.995 => 2,
-        s if s < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{scaled:.decimals$}{suffix}")
+    format!("{}{suffix}", three_digits(size / unit))
 }
 
 #[cfg(test)]
@@ -199,20 +227,33 @@ mod tests {
     fn money_of_every_size() {
         let cases = [
             (0.0, "$0.00"),
-            (0.000_123, "$0.00012"),
-            (0.0999, "$0.10"),
+            (0.000_123_4, "$0.000123"),
+            (0.022_5, "$0.0225"),
+            (0.099_96, "$0.100"),
+            (1.125, "$1.13"),
+            (9.996, "$10.00"),
             (12.345, "$12.35"),
-            (999.999, "$1,000"),
-            (12_345.6, "$12,346"),
-            (123_456.0, "$123k"),
-            (1_234_567.0, "$1.23M"),
+            (999.999, "$1,000.00"),
+            (13_250.0, "$13,250.00"),
+            (99_999.996, "$100,000"),
+            (1_234_567.0, "$1,234,567"),
+            (12_345_678.0, "$12.3M"),
             (-3.0, "-$3.00"),
         ];
         for (dollars, text) in cases {
             assert_eq!(money(dollars), text);
         }
         assert_eq!(money(f64::NAN), NO_VALUE);
-        assert_eq!(money_change(0.5), "+$0.50");
+        assert_eq!(money_change(0.5), "+$0.500");
+    }
+
+    #[test]
+    fn a_spread_has_the_decimals_of_its_mean_and_is_never_nothing() {
+        assert_eq!(money_spread(12.0, 0.25), "±0.25");
+        assert_eq!(money_spread(1.5, 0.012_34), "±0.01");
+        assert_eq!(money_spread(1_500.0, 1_234.5), "±1,234.50");
+        assert_eq!(money_spread(12.0, 0.000_4), "±0.0004");
+        assert_eq!(money_spread(12.0, 0.0), "");
     }
 
     #[test]
@@ -229,15 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn times_in_the_notation_of_scenarios() {
+    fn times_with_three_digits() {
         let cases = [
-            (0.0, "0s"),
-            (0.85, "850ms"),
-            (12.34, "12.3s"),
-            (59.96, "1m00s"),
-            (250.0, "4m10s"),
-            (3_900.0, "1h05m"),
-            (720_000.0, "200h"),
+            (0.0, "0 s"),
+            (0.000_123, "0.12 ms"),
+            (0.85, "850 ms"),
+            (5.1, "5.10 s"),
+            (12.34, "12.3 s"),
+            (59.96, "1m 00s"),
+            (250.0, "4m 10s"),
+            (3_900.0, "1h 05m"),
+            (720_000.0, "200 h"),
         ];
         for (s, text) in cases {
             assert_eq!(seconds(s), text);

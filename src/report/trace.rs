@@ -84,10 +84,12 @@ impl Names {
     /// The names of a scenario under a policy.
     pub fn new(scenario: &Scenario, policy: &Policy) -> Names {
         let targets = scenario.targets.iter();
+        let program = Program::new(scenario, policy);
+        let labels = program.labels.iter();
         Names {
             targets: targets.map(|t| (t.name.clone(), t.is_model())).collect(),
             fleets: scenario.fleets.iter().map(|f| f.name.clone()).collect(),
-            layers: Program::new(scenario, policy).labels,
+            layers: labels.map(|l| policy.short_label(l).to_owned()).collect(),
         }
     }
 
@@ -331,7 +333,7 @@ impl Rows for ChromeTrace<'_> {
             "pid": a.fleet,
             "tid": a.agent,
             "ts": micros(a.begin),
-            "dur": micros(a.end) - micros(a.begin),
+            "dur": (a.end.0 - a.begin.0) as f64 / 1e3,
             "cname": colour,
             "args": {
                 "task": a.task, "step": a.step, "attempt": a.number,

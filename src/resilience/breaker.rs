@@ -35,6 +35,8 @@ pub struct Breaker {
     state: BreakerState,
     /// Probes under way while half-open.
     probes: u32,
+    /// How often it has been half-open; the number of the latest probing.
+    probing: u32,
 }
 
 /// The state of a breaker.
@@ -59,8 +61,9 @@ pub enum BreakerState {
 pub enum Admission {
     /// As usual.
     Pass,
-    /// As a probe; it must be reported back with [`Breaker::record`] or [`Breaker::forget`].
-    Probe,
+    /// As a probe of this probing, from 1; it must be reported back with [`Breaker::record`] or
+    /// [`Breaker::forget`].
+    Probe(u32),
     /// No.
     Refuse,
 }
@@ -96,6 +99,7 @@ impl Breaker {
             BreakerState::Open { .. } => {
                 self.state = BreakerState::HalfOpen;
                 self.probes = 0;
+                self.probing = self.probing.wrapping_add(1).max(1);
             }
             BreakerState::HalfOpen => {}
         }
@@ -103,20 +107,25 @@ impl Breaker {
             return Admission::Refuse;
         }
         self.probes += 1;
-        Admission::Probe
+        Admission::Probe(self.probing)
     }
 
-    /// Reports the end of a call that was admitted (`probe` as it was admitted). Returns true if
-    /// this opened the breaker.
+    /// Reports the end of a call that was admitted like that. Returns true if this opened the
+    /// breaker.
     ///
-    /// While it is open or half-open, stragglers admitted before say nothing about the present and
-    /// are ignored.
+    /// While it is open or half-open, stragglers admitted before, be it as probes, say nothing about
+    /// the present and are ignored.
     #[inline]
-    pub fn record(&mut self, spec: &BreakerSpec, now: Time, probe: bool, outcome: Outcome) -> bool {
+    pub fn record(
+        &mut self,
+        spec: &BreakerSpec,
+        now: Time,
+        admission: Admission,
+        outcome: Outcome,
+    ) -> bool {
         let failed = spec.on.has(outcome);
-        if probe {
-            self.probes = self.probes.saturating_sub(1);
-        }
+        let probe = admission == Admission::Probe(self.probing);
+        self.forget(admission);
         match &mut self.state {
             BreakerState::Closed { failures } if failed => {
                 *failures += 1;
@@ -145,8 +154,8 @@ impl Breaker {
     }
 
     /// Reports that an admitted call was abandoned and says nothing.
-    pub fn forget(&mut self, probe: bool) {
-        if probe {
+    pub fn forget(&mut self, admission: Admission) {
+        if admission == Admission::Probe(self.probing) {
             self.probes = self.probes.saturating_sub(1);
         }
     }
@@ -174,7 +183,7 @@ mod tests {
         let mut breaker = Breaker::default();
         for t in 0..3 {
             assert_eq!(breaker.admit(spec, Time(t)), Admission::Pass);
-            assert_eq!(breaker.record(spec, Time(t), false, FAIL), t == 2);
+            assert_eq!(breaker.record(spec, Time(t), Admission::Pass, FAIL), t == 2);
         }
         breaker
     }
@@ -183,7 +192,7 @@ mod tests {
     fn a_success_resets_the_count() {
         let mut breaker = Breaker::default();
         for outcome in [FAIL, FAIL, Outcome::Ok, FAIL, FAIL] {
-            assert!(!breaker.record(&SPEC, Time(0), false, outcome));
+            assert!(!breaker.record(&SPEC, Time(0), Admission::Pass, outcome));
         }
         assert_eq!(breaker.state(), BreakerState::Closed { failures: 2 });
     }
@@ -192,12 +201,12 @@ mod tests {
     fn open_refuses_until_its_time_and_then_probes_once() {
         let mut breaker = opened(&SPEC);
         assert_eq!(breaker.admit(&SPEC, Time(101)), Admission::Refuse);
-        assert_eq!(breaker.admit(&SPEC, Time(102)), Admission::Probe);
+        assert_eq!(breaker.admit(&SPEC, Time(102)), Admission::Probe(1));
         assert_eq!(breaker.admit(&SPEC, Time(102)), Admission::Refuse);
-        assert!(breaker.record(&SPEC, Time(110), true, FAIL));
+        assert!(breaker.record(&SPEC, Time(110), Admission::Probe(1), FAIL));
         assert_eq!(breaker.admit(&SPEC, Time(209)), Admission::Refuse);
-        assert_eq!(breaker.admit(&SPEC, Time(210)), Admission::Probe);
-        assert!(!breaker.record(&SPEC, Time(220), true, Outcome::Ok));
+        assert_eq!(breaker.admit(&SPEC, Time(210)), Admission::Probe(2));
+        assert!(!breaker.record(&SPEC, Time(220), Admission::Probe(2), Outcome::Ok));
         assert_eq!(breaker.admit(&SPEC, Time(220)), Admission::Pass);
     }
 
@@ -209,23 +218,40 @@ mod tests {
         };
         let mut breaker = opened(&spec);
         for _ in 0..10 {
-            assert_eq!(breaker.admit(&spec, Time(102)), Admission::Probe);
+            assert_eq!(breaker.admit(&spec, Time(102)), Admission::Probe(1));
         }
+    }
+
+    #[test]
+    fn a_probe_of_an_earlier_probing_is_a_straggler() {
+        let spec = BreakerSpec {
+            half_open: HalfOpen::All,
+            ..SPEC
+        };
+        let mut breaker = opened(&spec);
+        let slow = breaker.admit(&spec, Time(102));
+        let fast = breaker.admit(&spec, Time(102));
+        assert!(breaker.record(&spec, Time(110), fast, FAIL));
+        let next = breaker.admit(&spec, Time(210));
+        assert!(!breaker.record(&spec, Time(211), slow, FAIL));
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        breaker.record(&spec, Time(212), next, Outcome::Ok);
+        assert_eq!(breaker.state(), BreakerState::default());
     }
 
     #[test]
     fn an_abandoned_probe_makes_room_for_the_next() {
         let mut breaker = opened(&SPEC);
-        assert_eq!(breaker.admit(&SPEC, Time(102)), Admission::Probe);
-        breaker.forget(true);
-        assert_eq!(breaker.admit(&SPEC, Time(103)), Admission::Probe);
+        assert_eq!(breaker.admit(&SPEC, Time(102)), Admission::Probe(1));
+        breaker.forget(Admission::Probe(1));
+        assert_eq!(breaker.admit(&SPEC, Time(103)), Admission::Probe(1));
     }
 
     #[test]
     fn stragglers_do_not_move_an_open_breaker() {
         let mut breaker = opened(&SPEC);
-        assert!(!breaker.record(&SPEC, Time(50), false, FAIL));
-        assert!(!breaker.record(&SPEC, Time(51), false, Outcome::Ok));
+        assert!(!breaker.record(&SPEC, Time(50), Admission::Pass, FAIL));
+        assert!(!breaker.record(&SPEC, Time(51), Admission::Pass, Outcome::Ok));
         assert_eq!(breaker.state(), BreakerState::Open { until: Time(102) });
     }
 }

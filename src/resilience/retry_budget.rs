@@ -23,16 +23,28 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// Asks for one retry whose cost is estimated; a granted one is counted.
-    pub fn allow(&mut self, spec: &RetryBudgetSpec, estimate: Money) -> bool {
-        let granted = match *spec {
+    /// Whether there is room for one retry whose cost is estimated. Counts nothing.
+    pub fn has_room(&self, spec: &RetryBudgetSpec, estimate: Money) -> bool {
+        match *spec {
             RetryBudgetSpec::Count(most) => self.retries < most,
             RetryBudgetSpec::Cost { factor } => {
                 let most = Money((self.first.0 as f64 * factor) as i128);
                 self.again + estimate <= most
             }
-        };
-        self.retries += u32::from(granted);
+        }
+    }
+
+    /// Counts a retry.
+    pub fn count(&mut self) {
+        self.retries = self.retries.saturating_add(1);
+    }
+
+    /// Asks for one retry whose cost is estimated; a granted one is counted.
+    pub fn allow(&mut self, spec: &RetryBudgetSpec, estimate: Money) -> bool {
+        let granted = self.has_room(spec, estimate);
+        if granted {
+            self.count();
+        }
         granted
     }
 

@@ -223,6 +223,15 @@ pub struct Policy {
     pub fleet: FleetLayers,
 }
 
+impl Policy {
+    /// A layer's label without the policy's name before it ("tool\[2\] retry").
+    pub fn short_label<'a>(&self, label: &'a str) -> &'a str {
+        let rest = label.strip_prefix(self.name.as_str());
+        rest.and_then(|rest| rest.strip_prefix('.'))
+            .unwrap_or(label)
+    }
+}
+
 /// Layers around calls: the same for all targets, or some for each.
 #[derive(Clone, Debug, Default)]
 pub struct CallLayers {

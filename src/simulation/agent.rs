@@ -75,6 +75,8 @@ pub struct Agent {
     pub context: u32,
     /// Tokens that retries after `invalid` have added to the prompt of this call.
     pub grown: u32,
+    /// What the step's attempts had been counted to when this call began.
+    pub call_from: u32,
     /// Which round of loops and which branch it is in.
     pub round: u32,
     /// Names its latest attempt or place in a line; what answers to an older one comes too late.
@@ -218,6 +220,7 @@ impl Agent {
             ready: Time::ZERO,
             context: 0,
             grown: 0,
+            call_from: 0,
             round: 0,
             ticket: 0,
             kept: Purse::EMPTY,

@@ -55,6 +55,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             luck,
             usage,
             passes: self.passes(a, call),
+            of_call: attempt.wrapping_sub(self.agents.all[a as usize].call_from),
         };
         let agent = &mut self.agents.all[a as usize];
         agent.ticket = agent.ticket.wrapping_add(1);

@@ -1,7 +1,7 @@
 //! The compiler from plans and policies to a [`Program`].
 
 use crate::scenario::model::{
-    CallLayers, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Step,
+    CallLayers, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Step,
     TargetId, Tokens,
 };
 
@@ -355,6 +355,19 @@ impl<'a> Compiler<'a> {
         group
     }
 
+    /// Whether the guards from number `from` on have the state of this layer already: a turn of a
+    /// sub-agent inside a turn has one layer twice, and yet only one state to ask and to charge.
+    fn is_guarded(&self, from: u16, layer: u16, beyond_fork: bool) -> bool {
+        let layers = &self.program.layers;
+        let this = &layers[usize::from(layer)];
+        self.program.guards[usize::from(from)..]
+            .iter()
+            .any(|guard| {
+                layers[usize::from(guard.layer)].group == this.group
+                    && (this.shared != Shared::Agent || guard.beyond_fork == beyond_fork)
+            })
+    }
+
     /// The layers outside layer `below` of `block` (outermost last) for which `wanted` holds.
     fn guards(&mut self, block: BlockId, below: u16, wanted: impl Fn(&Kind) -> bool) -> (u16, u16) {
         let from = self.program.guards.len() as u16;
@@ -362,7 +375,9 @@ impl<'a> Compiler<'a> {
         loop {
             let b = self.program.blocks[usize::from(block)];
             for layer in (b.first..b.end.min(below)).rev() {
-                if wanted(&self.program.layers[usize::from(layer)].kind) {
+                if wanted(&self.program.layers[usize::from(layer)].kind)
+                    && !self.is_guarded(from, layer, beyond_fork)
+                {
                     self.program.guards.push(Guard { layer, beyond_fork });
                 }
             }

@@ -73,6 +73,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let scope = self.program.blocks[usize::from(parent)].scope;
                 agent.cause[2] = agent.cause[scope as usize];
                 agent.grown = 0;
+                let call = self.program.blocks[usize::from(block)].call;
+                let counter = self.program.calls[usize::from(call)].counter;
+                let made = self.agents.counters_of(a)[usize::from(counter)];
+                self.agents.all[a as usize].call_from = made;
                 self.open_block(a, block)
             }
             Op::Close(_) => Next::Leave(Reply::of(Outcome::Ok)),
@@ -219,8 +223,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.all[a as usize].layer = i;
                 let program = self.program;
                 let layer = &program.layers[usize::from(i)];
+                // Of several whose time it is the outermost counts: what is inside is over.
                 let fired = matches!(layer.kind, Kind::Timeout(_))
-                    && *self.agents.word(a, layer.word) <= now.0;
+                    && *self.agents.word(a, layer.word) <= now.0
+                    && *self.agents.word(a, layer.word + 1) > now.0;
                 self.release(a, layer);
                 if fired {
                     self.observer.acted(layer.id);

@@ -308,5 +308,6 @@ impl Request {
             output: 0,
         },
         passes: Share::ALL,
+        of_call: 0,
     };
 }

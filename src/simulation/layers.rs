@@ -45,7 +45,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 if admission == Admission::Refuse {
                     return Some(self.refuse(a, i, Outcome::CircuitOpen));
                 }
-                *self.agents.word(a, layer.word) = u64::from(admission == Admission::Probe);
+                *self.agents.word(a, layer.word) = word_of(admission);
                 None
             }
             Kind::Concurrency(spec) => {
@@ -123,10 +123,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Retry(_) if reply.outcome == Outcome::Ok => None,
             Kind::Retry(spec) => self.try_again(a, i, spec, reply),
             Kind::Breaker(spec) => {
-                let probe = *self.agents.word(a, layer.word) != 0;
+                let admission = admission_of(*self.agents.word(a, layer.word));
                 let (sharer, now) = (self.sharer(a), self.agenda.now());
                 let breaker = self.shared.breakers.of(layer.group, sharer);
-                breaker.record(spec, now, probe, reply.outcome);
+                breaker.record(spec, now, admission, reply.outcome);
                 None
             }
             Kind::Timeout(_) | Kind::Concurrency(_) => {
@@ -183,17 +183,24 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return true;
         }
         let estimate = self.next_estimate(a);
-        for guard in &self.program.guards[usize::from(from)..usize::from(to)] {
+        let guards = &self.program.guards[usize::from(from)..usize::from(to)];
+        for guard in guards {
             let watch = &self.program.layers[usize::from(guard.layer)];
             let Kind::RetryBudget(spec) = &watch.kind else {
                 unreachable!("guards of a retry layer are retry budgets")
             };
             let sharer = self.guard_sharer(a, *guard);
             let budget = self.shared.retry_budgets.of(watch.group, sharer);
-            if !budget.allow(spec, estimate) {
+            if !budget.has_room(spec, estimate) {
                 self.observer.acted(watch.id);
                 return false;
             }
+        }
+        // A retry that one of them denies costs the others nothing.
+        for guard in guards {
+            let group = self.program.layers[usize::from(guard.layer)].group;
+            let sharer = self.guard_sharer(a, *guard);
+            self.shared.retry_budgets.of(group, sharer).count();
         }
         true
     }
@@ -277,11 +284,29 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
             }
             Kind::Breaker(_) => {
-                let probe = *self.agents.word(a, layer.word) != 0;
+                let admission = admission_of(*self.agents.word(a, layer.word));
                 let sharer = self.sharer(a);
-                self.shared.breakers.of(layer.group, sharer).forget(probe);
+                self.shared
+                    .breakers
+                    .of(layer.group, sharer)
+                    .forget(admission);
             }
             _ => {}
         }
+    }
+}
+
+/// How a breaker admitted a call, as a word of layer state.
+fn word_of(admission: Admission) -> u64 {
+    match admission {
+        Admission::Probe(probing) => u64::from(probing),
+        Admission::Pass | Admission::Refuse => 0,
+    }
+}
+
+fn admission_of(word: u64) -> Admission {
+    match word {
+        0 => Admission::Pass,
+        probing => Admission::Probe(probing as u32),
     }
 }

@@ -230,7 +230,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let now = self.agenda.now();
         let agent = &mut self.agents.all[a as usize];
         agent.wake = 0;
-        if agent.until > now {
+        // A timeout is set before what it bounds, so at one instant it comes first.
+        if agent.deadline <= now {
             return self.timed_out(a);
         }
         let next = match agent.doing {

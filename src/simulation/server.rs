@@ -47,6 +47,8 @@ pub struct Request {
     pub usage: Usage,
     /// The share of answers that pass validation.
     pub passes: Share,
+    /// Which attempt of its call it is, from 0.
+    pub of_call: u32,
 }
 
 /// What becomes of an attempt that arrives.
@@ -125,6 +127,9 @@ impl<'a> Server<'a> {
     /// An attempt arrives: decides what becomes of it, and counts it.
     pub fn arrive(&mut self, now: Time, request: &Request, weather: &Weather) -> Verdict {
         if let Some((outcome, retry_after)) = self.scripted(request) {
+            if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) {
+                return self.refused(outcome, retry_after, request);
+            }
             let work = self.work(outcome, request, weather);
             self.admit();
             return Verdict::Admitted {
@@ -148,6 +153,11 @@ impl<'a> Server<'a> {
             let full = self.serving >= servers
                 && queue.is_some_and(|room| self.line.len() as u64 >= u64::from(room));
             if full {
+                // The limits stand before the servers: they have counted it.
+                if counted && self.spec.billing.rule(Outcome::Overloaded).counted {
+                    self.take_quota(now, request);
+                    self.finish_quota(request.spot.fleet);
+                }
                 return match when_full {
                     WhenFull::Overloaded => self.refused(Outcome::Overloaded, None, request),
                     WhenFull::Drop => Verdict::Dropped,
@@ -174,13 +184,12 @@ impl<'a> Server<'a> {
 
     /// When work of this length ends if it begins now: after a pause, and slowed down.
     pub fn end_of_work(&self, now: Time, work: Span) -> Time {
-        let holding = |w: &&crate::world::Window| w.holds(now);
-        let start = self
-            .spec
-            .pauses
-            .iter()
-            .find(holding)
-            .map_or(now, |w| w.until);
+        let after = |start: Time, w: &crate::world::Window| match w.holds(start) {
+            true => w.until,
+            false => start,
+        };
+        // They are sorted, and one may begin where another ends.
+        let start = self.spec.pauses.iter().fold(now, after);
         let slow = self.spec.slowdowns.iter().find(|s| s.window.holds(start));
         match slow {
             Some(s) => start + Span::from_nanos_f64(work.0 as f64 * s.factor),
@@ -208,16 +217,20 @@ impl<'a> Server<'a> {
     pub fn finish(&mut self, fleet: u8, counted: bool) {
         self.busy -= 1;
         if counted {
-            for quota in &mut self.limits {
-                quota.of(fleet).finish();
-            }
+            self.finish_quota(fleet);
+        }
+    }
+
+    fn finish_quota(&mut self, fleet: u8) {
+        for quota in &mut self.limits {
+            quota.of(fleet).finish();
         }
     }
 
     fn scripted(&mut self, request: &Request) -> Option<(Outcome, Option<Span>)> {
         let script = self.spec.script.as_ref()?;
         let n = if script.per_call {
-            u64::from(request.spot.attempt)
+            u64::from(request.of_call)
         } else {
             self.scripted
         };
@@ -264,6 +277,9 @@ impl<'a> Server<'a> {
         let answered = matches!(outcome, Outcome::Ok | Outcome::Invalid);
         let mut ns = match (&spec.work, &spec.failures.latency) {
             (_, Some(latency)) if !answered => latency.quantile(u),
+            _ if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) => {
+                spec.rejection_latency.quantile(u)
+            }
             (Work::Tool { latency }, _) => latency.quantile(u),
             (Work::Model { first_token, .. }, _) if !answered => first_token.quantile(u),
             (

@@ -181,7 +181,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Gives the task at the head of the line to an idle agent, or to a new one in an open loop.
     fn put_to_work(&mut self, f: u8) {
+        let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];
+        if queue.stopped(now) {
+            return;
+        }
         let a = match queue.spec.agents {
             FleetSize::Unlimited => self.add_agent(f),
             FleetSize::Count(_) => match queue.idle.pop_front() {
@@ -305,12 +309,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let Some((spec, id)) = &self.program.fleets[usize::from(fleet)].breaker else {
             return;
         };
+        // While it is open, tasks begun before say nothing about the present.
+        if queue.stopped(end) {
+            return;
+        }
         if outcome != Outcome::Ok {
             queue.failures += 1;
         } else if spec.consecutive {
             queue.failures = 0;
         }
-        if queue.failures < spec.failures || queue.stopped(end) {
+        if queue.failures < spec.failures {
             return;
         }
         queue.failures = 0;
@@ -374,24 +382,27 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn fail_the_rest(&mut self, f: u8) {
         let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];
-        let fresh = (queue.batch_left + queue.fresh.len() as u64) as u32;
         let next = queue.next_task;
-        let unbegun = if queue.spec.tasks.each_agent {
-            self.unbegun_of_each_agent(f)
+        let unbegun: Vec<(u32, Time)> = if queue.spec.tasks.each_agent {
+            let unbegun = self.unbegun_of_each_agent(f);
+            unbegun.into_iter().map(|task| (task, now)).collect()
         } else {
-            (next..next + fresh).collect()
+            let batch = (0..queue.batch_left).map(|_| now);
+            (next..)
+                .zip(batch.chain(queue.fresh.iter().copied()))
+                .collect()
         };
         let queue = &mut self.queues[usize::from(f)];
         queue.batch_left = 0;
         queue.fresh.clear();
-        queue.next_task += fresh;
+        queue.next_task += unbegun.len() as u32;
         let mut again: Vec<Entry> = queue.again.drain(..).collect();
         let of_fleet = |entry: &Option<Entry>| entry.is_some_and(|e| e.fleet == f);
         for slot in self.later.slots.iter_mut().filter(|e| of_fleet(e)) {
             again.extend(slot.take());
         }
-        for task in unbegun {
-            self.fail_unbegun(f, task, now);
+        for (task, ready) in unbegun {
+            self.fail_unbegun(f, task, ready);
         }
         for entry in again {
             self.fail_unbegun(f, entry.task, entry.ready);

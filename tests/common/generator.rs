@@ -8,7 +8,7 @@
 use std::fmt::Write;
 
 /// The bound on events of each run.
-pub const MOST_EVENTS: u64 = 20_000;
+pub const MOST_EVENTS: u64 = 4_000;
 /// How many bytes make a rich scenario.
 pub const BYTES: usize = 600;
 

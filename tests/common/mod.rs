@@ -4,6 +4,7 @@
 
 pub mod generator;
 pub mod log;
+pub mod trials;
 
 use std::path::Path;
 
@@ -18,8 +19,8 @@ pub fn scenario(text: &str) -> Scenario {
 }
 
 /// How many random scenarios a property is held against: `usual`, unless the environment variable
-/// `SQUALL_CASES` says otherwise.
+/// `SQUALL_CASES` says how many times as many.
 pub fn cases(usual: u32) -> u32 {
-    let asked = std::env::var("SQUALL_CASES").ok();
-    asked.map_or(usual, |n| n.parse().expect("SQUALL_CASES is a number"))
+    let times = std::env::var("SQUALL_CASES").ok();
+    usual * times.map_or(1, |n| n.parse().expect("SQUALL_CASES is a number"))
 }

@@ -1,7 +1,5 @@
 //! Scales and their ticks: linear and logarithmic numbers, and time.
 
-use super::super::format::money;
-
 /// From values to a fraction of an axis' length.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Scale {
@@ -190,11 +188,8 @@ fn log_tick(value: f64, above: bool) -> f64 {
 pub(super) fn dollars(value: f64) -> String {
     match value {
         0.0 => "$0".to_owned(),
-        v if v < 0.1 => money(v)
-            .trim_end_matches('0')
-            .trim_end_matches('.')
-            .to_owned(),
-        v if v < 1000.0 => trimmed(money(v), ".00"),
+        v if v < 1.0 => format!("${:0<4}", format!("{v:.12}").trim_end_matches('0')),
+        v if v < 1000.0 => trimmed(format!("${v:.2}"), ".00"),
         v => format!("${}", plain(v)),
     }
 }
@@ -262,8 +257,8 @@ mod tests {
     #[test]
     fn ticks_read_well() {
         assert_eq!(
-            [0.0, 0.05, 0.5, 50.0, 1200.0].map(dollars),
-            ["$0", "$0.05", "$0.50", "$50", "$1.2k"]
+            [0.0, 0.05, 0.125, 0.5, 50.0, 1200.0].map(dollars),
+            ["$0", "$0.05", "$0.125", "$0.50", "$50", "$1.2k"]
         );
         let scale = Scale::between(0.0, 1500.0);
         let texts: Vec<String> = scale

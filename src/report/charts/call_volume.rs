@@ -1,6 +1,7 @@
-//! `call_volume`: attempts over time by outcome, one panel a policy, all on the same axes.
+//! `call_volume`: attempts over time by outcome, one panel a policy, on the same axes where that
+//! leaves every panel something to see.
 
-use crate::experiment::document::{Document, Series};
+use crate::experiment::document::{Document, PolicyResult, Series};
 use crate::report::format::count;
 
 use super::axis::{Scale, plain};
@@ -15,52 +16,149 @@ const TWO_COLUMNS_FROM: usize = 4;
 const TICKS: f64 = 44.0;
 /// Room for a panel's name above it.
 const NAME: f64 = 26.0;
+/// Space between panels.
+const GAP: f64 = 14.0;
+/// Room for the labels of a panel's own time axis.
+const TIMES: f64 = 14.0;
+/// Panels share their y scale unless the highest peak is more than this many times the lowest.
+const SHARED_PEAKS: f64 = 20.0;
+/// Panels share their time axis unless the longest is more than this many times as long as the
+/// second longest: it alone would squeeze all others, so it gets an axis of its own.
+const SHARED_TIMES: f64 = 5.0;
+/// The narrowest and the lowest bar \[logical pixels\].
+const LEAST_BAR: f64 = 2.0;
 
 pub(super) fn scene(doc: &Document) -> Scene {
-    let columns = if doc.policies.len() >= TWO_COLUMNS_FROM {
-        2
-    } else {
-        1
-    };
-    let rows = doc.policies.len().div_ceil(columns).max(1);
-    let panel = if columns == 1 { 130.0 } else { 104.0 };
-    let gap = 14.0;
+    let grid = Grid::new(doc);
+    let times = times(doc);
+    let x_of = |i: usize| times.of(i);
+    let stack =
+        |(i, policy): (usize, &PolicyResult)| Stack::new(&policy.series, x_of(i), grid.width);
+    let stacks: Vec<Stack> = doc.policies.iter().enumerate().map(stack).collect();
+    let rates = rates(&stacks);
 
     let mut scene = Scene::new(WIDTH, 0.0, &frame::title("Attempts by outcome", doc));
     let subtitle = format!(
-        "attempts per second, mean of {}; same axes in every panel{}",
+        "attempts per second, mean of {}; {}{}",
         runs(doc),
+        scales_note(&times, &rates),
         frame::outage_note(doc)
     );
     let top = frame::header(&mut scene, &subtitle);
     let top = frame::legend(&mut scene, top, &legend(doc)) + 4.0;
-
-    let x = frame::time_scale(doc);
-    let room = (WIDTH - 2.0 * MARGIN - (columns - 1) as f64 * gap) / columns as f64;
-    let stacks: Vec<Stack> = doc
-        .policies
-        .iter()
-        .map(|p| Stack::new(&p.series, (room / 2.0) as usize))
-        .collect();
-    let peak = stacks.iter().map(Stack::peak).fold(0.0, f64::max);
-    let y = Scale::from_zero(peak, 4);
+    let below = if times.is_shared() { 0.0 } else { TIMES };
     for (i, (policy, stack)) in doc.policies.iter().zip(&stacks).enumerate() {
-        let (row, column) = (i / columns, i % columns);
-        let plot = Plot {
-            left: MARGIN + TICKS + column as f64 * (room + gap),
-            top: top + NAME + row as f64 * (panel + NAME + gap),
-            width: room - TICKS,
-            height: panel,
-        };
+        let plot = grid.plot(i, top, below);
+        let (x, y) = (times.of(i), rates.of(i));
         frame::outages(&mut scene, doc, plot, x);
-        frame::y_axis(&mut scene, plot, y, &frame::labelled(y.ticks(3), plain));
+        frame::y_axis(&mut scene, plot, y, &frame::labelled(y.ticks(4), plain));
         stack.draw(&mut scene, plot, x, y);
-        let is_last = i + columns >= doc.policies.len();
-        frame::time_axis(&mut scene, plot, x, is_last);
+        let is_last = i + grid.columns >= doc.policies.len();
+        frame::time_axis(&mut scene, plot, x, is_last, !times.is_shared());
         name(&mut scene, plot, &policy.name, i, stack);
     }
-    scene.height = top + rows as f64 * (panel + NAME + gap) + 46.0;
+    scene.height = top + grid.rows as f64 * (grid.height + NAME + GAP + below) + 46.0;
     scene
+}
+
+/// Where the panels stand.
+struct Grid {
+    columns: usize,
+    rows: usize,
+    /// Of a panel's plot.
+    width: f64,
+    /// Of a panel's plot.
+    height: f64,
+}
+
+impl Grid {
+    fn new(doc: &Document) -> Grid {
+        let (columns, height) = match doc.policies.len() {
+            n if n >= TWO_COLUMNS_FROM => (2, 104.0),
+            _ => (1, 130.0),
+        };
+        let room = (WIDTH - 2.0 * MARGIN - (columns - 1) as f64 * GAP) / columns as f64;
+        Grid {
+            columns,
+            rows: doc.policies.len().div_ceil(columns).max(1),
+            width: room - TICKS,
+            height,
+        }
+    }
+
+    /// The plot of a panel; `below` is the room for the labels of its time axis.
+    fn plot(&self, i: usize, top: f64, below: f64) -> Plot {
+        let (row, column) = ((i / self.columns) as f64, (i % self.columns) as f64);
+        Plot {
+            left: MARGIN + TICKS + column * (self.width + TICKS + GAP),
+            top: top + NAME + row * (self.height + NAME + GAP + below),
+            width: self.width,
+            height: self.height,
+        }
+    }
+}
+
+/// The scales of one axis of all panels.
+enum Scales {
+    Shared(Scale),
+    Own(Vec<Scale>),
+}
+
+impl Scales {
+    fn of(&self, panel: usize) -> Scale {
+        match self {
+            Scales::Shared(scale) => *scale,
+            Scales::Own(scales) => scales[panel],
+        }
+    }
+
+    fn is_shared(&self) -> bool {
+        matches!(self, Scales::Shared(_))
+    }
+}
+
+/// The time axes.
+fn times(doc: &Document) -> Scales {
+    let ends: Vec<f64> = doc
+        .policies
+        .iter()
+        .map(|p| frame::busy_until(&p.series))
+        .collect();
+    let mut sorted = ends.clone();
+    sorted.sort_by(f64::total_cmp);
+    match sorted.as_slice() {
+        [.., second, longest] if *second > 0.0 && *longest > SHARED_TIMES * second => {
+            let own = |end: &f64| Scale::between(0.0, end.max(*second));
+            Scales::Own(ends.iter().map(own).collect())
+        }
+        _ => Scales::Shared(frame::time_scale(doc)),
+    }
+}
+
+/// The y axes.
+fn rates(stacks: &[Stack]) -> Scales {
+    let peaks: Vec<f64> = stacks.iter().map(Stack::peak).collect();
+    let highest = peaks.iter().copied().fold(0.0, f64::max);
+    let lowest = peaks
+        .iter()
+        .copied()
+        .filter(|p| *p > 0.0)
+        .fold(f64::INFINITY, f64::min);
+    let scale = |peak: f64| Scale::from_zero(peak, 4);
+    match highest > SHARED_PEAKS * lowest {
+        true => Scales::Own(peaks.into_iter().map(scale).collect()),
+        false => Scales::Shared(scale(highest)),
+    }
+}
+
+/// What the subtitle says of the axes.
+fn scales_note(times: &Scales, rates: &Scales) -> &'static str {
+    match (times.is_shared(), rates.is_shared()) {
+        (true, true) => "same axes in every panel",
+        (true, false) => "each panel has its own scale",
+        (false, true) => "same axes but for the longest panel's time",
+        (false, false) => "each panel has its own scale, the longest its own time axis",
+    }
 }
 
 /// A panel's name, and at its right what is hard to read off: peak and total.
@@ -105,10 +203,17 @@ struct Stack {
 }
 
 impl Stack {
-    /// Stacks the series, with neighbouring buckets averaged until there are at most `most`.
-    fn new(series: &Series, most: usize) -> Stack {
+    /// Stacks the series, with neighbouring buckets averaged until each is wide enough to be seen
+    /// in a plot of that width.
+    fn new(series: &Series, x: Scale, plot: f64) -> Stack {
         let buckets = series.outcomes.iter().map(Vec::len).max().unwrap_or(0);
-        let joined = buckets.div_ceil(most.max(1)).max(1);
+        let pixels = plot * (x.place(series.width_seconds) - x.place(0.0));
+        let joined = match pixels > 0.0 {
+            true => (LEAST_BAR / pixels)
+                .ceil()
+                .clamp(1.0, buckets.max(1) as f64) as usize,
+            false => 1,
+        };
         let width = series.width_seconds * joined as f64;
         let mut base = vec![0.0; buckets.div_ceil(joined)];
         let mut total = 0.0;
@@ -135,13 +240,26 @@ impl Stack {
         top.iter().copied().fold(0.0, f64::max)
     }
 
+    /// How many times each bucket is drawn too high, so that what is there can be seen.
+    fn lifts(&self, plot: Plot, y: Scale) -> Vec<f64> {
+        let top = self.levels.last().map_or(&[][..], Vec::as_slice);
+        let height = |rate: f64| y.place(rate) * plot.height;
+        let lift = |rate: &f64| match height(*rate) {
+            pixels if pixels > 0.0 => (LEAST_BAR / pixels).max(1.0),
+            _ => 1.0,
+        };
+        top.iter().map(lift).collect()
+    }
+
     fn draw(&self, scene: &mut Scene, plot: Plot, x: Scale, y: Scale) {
+        let lifts = self.lifts(plot, y);
+        let lifted = |level: &Vec<f64>| level.iter().zip(&lifts).map(|(n, by)| n * by).collect();
+        let levels: Vec<Vec<f64>> = self.levels.iter().map(lifted).collect();
         let floor = vec![0.0; self.levels.first().map_or(0, Vec::len)];
-        for (group, level) in self.levels.iter().enumerate() {
-            let below = if group == 0 {
-                &floor
-            } else {
-                &self.levels[group - 1]
+        for (group, level) in levels.iter().enumerate() {
+            let below = match group {
+                0 => &floor,
+                _ => &levels[group - 1],
             };
             let mut start = None;
             for bucket in 0..=level.len() {

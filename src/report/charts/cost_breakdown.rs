@@ -7,7 +7,7 @@ use crate::report::format::{money, percent};
 
 use super::axis::{Scale, dollars};
 use super::frame::{self, MARGIN, NAMES, Plot};
-use super::palette::{self, CAUSES, MARK, SMALL, STRONG};
+use super::palette::{self, MARK, SCOPES, SMALL, STRONG};
 use super::scene::{Anchor, Paint, Scene};
 use super::{WIDTH, font, runs};
 
@@ -34,15 +34,7 @@ pub(super) fn scene(doc: &Document) -> Scene {
         runs(doc)
     );
     let top = frame::header(&mut scene, &subtitle);
-    let causes = causes(doc);
-    let mut items: Vec<(String, Paint)> = causes
-        .iter()
-        .enumerate()
-        .map(|(i, cause)| ((*cause).to_owned(), CAUSES[i]))
-        .collect();
-    items.push(("used".to_owned(), palette::USED));
-    items.push(("thrown away".to_owned(), palette::WASTED));
-    let top = frame::legend(&mut scene, top, &items) + 8.0;
+    let top = frame::legend(&mut scene, top, &legend(doc)) + 8.0;
 
     let scale = match as_shares {
         true => Scale::between(0.0, 1.0),
@@ -74,14 +66,7 @@ pub(super) fn scene(doc: &Document) -> Scene {
             1.0
         };
         let width = |usd: f64| plot.x(scale.place(usd * one)) - plot.left;
-        bars(
-            &mut scene,
-            policy,
-            &causes,
-            (plot.left, middle),
-            *total,
-            width,
-        );
+        bars(&mut scene, policy, (plot.left, middle), *total, width);
         values(&mut scene, policy, *total, (plot.right() + 12.0, middle));
     }
     scene.height = plot.bottom() + 58.0;
@@ -94,40 +79,44 @@ fn total(policy: &PolicyResult) -> f64 {
     spend.unwrap_or_else(|| policy.spend_by_cause.iter().map(|c| c.usd).sum())
 }
 
-/// The causes of all policies in order of appearance; those without a colour of their own are
-/// drawn as "other".
-fn causes(doc: &Document) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    for cause in doc.policies.iter().flat_map(|p| &p.spend_by_cause) {
-        if cause.usd > 0.0 && !names.contains(&cause.cause.as_str()) {
-            names.push(&cause.cause);
-        }
+/// A policy's dollars for attempts that layers of one scope asked for.
+fn spent(policy: &PolicyResult, scope: &str) -> f64 {
+    let causes = policy.spend_by_cause.iter();
+    causes
+        .filter(|c| c.scope == scope && c.usd > 0.0)
+        .map(|c| c.usd)
+        .sum()
+}
+
+/// The scopes that dollars were spent at, each with its own colour in every chart, and the uses.
+fn legend(doc: &Document) -> Vec<(String, Paint)> {
+    let occurs = |scope: &str| doc.policies.iter().any(|p| spent(p, scope) > 0.0);
+    let mut items: Vec<(String, Paint)> = Vec::new();
+    let mut is_first_retry = true;
+    for (scope, paint) in SCOPES.into_iter().filter(|(scope, _)| occurs(scope)) {
+        let name = match scope {
+            "first" => "first attempts".to_owned(),
+            _ if std::mem::take(&mut is_first_retry) => format!("retries at {scope} scope"),
+            _ => format!("… {scope} scope"),
+        };
+        items.push((name, paint));
     }
-    if names.len() > CAUSES.len() {
-        names.truncate(CAUSES.len() - 1);
-        names.push("other");
-    }
-    names
+    items.push(("used".to_owned(), palette::USED));
+    items.push(("thrown away".to_owned(), palette::WASTED));
+    items
 }
 
 fn bars(
     scene: &mut Scene,
     policy: &PolicyResult,
-    causes: &[&str],
     (left, middle): (f64, f64),
     total: f64,
     width: impl Fn(f64) -> f64,
 ) {
-    let mut sums = vec![0.0; causes.len()];
-    for cause in policy.spend_by_cause.iter().filter(|c| c.usd > 0.0) {
-        let place = causes.iter().position(|name| *name == cause.cause);
-        if let Some(place) = place.or(causes.len().checked_sub(1)) {
-            sums[place] += cause.usd;
-        }
-    }
     let top = middle - (CAUSE_BAR + USE_BAR + 2.0) / 2.0;
     let mut so_far = 0.0;
-    for (usd, paint) in sums.iter().zip(CAUSES) {
+    for (scope, paint) in SCOPES {
+        let usd = spent(policy, scope);
         let (from, to) = (width(so_far), width(so_far + usd));
         scene.rect((left + from, top), (to - from, CAUSE_BAR), paint);
         so_far += usd;

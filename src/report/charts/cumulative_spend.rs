@@ -46,7 +46,7 @@ pub(super) fn scene(doc: &Document) -> Scene {
         let points = curve(&policy.series, &policy.series.spend_mean, plot, x, y);
         scene.line(points, style.paint, 2.0, style.dash);
     }
-    frame::time_axis(&mut scene, plot, x, true);
+    frame::time_axis(&mut scene, plot, x, true, true);
     names(&mut scene, doc, plot, y);
     scene.height = plot.bottom() + 58.0;
     scene

@@ -1,6 +1,6 @@
 //! What charts share: title, legend, plot area, axes, rows of policies.
 
-use crate::experiment::document::Document;
+use crate::experiment::document::{Document, Series};
 
 use super::WIDTH;
 use super::axis::{self, Scale};
@@ -107,22 +107,22 @@ pub(super) fn x_axis(
     scene.text(title, (middle, plot.bottom() + 36.0), Anchor::Middle, SMALL);
 }
 
-/// Draws the time axis: a line with ticks below it, labels and, where wanted, its title.
-pub(super) fn time_axis(scene: &mut Scene, plot: Plot, scale: Scale, labels: bool) {
+/// Draws the time axis: a line with ticks below it and, where wanted, labels and its title.
+pub(super) fn time_axis(scene: &mut Scene, plot: Plot, scale: Scale, title: bool, labels: bool) {
     let y = plot.bottom();
     scene.rule((plot.left, y), (plot.right(), y), AXIS, 1.0);
-    let count = (plot.width / 85.0).max(2.0) as usize;
+    let count = (plot.width / 60.0).max(2.0) as usize;
     let ticks = scale.time_ticks(count);
     let step = ticks.get(1).copied().unwrap_or(1.0);
     for value in ticks {
         let x = plot.x(scale.place(value));
         scene.rule((x, y), (x, y + 5.0), AXIS, 1.0);
-        if labels {
+        if labels || title {
             let text = axis::time(value, step);
             scene.text(text, (x, y + 16.0), Anchor::Middle, SMALL);
         }
     }
-    if labels {
+    if title {
         let middle = (plot.x(0.5), y + 37.0);
         scene.text("simulated time", middle, Anchor::Middle, SMALL);
     }
@@ -153,26 +153,24 @@ pub(super) fn outage_note(doc: &Document) -> &'static str {
 /// From zero to when the last attempt begins or the last dollar is spent, under any policy; the
 /// quiet rest of the horizon says nothing.
 pub(super) fn time_scale(doc: &Document) -> Scale {
-    let mut end = 0.0_f64;
-    for policy in &doc.policies {
-        let series = &policy.series;
-        let rows = series.outcomes.iter();
-        let last_attempt = rows
-            .filter_map(|row| row.iter().rposition(|n| *n > 0.0))
-            .max();
-        let steps = series.spend_mean.windows(2);
-        let last_spend = steps
-            .into_iter()
-            .rposition(|pair| pair[1] > pair[0])
-            .map(|i| i + 1);
-        if let Some(last) = last_attempt.max(last_spend) {
-            end = end.max((last + 1) as f64 * series.width_seconds);
-        }
-    }
-    if end <= 0.0 {
-        end = doc.horizon_seconds;
-    }
-    Scale::between(0.0, end)
+    let end = doc
+        .policies
+        .iter()
+        .map(|p| busy_until(&p.series))
+        .fold(0.0, f64::max);
+    Scale::between(0.0, if end > 0.0 { end } else { doc.horizon_seconds })
+}
+
+/// When a policy's last attempt begins or its last dollar is spent; 0 where there is neither \[s\].
+pub(super) fn busy_until(series: &Series) -> f64 {
+    let rows = series.outcomes.iter();
+    let last_attempt = rows
+        .filter_map(|row| row.iter().rposition(|n| *n > 0.0))
+        .max();
+    let mut steps = series.spend_mean.windows(2);
+    let last_spend = steps.rposition(|pair| pair[1] > pair[0]).map(|i| i + 1);
+    let buckets = last_attempt.max(last_spend).map_or(0, |last| last + 1);
+    buckets as f64 * series.width_seconds
 }
 
 /// Writes a policy's name left of its row, beside a square of its colour.

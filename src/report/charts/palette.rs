@@ -109,8 +109,15 @@ pub(super) const OUTCOMES: [(&str, Paint, &[usize]); 9] = [
     ("still open", PALE, &[Outcome::COUNT]),
 ];
 
-/// Colours of causes of spend, in order of appearance; the last stands for all others.
-pub(super) const CAUSES: [Paint; 7] = [BLUE, ORANGE, VERMILLION, PURPLE, SKY, YELLOW, GREY];
+/// Scopes that dollars are spent at, from the left of a bar to its right, and their colours.
+pub(super) const SCOPES: [(&str, Paint); 6] = [
+    ("first", BLUE),
+    ("tool", ORANGE),
+    ("llm", SKY),
+    ("turn", VERMILLION),
+    ("task", PURPLE),
+    ("fleet", YELLOW),
+];
 
 #[cfg(test)]
 mod tests {

@@ -6,9 +6,13 @@ use comfy_table::{
 use unicode_width::UnicodeWidthStr;
 
 use crate::experiment::document::Document;
+use crate::report::format::cut;
 
-use super::columns::{Cell, Column, SPEND};
+use super::columns::{Cell, Column};
 use super::{BEST_BEGIN, BEST_END, LONGEST_NAME, PLAIN_END, SHORTEST_NAME, label};
+
+/// Heads in a list are not cut shorter than this \[columns\].
+const SHORTEST_HEAD: usize = 9;
 
 /// The widest table that fits, and the heads of the columns that did not. `None` where not even
 /// the most important columns fit.
@@ -16,7 +20,7 @@ pub(super) fn table(
     doc: &Document,
     columns: &[Column],
     width: usize,
-) -> Option<(String, Vec<&'static str>)> {
+) -> Option<(String, Vec<String>)> {
     let all: Vec<&Column> = columns.iter().collect();
     for name in (SHORTEST_NAME..=LONGEST_NAME).rev() {
         let text = one_line(doc, &all, name);
@@ -30,7 +34,7 @@ pub(super) fn table(
             let text = two_lines(doc, columns, rank, name);
             if fits(&text, width) {
                 let dropped = columns.iter().filter(|c| c.rank > rank);
-                return Some((text, dropped.map(|c| c.head).collect()));
+                return Some((text, dropped.map(|c| c.head.clone()).collect()));
             }
         }
     }
@@ -39,6 +43,8 @@ pub(super) fn table(
 
 /// One line a value, for narrow terminals.
 pub(super) fn list(doc: &Document, columns: &[Column], width: usize) -> String {
+    let widest = columns.iter().map(|c| c.head.width()).max().unwrap_or(0);
+    let room = widest.min((width / 3).max(SHORTEST_HEAD));
     let mut out = String::new();
     for (row, policy) in doc.policies.iter().enumerate() {
         if row > 0 {
@@ -50,7 +56,9 @@ pub(super) fn list(doc: &Document, columns: &[Column], width: usize) -> String {
             let cell = &column.cells[row];
             let value = marked(cell);
             let space = if cell.best { "" } else { " " };
-            let line = format!("  {:<9}{space}{value}", column.head);
+            let head = cut(&column.head, room);
+            let pad = " ".repeat(room - head.width());
+            let line = format!("  {head}{pad}{space}{value}");
             let long = format!("{line} {}", cell.spread);
             let shown = if long.width() <= width { long } else { line };
             out.push_str(shown.trim_end());
@@ -104,7 +112,8 @@ fn two_lines(doc: &Document, columns: &[Column], rank: u8, name: usize) -> Strin
     table.load_style(spaced);
     let heads = tops.iter().map(|top| match top.above {
         Some(below) => format!("{} \n{} ", top.head, columns[below].head),
-        None if std::ptr::eq(*top, &columns[SPEND]) => format!("{} \n±95% ", top.head),
+        // The baseline's name below, so that it makes the column no wider than its numbers.
+        None if top.head.starts_with("vs ") => format!("vs \n{} ", &top.head["vs ".len()..]),
         None if top.cells.iter().any(|c| !c.spread.is_empty()) => {
             format!("{} \n±95% ", top.head)
         }

@@ -39,7 +39,7 @@ pub fn comparison(doc: &Document, width: usize, colour: bool) -> String {
     out.push('\n');
     out.push_str(&painted(&body, colour));
     out.push('\n');
-    out.push_str(&notes::below(doc, &dropped, width, colour));
+    out.push_str(&notes::below(doc, &columns, &dropped, width, colour));
     out
 }
 

@@ -5,9 +5,10 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::experiment::Metric;
-use crate::experiment::document::{Document, ThresholdResult, Verdict};
+use crate::experiment::document::{Document, PolicyResult, ThresholdResult, Verdict};
 use crate::report::format::{count, money, percent, ratio, seconds, visible};
 
+use super::columns::{Column, Competition, competition};
 use super::label;
 
 /// The line above the table.
@@ -33,10 +34,16 @@ pub(super) fn title(doc: &Document, width: usize, colour: bool) -> String {
 }
 
 /// Everything below the table.
-pub(super) fn below(doc: &Document, dropped: &[&str], width: usize, colour: bool) -> String {
+pub(super) fn below(
+    doc: &Document,
+    columns: &[Column],
+    dropped: &[String],
+    width: usize,
+    colour: bool,
+) -> String {
     let mut out = String::new();
     let dim = Style::new().dimmed();
-    for line in wrapped(&legend(doc, colour), width, 0) {
+    for line in wrapped(&legend(doc, columns, colour), width, 0) {
         out.push_str(&styled(&line, dim, colour));
         out.push('\n');
     }
@@ -66,15 +73,45 @@ pub(super) fn below(doc: &Document, dropped: &[&str], width: usize, colour: bool
     out
 }
 
-fn legend(doc: &Document, colour: bool) -> String {
+fn legend(doc: &Document, columns: &[Column], colour: bool) -> String {
     let mark = if colour { "green: best" } else { "* best" };
-    let mut text = format!("{mark}; ±95%: half of the mean's 95% t interval");
+    let among = match competition(doc) {
+        Competition::All => "",
+        Competition::Finishing => " of the policies with at least 0.9 × the best success",
+        Competition::NoSuccess => ", though no task succeeds",
+    };
+    let mut parts = vec![];
+    let cells = || columns.iter().flat_map(|c| &c.cells);
+    if cells().any(|c| c.best) {
+        parts.push(format!("{mark}{among}"));
+    }
+    if cells().any(|c| !c.spread.is_empty()) {
+        parts.push("±95%: half of the mean's 95% t interval".to_owned());
+    }
+    if doc.policies.iter().any(is_exact) {
+        parts.push("no ±: all replications agree".to_owned());
+    }
     if let [first, _, ..] = doc.policies.as_slice() {
         let name = label(&first.name, 24);
-        text.push_str(&format!("; vs first: paired difference to {name}"));
+        parts.push(format!(
+            "vs {name}: difference in spend, paired by replication"
+        ));
     }
-    text.push_str("; × ideal: over the same weather without failures.");
-    text
+    parts.push("× ideal: over the same weather without failures.".to_owned());
+    parts.join("; ")
+}
+
+/// Whether an interval that the table shows has no width.
+fn is_exact(policy: &PolicyResult) -> bool {
+    let difference = policy.versus_baseline.get(Metric::Spend as usize);
+    let intervals = [
+        policy.metric(Metric::Spend).ci95,
+        difference.and_then(|d| d.ci95),
+    ];
+    intervals
+        .into_iter()
+        .flatten()
+        .any(|[low, high]| low == high)
 }
 
 /// A threshold in one line or more: verdict, text, what was measured or why not.
@@ -152,7 +189,7 @@ mod tests {
     fn a_threshold_is_measured_in_its_unit() {
         assert_eq!(measured("a.spend.p95 < $40", 14.9), "$14.90");
         assert_eq!(measured("a.success_rate > 99%", 0.98), "98.0%");
-        assert_eq!(measured("a.recovery_seconds.mean < 5m", 250.0), "4m10s");
+        assert_eq!(measured("a.recovery_seconds.mean < 5m", 250.0), "4m 10s");
         assert_eq!(measured("a.attempts < 10", 12.0), "12");
     }
 }

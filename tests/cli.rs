@@ -1,0 +1,223 @@
+//! The program as it is typed: what it prints where, what it writes, how it ends.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+fn squall() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_squall"))
+}
+
+/// Runs it in the project's folder; returns exit code, stdout, stderr.
+fn run(args: &[&str]) -> (i32, String, String) {
+    let output = squall().args(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let code = output.status.code().unwrap();
+    (code, text(output.stdout), text(output.stderr))
+}
+
+/// The files of a folder, by name.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries
+        .map(|e| {
+            let name = e.file_name().into_string().unwrap();
+            (name, fs::read(e.path()).unwrap())
+        })
+        .collect()
+}
+
+const HICCUP: &str = "scenarios/tool-hiccup.yaml";
+
+#[test]
+fn run_prints_a_table_and_writes_whole_files() {
+    let out = TempDir::new().unwrap();
+    let folder = out.path().to_str().unwrap();
+    let (code, stdout, stderr) = run(&["run", HICCUP, "--output", folder]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("zero-delay") && stdout.contains("5.10 s"),
+        "{stdout}"
+    );
+    assert!(!stdout.contains('\u{1b}'), "no colour without a terminal");
+    assert!(stderr.contains("wrote 15 files"), "{stderr}");
+    let files = files(&out.path().join("tool-hiccup"));
+    assert_eq!(files.len(), 15);
+    let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
+    for file in manifest["files"].as_array().unwrap() {
+        let bytes = &files[file["name"].as_str().unwrap()];
+        assert_eq!(file["bytes"], bytes.len());
+    }
+}
+
+#[test]
+fn json_is_the_summary_and_nothing_else() {
+    let (code, stdout, stderr) = run(&["run", HICCUP, "--json", "--no-files"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let summary: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(summary["schema"], "squall.summary/1");
+    let metrics = &summary["policies"][0]["metrics"];
+    assert_eq!(metrics["tool_attempts"]["mean"], 85.0);
+    assert_eq!(metrics["spend_per_success_usd"]["mean"], 0.0);
+    let refused = &summary["policies"][3];
+    assert_eq!(
+        refused["metrics"]["spend_per_success_usd"]["mean"],
+        serde_json::Value::Null
+    );
+    assert_eq!(refused["targets"]["sandbox"]["outcomes"]["transient"], 5.0);
+}
+
+#[test]
+fn any_number_of_threads_writes_the_same_bytes() {
+    let out = TempDir::new().unwrap();
+    let play = |threads: &str| {
+        let folder = out.path().join(threads);
+        let output = folder.to_str().unwrap();
+        let scenario = "scenarios/fan-out.yaml";
+        let args = ["run", scenario, "--replications", "12", "--quiet"];
+        let (code, stdout, _) =
+            run(&[&args[..], &["--threads", threads, "--output", output]].concat());
+        assert_eq!(code, 0);
+        (stdout, files(&folder.join("fan-out")))
+    };
+    let one = play("1");
+    assert!(one == play("2"), "1 and 2 threads differ");
+    assert!(one == play("7"), "1 and 7 threads differ");
+}
+
+#[test]
+fn policies_are_chosen_by_name_and_values_overridden() {
+    let args = [
+        "run",
+        "scenarios/validation-retries.yaml",
+        "--no-files",
+        "--json",
+    ];
+    let set = ["--set", "fleets.workers.tasks.count=10000"];
+    let (code, stdout, _) = run(&[&args[..], &set, &["--policy", "attempts-10"]].concat());
+    assert_eq!(code, 0);
+    let summary: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(summary["policies"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        summary["policies"][0]["metrics"]["spend_usd"]["mean"],
+        5_000.0
+    );
+    let (code, _, stderr) = run(&["run", HICCUP, "--policy", "zero-dlay"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("did you mean `zero-delay`?"), "{stderr}");
+}
+
+#[test]
+fn mistakes_name_file_line_and_column() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("bad.yaml");
+    let text = fs::read_to_string(HICCUP).unwrap();
+    let text = text.replace("latency: 60ms", "latency: 60\n    lattency: 5s");
+    fs::write(&file, text.replace("agents: 1", "agents: -1")).unwrap();
+    let file = file.to_str().unwrap();
+    for command in ["check", "run"] {
+        let (code, stdout, stderr) = run(&[command, file]);
+        assert_eq!((code, stdout.as_str()), (2, ""));
+        for part in [
+            "`60` has no unit",
+            "lattency",
+            "did you mean",
+            "-1",
+            "bad.yaml:17:",
+        ] {
+            assert!(stderr.contains(part), "{command}: no {part} in\n{stderr}");
+        }
+    }
+}
+
+#[test]
+fn check_accepts_everything_that_is_shipped() {
+    let scenarios = fs::read_dir("scenarios")
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    for path in scenarios.filter(|p| p.extension().is_some_and(|e| e == "yaml")) {
+        let (code, stdout, stderr) = run(&["check", path.to_str().unwrap()]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains(": ok ("));
+    }
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let threshold = |text: &str| {
+        let set = format!("thresholds=[\"{text}\"]");
+        let (code, ..) = run(&["run", HICCUP, "--no-files", "--set", &set]);
+        code
+    };
+    assert_eq!(threshold("zero-delay.end_seconds < 6"), 0);
+    assert_eq!(threshold("zero-delay.end_seconds < 5"), 1);
+    assert_eq!(threshold("breaker.spend_per_success_usd < $1"), 3);
+    assert_eq!(run(&["run"]).0, 2);
+    assert_eq!(run(&["fly"]).0, 2);
+    assert_eq!(run(&["run", "nowhere.yaml"]).0, 4);
+    let file = TempDir::new().unwrap();
+    let blocked = file.path().join("file");
+    fs::write(&blocked, "").unwrap();
+    let (code, stdout, _) = run(&["run", HICCUP, "--output", blocked.to_str().unwrap()]);
+    assert_eq!(code, 4);
+    assert!(
+        stdout.contains("zero-delay"),
+        "the table is printed all the same"
+    );
+}
+
+#[test]
+fn a_trace_has_one_row_an_attempt_in_three_forms() {
+    let trace = |format: &str| {
+        let (code, stdout, _) = run(&[
+            "trace",
+            HICCUP,
+            "--policy",
+            "exponential",
+            "--format",
+            format,
+        ]);
+        assert_eq!(code, 0);
+        stdout
+    };
+    let csv = trace("csv");
+    assert_eq!(csv.lines().count(), 1 + 4);
+    assert!(
+        csv.lines()
+            .nth(2)
+            .unwrap()
+            .starts_with("1.06,1.12,agent,0,0,0,0,2,tool[0] retry,tool,sandbox")
+    );
+    let jsonl = trace("jsonl");
+    let rows: Vec<serde_json::Value> = jsonl
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(rows[3]["outcome"], "ok");
+    let chrome: serde_json::Value = serde_json::from_str(&trace("chrome")).unwrap();
+    let slices = chrome["traceEvents"].as_array().unwrap().iter();
+    assert_eq!(slices.filter(|e| e["ph"] == "X").count(), 4);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let args = [
+        "trace",
+        "scenarios/retry-storm.yaml",
+        "--policy",
+        "hand-rolled",
+    ];
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_squall"))
+        .args(args)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}

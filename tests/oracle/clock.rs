@@ -1,0 +1,198 @@
+//! Virtual time for coroutines: each process is an `async` block, each event sets one flag and
+//! polls one process.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// A process, or a part of one.
+pub type Fut<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Something that a process waits for.
+#[derive(Clone)]
+pub struct Signal {
+    fired: Rc<Cell<bool>>,
+    process: usize,
+}
+
+/// The clock, the agenda and the processes.
+#[derive(Default)]
+pub struct Clock {
+    now: Cell<u64>,
+    scheduled: Cell<u64>,
+    current: Cell<usize>,
+    /// What is scheduled from here on was not known before the latest instant.
+    first_now: Cell<u64>,
+    /// How many timers fired at the latest instant, and the instants with more than one.
+    fired: Cell<u32>,
+    contested: RefCell<BTreeSet<u64>>,
+    agenda: RefCell<BTreeMap<(u64, u64), Signal>>,
+    processes: RefCell<Vec<Option<Fut<()>>>>,
+}
+
+impl Signal {
+    /// Waits until it is fired.
+    pub async fn wait(&self) {
+        poll_fn(|_| match self.fired.get() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+
+    /// Whether these are the same signal.
+    pub fn same(&self, other: &Signal) -> bool {
+        Rc::ptr_eq(&self.fired, &other.fired)
+    }
+
+    /// Whether it has been fired.
+    pub fn fired(&self) -> bool {
+        self.fired.get()
+    }
+}
+
+impl Clock {
+    /// The time [ns].
+    pub fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// A signal that wakes the process that is running now.
+    pub fn signal(&self) -> Signal {
+        Signal {
+            fired: Rc::default(),
+            process: self.current.get(),
+        }
+    }
+
+    /// Fires a signal at that time; events of one instant run in the order of these calls.
+    pub fn fire(&self, time: u64, signal: &Signal) {
+        let n = self.scheduled.replace(self.scheduled.get() + 1);
+        self.agenda.borrow_mut().insert((time, n), signal.clone());
+    }
+
+    /// Fires a signal now, after what is due now already.
+    pub fn fire_now(&self, signal: &Signal) {
+        self.fire(self.now(), signal);
+    }
+
+    /// A signal that fires after so long.
+    pub fn timer(&self, after: u64) -> Signal {
+        let signal = self.signal();
+        self.fire(self.now().saturating_add(after), &signal);
+        signal
+    }
+
+    /// Waits so long.
+    pub async fn sleep(&self, span: u64) {
+        self.timer(span).wait().await;
+    }
+
+    /// Starts a process and runs it until it waits.
+    pub fn spawn(&self, process: Fut<()>) -> usize {
+        let mut processes = self.processes.borrow_mut();
+        processes.push(Some(process));
+        let id = processes.len() - 1;
+        drop(processes);
+        self.poll(id);
+        id
+    }
+
+    /// Ends a process where it stands; what it holds is dropped.
+    pub fn kill(&self, id: usize) {
+        let process = self.processes.borrow_mut()[id].take();
+        drop(process);
+    }
+
+    fn poll(&self, id: usize) {
+        let Some(mut process) = self.processes.borrow_mut()[id].take() else {
+            return;
+        };
+        let caller = self.current.replace(id);
+        let mut context = Context::from_waker(Waker::noop());
+        if process.as_mut().poll(&mut context).is_pending() {
+            self.processes.borrow_mut()[id] = Some(process);
+        }
+        self.current.set(caller);
+    }
+
+    /// Runs everything that is due before `horizon`.
+    pub fn run(&self, horizon: u64) {
+        self.first_now.set(self.scheduled.get());
+        for events in 0.. {
+            assert!(
+                events < 300_000,
+                "a loop that never ends, at {} ns",
+                self.now()
+            );
+            let next = self.agenda.borrow_mut().pop_first();
+            match next {
+                Some(((time, n), signal)) if time < horizon => {
+                    if time > self.now() {
+                        self.fired.set(0);
+                        self.first_now.set(self.scheduled.get());
+                    }
+                    self.now.set(time);
+                    // What was scheduled at this very instant is a consequence, not a coincidence.
+                    if n < self.first_now.get() {
+                        self.fired.set(self.fired.get() + 1);
+                    }
+                    if self.fired.get() > 1 {
+                        self.contested.borrow_mut().insert(time);
+                    }
+                    signal.fired.set(true);
+                    self.poll(signal.process);
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// The instants at which several things happened that were planned before, so that their order
+    /// is a matter of taste.
+    pub fn contested(&self) -> BTreeSet<u64> {
+        self.contested.take()
+    }
+
+    /// Ends all processes.
+    pub fn clear(&self) {
+        let processes = std::mem::take(&mut *self.processes.borrow_mut());
+        drop(processes);
+    }
+}
+
+/// Runs `inner` until `limit` fires; `None` if that came first, and `inner` is dropped then.
+pub async fn race<T>(inner: Fut<T>, limit: Signal) -> Option<T> {
+    let mut inner = Some(inner);
+    poll_fn(move |context| {
+        if limit.fired() {
+            inner = None;
+            return Poll::Ready(None);
+        }
+        let inner = inner.as_mut().expect("polled after its end");
+        inner.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+/// Runs all, and returns what they return, in their order.
+pub async fn all<T: Unpin + 'static>(parts: Vec<Fut<T>>) -> Vec<T> {
+    let mut parts: Vec<(Fut<T>, Option<T>)> = parts.into_iter().map(|p| (p, None)).collect();
+    poll_fn(move |context| {
+        for (part, result) in &mut parts {
+            if result.is_none()
+                && let Poll::Ready(value) = part.as_mut().poll(context)
+            {
+                *result = Some(value);
+            }
+        }
+        if parts.iter().any(|(_, result)| result.is_none()) {
+            return Poll::Pending;
+        }
+        Poll::Ready(parts.iter_mut().filter_map(|(_, r)| r.take()).collect())
+    })
+    .await
+}

@@ -1,0 +1,119 @@
+//! The same scenario in both implementations, and where they part.
+
+use std::path::Path;
+
+use squall::experiment::observe;
+use squall::random::Weather;
+use squall::scenario::{self, Scenario};
+use squall::simulation::{Attempt, Denial, Observer, TaskEnd};
+
+use super::sim::{Log, Row, Sim};
+
+impl Observer for Log {
+    fn attempt(&mut self, a: &Attempt) {
+        self.attempts.push(Row {
+            end: a.end.0,
+            begin: a.begin.0,
+            fleet: usize::from(a.fleet),
+            task: a.task,
+            target: usize::from(a.target.0),
+            number: a.number,
+            outcome: a.outcome,
+            retry_after: a.retry_after,
+            input: a.usage.input,
+            output: a.usage.output,
+            cost: a.cost,
+        });
+    }
+
+    fn denied(&mut self, d: &Denial) {
+        let target = d.target.map(|t| usize::from(t.0));
+        let row = (d.at.0, usize::from(d.fleet), d.task, target, d.outcome);
+        self.refusals.push(row);
+    }
+
+    fn task(&mut self, t: &TaskEnd) {
+        let row = (t.end.0, t.ready.0, usize::from(t.fleet), t.task, t.outcome);
+        self.tasks.push(row);
+    }
+}
+
+/// A sound scenario, kept for ever, which is simplest.
+pub fn scenario(text: &str) -> &'static Scenario {
+    match scenario::parse(text, "oracle.yaml", Path::new(""), &[]) {
+        Ok(loaded) => Box::leak(Box::new(loaded.scenario)),
+        Err(problems) => panic!("{text}\n{problems:?}"),
+    }
+}
+
+/// How a comparison ended.
+pub enum Verdict {
+    /// They agree about so many attempts.
+    Agree(usize),
+    /// They part after an instant at which several things happened at once.
+    Taste,
+    /// They part.
+    Part,
+}
+
+/// Plays every policy in both and compares everything.
+pub fn compare(text: &str) -> Verdict {
+    let scenario = scenario(text);
+    let mut attempts = 0;
+    for policy in &scenario.policies {
+        let mut squall = Log::default();
+        observe(scenario, policy, Weather::new(1, 0), &mut squall);
+        let mut oracle = Sim::play(scenario, policy);
+        // Attempts of what is begun anew squall numbers in a way of its own.
+        let anew = ["repeat:", "parallel:", "fleet: ["]
+            .iter()
+            .any(|w| text.contains(w));
+        // Both list what happens as it happens, but within an instant in an order of their own.
+        for log in [&mut squall, &mut oracle] {
+            if anew {
+                log.attempts.iter_mut().for_each(|row| row.number = 0);
+            }
+            log.attempts.sort();
+            log.refusals.sort();
+            log.tasks.sort();
+        }
+        let attempt = |row: &Row| vec![row.begin, row.end];
+        let times = [
+            part(&squall.attempts, &oracle.attempts, attempt),
+            part(&squall.refusals, &oracle.refusals, |row| vec![row.0]),
+            part(&squall.tasks, &oracle.tasks, |row| vec![row.0]),
+        ];
+        let times: Vec<u64> = times.into_iter().flatten().flatten().collect();
+        let Some(first) = times.iter().min() else {
+            attempts += oracle.attempts.len();
+            continue;
+        };
+        if times.iter().any(|t| oracle.contested.contains(t)) {
+            return Verdict::Taste;
+        }
+        eprintln!("{text}\npolicy {} parts at {first} ns", policy.name);
+        for (name, log) in [("squall", &squall), ("oracle", &oracle)] {
+            let from = log.attempts.partition_point(|row| row.end < *first);
+            let rows = log.attempts.iter().skip(from.saturating_sub(4)).take(9);
+            rows.for_each(|row| eprintln!("{name} {row:?}"));
+            let near = log.refusals.iter().filter(|r| r.0 >= *first).take(3);
+            near.for_each(|row| eprintln!("{name} {row:?}"));
+            let near = log.tasks.iter().filter(|r| r.0 >= *first).take(3);
+            near.for_each(|row| eprintln!("{name} {row:?}"));
+        }
+        return Verdict::Part;
+    }
+    Verdict::Agree(attempts)
+}
+
+/// The times of the first rows that differ, if any do.
+fn part<T: PartialEq>(
+    squall: &[T],
+    oracle: &[T],
+    times: impl Fn(&T) -> Vec<u64>,
+) -> Option<Vec<u64>> {
+    let longest = squall.len().max(oracle.len());
+    let at = (0..longest).find(|i| squall.get(*i) != oracle.get(*i))?;
+    let rows = [squall.get(at), oracle.get(at)];
+    Some(rows.into_iter().flatten().flat_map(times).collect())
+}

@@ -1,0 +1,296 @@
+//! Targets: what happens to a request from the moment it leaves the client.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use squall::random::Distribution;
+use squall::units::{Share, Span};
+use squall::wire::{Outcome, Reply};
+use squall::world::{
+    Algorithm, Capacity, LimitPer, RetryAfterHint, Slowdown, Target, WhenFull, Window, Work,
+};
+
+use super::clock::Signal;
+use super::gate::Gate;
+use super::limits::{Limit, cost};
+use super::sim::Sim;
+
+/// What a target remembers.
+pub struct Server {
+    /// One for each limit, for each fleet (or only the first is used).
+    limits: Vec<Vec<RefCell<Limit>>>,
+    gate: Option<Gate>,
+    in_flight: Cell<u64>,
+    scripted: Cell<u64>,
+}
+
+/// A request under way.
+pub struct Request {
+    pub target: usize,
+    pub fleet: usize,
+    pub input: u32,
+    pub output: u32,
+    /// Whether its answer would pass validation.
+    pub passes: bool,
+    /// How it ends if nobody gives up on it, as far as is known; `None` if it was dropped.
+    pub fate: Cell<Option<Outcome>>,
+    /// Which attempt of its call, from 0.
+    pub of_call: u64,
+    pub reply: Cell<Option<Reply>>,
+    pub arrived: Signal,
+}
+
+/// Calls something when dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// The value of a distribution that has no luck in it.
+pub fn certain(distribution: &Distribution) -> f64 {
+    match distribution {
+        Distribution::Constant(x) => *x,
+        other => panic!("{other:?} is not certain"),
+    }
+}
+
+fn nanos(distribution: &Distribution) -> u64 {
+    certain(distribution) as u64
+}
+
+fn always(share: Share) -> bool {
+    match share {
+        Share::ALL => true,
+        Share::NONE => false,
+        other => panic!("{other:?} is not certain"),
+    }
+}
+
+fn within(windows: &[Window], now: u64) -> Option<Window> {
+    let holds = |w: &&Window| w.from.0 <= now && now < w.until.0;
+    windows.iter().find(holds).copied()
+}
+
+impl Server {
+    pub fn new(sim_clock: &Rc<super::clock::Clock>, target: &Target, fleets: usize) -> Server {
+        let of_fleets = |_| (0..fleets).map(|_| RefCell::default()).collect();
+        let gate = match target.capacity {
+            Capacity::Servers { servers, queue, .. } => Some(Gate::new(sim_clock, servers, queue)),
+            _ => None,
+        };
+        Server {
+            limits: target.limits.iter().map(of_fleets).collect(),
+            gate,
+            in_flight: Cell::new(0),
+            scripted: Cell::new(0),
+        }
+    }
+
+    fn limit(&self, target: &Target, i: usize, fleet: usize) -> &RefCell<Limit> {
+        match target.limits[i].per {
+            LimitPer::Account => &self.limits[i][0],
+            LimitPer::Fleet => &self.limits[i][fleet],
+        }
+    }
+
+    /// Asks all limits; counts nothing unless all admit.
+    fn admit(&self, target: &Target, request: &Request, now: u64) -> Result<(), Option<Span>> {
+        let of = |i: usize| {
+            let spec = &target.limits[i];
+            (spec, cost(spec, request.input, request.output))
+        };
+        let all = 0..target.limits.len();
+        let refusing: Vec<usize> = all
+            .clone()
+            .filter(|i| {
+                let (spec, cost) = of(*i);
+                let limit = self.limit(target, *i, request.fleet).borrow();
+                !limit.admits(spec, now, cost)
+            })
+            .collect();
+        for i in all {
+            let (spec, cost) = of(i);
+            let mut limit = self.limit(target, i, request.fleet).borrow_mut();
+            match refusing.is_empty() {
+                true => limit.take(now, cost),
+                false => limit.reject(spec, now, cost),
+            }
+        }
+        if refusing.is_empty() {
+            return Ok(());
+        }
+        // The one that takes longest speaks; the first of those that take equally long.
+        let mut worst: Option<(u64, Option<Span>)> = None;
+        for i in refusing {
+            let (spec, cost) = of(i);
+            let limit = self.limit(target, i, request.fleet).borrow();
+            let wait = match spec.algorithm {
+                Algorithm::Concurrency => Some(0),
+                _ => limit.wait(spec, now, cost),
+            };
+            let hint = match spec.retry_after {
+                RetryAfterHint::Silent => None,
+                RetryAfterHint::Fixed(span) => Some(span),
+                RetryAfterHint::ToReset => wait.filter(|w| *w > 0).map(Span),
+                RetryAfterHint::Jittered(_) => panic!("not certain"),
+            };
+            let wait = wait.unwrap_or(u64::MAX);
+            if worst.is_none_or(|(longest, _)| wait > longest) {
+                worst = Some((wait, hint));
+            }
+        }
+        Err(worst.and_then(|(_, hint)| hint))
+    }
+
+    /// The script's line for a request, while it speaks.
+    fn line(&self, target: &Target, request: &Request) -> Option<Reply> {
+        let script = target.script.as_ref()?;
+        let n = match script.per_call {
+            true => request.of_call,
+            false => self.scripted.get(),
+        };
+        let line = script.reply(n)?;
+        self.scripted.set(self.scripted.get() + 1);
+        Some(Reply {
+            outcome: line.outcome,
+            retry_after: line.retry_after,
+        })
+    }
+}
+
+/// How a request that arrived then ends, if there is room for it.
+fn nature(target: &Target, request: &Request, arrived: u64) -> Outcome {
+    if within(&target.outages, arrived).is_some() || always(target.failures.rate) {
+        return target.failures.outcome;
+    }
+    match target.work {
+        Work::Model {
+            context_window: Some(most),
+            ..
+        } if request.input > most => Outcome::ContextOverflow,
+        _ if request.passes => Outcome::Ok,
+        _ => Outcome::Invalid,
+    }
+}
+
+/// How long an answer of that kind takes, before load and slowdowns.
+fn latency(target: &Target, request: &Request, outcome: Outcome) -> f64 {
+    let (first, whole) = match &target.work {
+        Work::Tool { latency } => (certain(latency), certain(latency)),
+        Work::Model {
+            first_token,
+            per_token,
+            ..
+        } => {
+            let first = certain(first_token);
+            (first, first + per_token * f64::from(request.output))
+        }
+    };
+    match (outcome, &target.hangs, &target.failures.latency) {
+        (Outcome::Ok | Outcome::Invalid, Some(hangs), _) if always(hangs.rate) => {
+            certain(&hangs.latency)
+        }
+        (Outcome::Ok | Outcome::Invalid, ..) => whole,
+        (_, _, Some(latency)) => certain(latency),
+        (Outcome::RateLimited | Outcome::Overloaded, ..) => certain(&target.rejection_latency),
+        _ => first,
+    }
+}
+
+/// The life of a request, from leaving the client to the answer's arrival.
+pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
+    let target = &sim.scenario.targets[request.target];
+    let server = &sim.servers[request.target];
+    let clock = &sim.clock;
+    let answer = async |reply: Reply| {
+        if let Some(network) = &target.network {
+            clock.sleep(nanos(network)).await;
+        }
+        request.reply.set(Some(reply));
+        clock.fire_now(&request.arrived);
+    };
+    let refuse = async |reply: Reply| {
+        request.fate.set(Some(reply.outcome));
+        clock.sleep(nanos(&target.rejection_latency)).await;
+        answer(reply).await;
+    };
+    if let Some(network) = &target.network {
+        clock.sleep(nanos(network)).await;
+    }
+    let arrived = clock.now();
+    let line = server.line(target, &request);
+    let natural = Reply::of(nature(target, &request, arrived));
+    let reply = line.unwrap_or(natural);
+    if line.is_some() && matches!(reply.outcome, Outcome::RateLimited | Outcome::Overloaded) {
+        return refuse(reply).await;
+    }
+    let counted = line.is_none() && target.billing.rule(reply.outcome).counted;
+    if counted && let Err(retry_after) = server.admit(target, &request, arrived) {
+        let outcome = Outcome::RateLimited;
+        return refuse(Reply {
+            outcome,
+            retry_after,
+        })
+        .await;
+    }
+    let slots = counted.then(|| {
+        let (sim, request) = (sim.clone(), request.clone());
+        OnDrop(move || {
+            let server = &sim.servers[request.target];
+            for i in 0..server.limits.len() {
+                let target = &sim.scenario.targets[request.target];
+                let mut limit = server.limit(target, i, request.fleet).borrow_mut();
+                limit.in_flight -= 1;
+            }
+        })
+    });
+    let ticket = match (&server.gate, line) {
+        (Some(gate), Some(_)) => Some(gate.force()),
+        (Some(gate), None) => match gate.ask() {
+            Some(ticket) => Some(ticket),
+            None => {
+                drop(slots);
+                let Capacity::Servers { when_full, .. } = target.capacity else {
+                    unreachable!("only servers have a gate");
+                };
+                request.fate.set(None);
+                if when_full == WhenFull::Overloaded {
+                    refuse(Reply::of(Outcome::Overloaded)).await;
+                }
+                return;
+            }
+        },
+        (None, _) => None,
+    };
+    request.fate.set(Some(reply.outcome));
+    let others = server.in_flight.replace(server.in_flight.get() + 1);
+    let in_flight = {
+        let (sim, request) = (sim.clone(), request.clone());
+        OnDrop(move || {
+            let busy = &sim.servers[request.target].in_flight;
+            busy.set(busy.get() - 1);
+        })
+    };
+    if let Some(ticket) = &ticket {
+        ticket.turn().await;
+    }
+    let mut span = latency(target, &request, reply.outcome);
+    if let Capacity::Load { each, share } = target.capacity {
+        span += others as f64 * (each.0 as f64 + span * share);
+    }
+    // One pause may begin where another ends.
+    let mut begin = clock.now();
+    while let Some(pause) = within(&target.pauses, begin) {
+        begin = pause.until.0;
+    }
+    let slow = |s: &&Slowdown| s.window.from.0 <= begin && begin < s.window.until.0;
+    if let Some(slow) = target.slowdowns.iter().find(slow) {
+        span *= slow.factor;
+    }
+    clock.sleep(begin - clock.now() + span as u64).await;
+    drop((ticket, in_flight, slots));
+    answer(reply).await;
+}
