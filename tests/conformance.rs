@@ -5,6 +5,11 @@
 //! is counted as not yet, never left out. The table goes to `docs/conformance.md`; renew it with
 //! `SQUALL_RENEW=1 cargo test --test conformance`.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a vector file that is not as described is a failed test"
+)]
+
 #[path = "conformance/check.rs"]
 mod check;
 #[path = "conformance/conversations.rs"]

@@ -187,9 +187,12 @@ fn bounds(f: &mut Fields, base: Option<Span>, r: &mut Reader) -> (Span, Span) {
     )
 }
 
+/// The kinds of jitter that take one parameter, by their keys.
+type Jitters<T, const N: usize> = [(&'static str, fn(T) -> Jitter); N];
+
 fn jitter(node: &Node, r: &mut Reader) -> Option<Jitter> {
     if let Kind::Map(_) = node.kind {
-        let shares: [(&str, fn(f64) -> Jitter); 7] = [
+        let shares: Jitters<f64, 7> = [
             ("additive", Jitter::Additive),
             ("proportional", Jitter::Proportional),
             ("shrink", Jitter::Shrink),
@@ -198,7 +201,7 @@ fn jitter(node: &Node, r: &mut Reader) -> Option<Jitter> {
             ("inclusive", Jitter::Inclusive),
             ("parts", Jitter::Parts),
         ];
-        let times: [(&str, fn(Span) -> Jitter); 4] = [
+        let times: Jitters<Span, 4> = [
             ("plus", Jitter::Plus),
             ("plus_times", Jitter::PlusTimes),
             ("from", Jitter::From),

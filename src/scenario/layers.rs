@@ -65,7 +65,7 @@ fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
 
 fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     match key {
-        "retry" => Some((LayerKind::Retry(retry(node, r)?), Shared::Task)),
+        "retry" => Some((LayerKind::Retry(Box::new(retry(node, r)?)), Shared::Task)),
         "timeout" => Some((LayerKind::Timeout(r.positive_time(node)?), Shared::Task)),
         "circuit_breaker" => circuit_breaker(node, r),
         "concurrency" => concurrency(node, r),

@@ -257,7 +257,7 @@ pub struct Layer {
 #[derive(Clone, Debug, PartialEq)]
 pub enum LayerKind {
     /// Tries again.
-    Retry(RetrySpec),
+    Retry(Box<RetrySpec>),
     /// Gives up waiting after so long.
     Timeout(Span),
     /// Refuses after failures.

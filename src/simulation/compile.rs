@@ -397,7 +397,7 @@ impl<'a> Compiler<'a> {
 
 fn compiled(kind: &LayerKind) -> Kind {
     match kind {
-        LayerKind::Retry(spec) => Kind::Retry(Box::new(spec.clone())),
+        LayerKind::Retry(spec) => Kind::Retry(spec.clone()),
         LayerKind::Timeout(after) => Kind::Timeout(*after),
         LayerKind::CircuitBreaker(spec) => Kind::Breaker(*spec),
         LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),

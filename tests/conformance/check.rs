@@ -20,7 +20,7 @@ const ERRORS: f64 = 4.0;
 pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
     if let Feed::Replies(script) = &plan.feed {
         let specs = plan.layers.iter().map(|layer| match read(layer)? {
-            LayerKind::Retry(spec) => Ok(spec),
+            LayerKind::Retry(spec) => Ok(*spec),
             other => Err(format!("{other:?} has no conversation")),
         });
         let (calls, sleeps) = replay(&specs.collect::<Result<Vec<_>, _>>()?, script);
@@ -190,7 +190,7 @@ fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
                 "ok" => Outcome::Ok,
                 _ => Outcome::Transient,
             };
-            breaker.record(spec, at, admitted == Admission::Probe, outcome);
+            breaker.record(spec, at, admitted, outcome);
         }
         if closed(&breaker) != (word(4) == "closed") {
             return Err(format!("{row}: {:?} after", breaker.state()));

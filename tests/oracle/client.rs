@@ -391,7 +391,7 @@ pub fn pause(
     now: u64,
     reply: Reply,
 ) -> Option<u64> {
-    if !spec.on.has(reply.outcome) || spec.attempts.is_some_and(|most| attempts >= most) {
+    if !spec.when.on.has(reply.outcome) || spec.attempts.is_some_and(|most| attempts >= most) {
         return None;
     }
     let retries = u64::from(attempts - 1);
@@ -405,20 +405,22 @@ pub fn pause(
             }
             delay as u64
         }
-        BackoffKind::Decorrelated { .. } => panic!("not certain"),
+        _ => panic!("not certain"),
     };
     let mut delay = grown.min(spec.backoff.cap.0);
-    let told = reply.retry_after.and_then(|told| match spec.retry_after {
+    let told = reply.retry_after.and_then(|told| match spec.headers.rule {
         RetryAfterRule::Ignore => None,
         RetryAfterRule::Honor => Some((told, told)),
         RetryAfterRule::HonorPlus(more) => Some((told, Span(told.0 + more.0))),
+        _ => panic!("not in these scenarios"),
     });
     if let Some((told, with_more)) = told {
-        match spec.longest_retry_after {
+        match spec.headers.longest {
             Some((longest, then)) if told > longest => match then {
                 WhenTooLong::GiveUp => return None,
                 WhenTooLong::Backoff => {}
                 WhenTooLong::Cap => delay = longest.0 + with_more.0 - told.0,
+                _ => panic!("not in these scenarios"),
             },
             _ => delay = with_more.0,
         }

@@ -154,10 +154,7 @@ impl Server {
         };
         let line = script.reply(n)?;
         self.scripted.set(self.scripted.get() + 1);
-        Some(Reply {
-            outcome: line.outcome,
-            retry_after: line.retry_after,
-        })
+        Some(Reply::of(line.outcome).asking(line.retry_after))
     }
 }
 
@@ -229,12 +226,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     }
     let counted = line.is_none() && target.billing.rule(reply.outcome).counted;
     if counted && let Err(retry_after) = server.admit(target, &request, arrived) {
-        let outcome = Outcome::RateLimited;
-        return refuse(Reply {
-            outcome,
-            retry_after,
-        })
-        .await;
+        return refuse(Reply::of(Outcome::RateLimited).asking(retry_after)).await;
     }
     let slots = counted.then(|| {
         let (sim, request) = (sim.clone(), request.clone());
