@@ -83,8 +83,6 @@ pub struct Agent {
     pub ticket: u32,
     /// Money for successful attempts of this task that have not been thrown away.
     pub kept: Purse,
-    /// The tokens of its conversation that the prompt cache holds, and until when.
-    pub cached: (u32, Time),
     /// Its attempt under way.
     pub flight: Flight,
 }
@@ -109,12 +107,12 @@ impl Purse {
         Purse::from(self.money() + more)
     }
 
-    /// The purse as one word of layer state, and back.
+    /// The purse as a pair of words of layer state.
     pub fn bits(self) -> u64 {
         self.0
     }
 
-    /// The purse of a word of layer state.
+    /// The purse of a pair of words of layer state.
     pub fn from_bits(bits: u64) -> Purse {
         Purse(bits)
     }
@@ -140,8 +138,6 @@ pub struct Flight {
     pub begin: Time,
     /// Its tokens.
     pub usage: Usage,
-    /// What budgets have set aside for it.
-    pub estimate: Purse,
     /// How it will end if nobody gives up on it.
     pub outcome: Outcome,
     /// The `Retry-After` that will come with it; [`Span::MAX`] for none.
@@ -154,6 +150,17 @@ pub struct Flight {
     pub counted: bool,
     /// The job that will bring the reply, while it awaits one.
     pub job: u32,
+}
+
+/// What is paid for in advance; kept apart, because few scenarios have caches or budgets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Prepaid {
+    /// What budgets have set aside for the attempt under way.
+    pub estimate: Purse,
+    /// The tokens of the conversation that the prompt cache holds.
+    pub prefix: u32,
+    /// Until when it holds them.
+    pub until: Time,
 }
 
 /// Links between a task's agents; kept apart, because few scenarios have sub-agents.
@@ -224,11 +231,9 @@ impl Agent {
             round: 0,
             ticket: 0,
             kept: Purse::EMPTY,
-            cached: (0, Time::ZERO),
             flight: Flight {
                 begin: Time::ZERO,
                 usage: Usage::default(),
-                estimate: Purse::EMPTY,
                 outcome: Outcome::Ok,
                 told: Span::MAX,
                 attempt: 0,
@@ -246,12 +251,15 @@ pub struct Agents {
     /// The records.
     pub all: Vec<Agent>,
     /// Words of layer state, `words` an agent.
-    pub words: Vec<u64>,
+    words: Vec<u32>,
     /// Counters, `counters` an agent.
     pub counters: Vec<u32>,
     /// Links between agents; empty where no plan forks.
     pub families: Vec<Family>,
+    /// What is paid for in advance; empty where nothing is.
+    pub prepaid: Vec<Prepaid>,
     forks: bool,
+    prepays: bool,
     stride: usize,
     counter_stride: usize,
     free: Vec<AgentId>,
@@ -261,10 +269,12 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// No agents, each to have so many words and counters, and links if plans fork.
-    pub fn new(words: usize, counters: usize, forks: bool) -> Agents {
+    /// No agents, each to have so many words and counters, links if plans fork, and a page of what
+    /// is paid in advance if something is.
+    pub fn new(words: usize, counters: usize, forks: bool, prepays: bool) -> Agents {
         Agents {
             forks,
+            prepays,
             stride: words,
             counter_stride: counters,
             ..Agents::default()
@@ -283,11 +293,15 @@ impl Agents {
             if self.forks {
                 self.families[id as usize] = Family::NONE;
             }
+            self.renew_prepaid(id);
             return id;
         }
         self.all.push(Agent::new(fleet));
         if self.forks {
             self.families.push(Family::NONE);
+        }
+        if self.prepays {
+            self.prepaid.push(Prepaid::default());
         }
         self.words.resize(self.words.len() + self.stride, 0);
         let counters = self.counters.len() + self.counter_stride;
@@ -305,9 +319,29 @@ impl Agents {
         self.free.push(id);
     }
 
+    /// Forgets what was paid for in advance: the agent begins a task.
+    pub fn renew_prepaid(&mut self, id: AgentId) {
+        if self.prepays {
+            self.prepaid[id as usize] = Prepaid::default();
+        }
+    }
+
     /// Word `word` of an agent's layer state.
-    pub fn word(&mut self, id: AgentId, word: u16) -> &mut u64 {
+    pub fn word(&mut self, id: AgentId, word: u16) -> &mut u32 {
         &mut self.words[id as usize * self.stride + usize::from(word)]
+    }
+
+    /// The two words from `word` of an agent's layer state, as one number.
+    pub fn pair(&self, id: AgentId, word: u16) -> u64 {
+        let at = id as usize * self.stride + usize::from(word);
+        u64::from(self.words[at]) | u64::from(self.words[at + 1]) << 32
+    }
+
+    /// Sets the two words from `word` of an agent's layer state.
+    pub fn set_pair(&mut self, id: AgentId, word: u16, value: u64) {
+        let at = id as usize * self.stride + usize::from(word);
+        self.words[at] = value as u32;
+        self.words[at + 1] = (value >> 32) as u32;
     }
 
     /// The counters of an agent.
@@ -324,6 +358,11 @@ impl Agents {
     /// Bytes that each agent holds in these arrays.
     pub fn bytes_each(&self) -> usize {
         let family = if self.forks { size_of::<Family>() } else { 0 };
-        size_of::<Agent>() + family + 8 * self.stride + 4 * self.counter_stride
+        let prepaid = if self.prepays {
+            size_of::<Prepaid>()
+        } else {
+            0
+        };
+        size_of::<Agent>() + family + prepaid + 4 * self.stride + 4 * self.counter_stride
     }
 }

@@ -8,7 +8,7 @@ use crate::wire::{Outcome, Reply};
 use crate::world::BillingRule;
 use crate::world::price::Usage;
 
-use super::agent::{AgentId, Doing, Purse};
+use super::agent::{AgentId, Doing, Prepaid, Purse};
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
 use super::program::{Call, CallKind, Guard, Kind, NO_LAYER, Scope};
@@ -45,10 +45,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.agents.counters_of(a)[counter] = attempt.wrapping_add(1);
         let now = self.agenda.now();
         self.observer.begun(now, call.target, attempt == 0);
+        if self.program.prepays {
+            self.agents.prepaid[a as usize].estimate = Purse::from(estimate);
+        }
         let flight = &mut self.agents.all[a as usize].flight;
         flight.begin = now;
         flight.usage = usage;
-        flight.estimate = Purse::from(estimate);
         flight.attempt = attempt;
         let request = Request {
             spot,
@@ -195,7 +197,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             && !step.fresh
             && flight.usage.input >= cache.min_prefix
         {
-            agent.cached = (flight.usage.input, end + cache.ttl);
+            let prepaid = &mut self.agents.prepaid[a as usize];
+            prepaid.prefix = flight.usage.input;
+            prepaid.until = end + cache.ttl;
         }
     }
 
@@ -283,7 +287,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             && !step.fresh
             && input >= cache.min_prefix
         {
-            let (prefix, until) = agent.cached;
+            let Prepaid { prefix, until, .. } = self.agents.prepaid[a as usize];
             if self.agenda.now() < until {
                 usage.cached = prefix.min(input);
             }
@@ -379,7 +383,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.shared
                 .accounts
                 .of(group, sharer)
-                .commit(flight.estimate.money(), cost);
+                .commit(self.agents.prepaid[a as usize].estimate.money(), cost);
         }
         for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
             let group = program.layers[usize::from(guard.layer)].group;

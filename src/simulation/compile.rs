@@ -26,6 +26,9 @@ pub(super) struct Compiler<'a> {
     around: Vec<(BlockId, BlockId)>,
 }
 
+/// Words of a turn's snapshot: context, round, and what was kept (two).
+const SNAPSHOT_WORDS: u16 = 4;
+
 /// Where the compiler is.
 #[derive(Clone, Copy)]
 struct Place {
@@ -59,6 +62,7 @@ impl<'a> Compiler<'a> {
                 fleets: vec![],
                 labels,
                 words: 0,
+                prepays: false,
                 counters: 0,
                 groups: Groups::default(),
             },
@@ -107,7 +111,7 @@ impl<'a> Compiler<'a> {
             words(&calls.others).max(own.unwrap_or(0))
         };
         self.task_words = words(&self.policy.task);
-        self.turn_words = 2 + words(&self.policy.turn);
+        self.turn_words = SNAPSHOT_WORDS + words(&self.policy.turn);
         self.call_words = widest(&self.policy.tool).max(widest(&self.policy.llm));
         self.program.words = usize::from(self.task_words + self.turn_words + self.call_words);
     }
@@ -227,6 +231,8 @@ impl<'a> Compiler<'a> {
         self.attach(block, layers, Some(target));
         let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
         let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
+        let caches = self.scenario.targets[usize::from(target.0)].cache.is_some();
+        self.program.prepays |= caches || budgets.0 != budgets.1;
         let (step, counter) = (self.number(), self.counter(1));
         let longest_output = match &kind {
             CallKind::Llm(LlmStep {
@@ -300,7 +306,7 @@ impl<'a> Compiler<'a> {
         let scope = self.program.blocks[usize::from(block)].scope;
         let mut word = match scope {
             Scope::Task => 0,
-            Scope::Turn => self.task_words + 2,
+            Scope::Turn => self.task_words + SNAPSHOT_WORDS,
             Scope::Call => self.task_words + self.turn_words,
         };
         for layer in layers {

@@ -63,8 +63,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     agent.cause[1] = agent.cause[0];
                     let place = u64::from(agent.context) << 32 | u64::from(agent.round);
                     let kept = agent.kept.bits();
-                    *self.agents.word(a, b.word) = place;
-                    *self.agents.word(a, b.word + 1) = kept;
+                    self.agents.set_pair(a, b.word, place);
+                    self.agents.set_pair(a, b.word + 2, kept);
                 }
                 self.open_block(a, block)
             }
@@ -161,7 +161,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         match b.scope {
             Scope::Call => return self.launch(a, b.call),
             Scope::Turn => {
-                let place = *self.agents.word(a, b.word);
+                let place = self.agents.pair(a, b.word);
                 let agent = &mut self.agents.all[a as usize];
                 agent.context = (place >> 32) as u32;
                 agent.round = place as u32;
@@ -225,8 +225,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let layer = &program.layers[usize::from(i)];
                 // Of several whose time it is the outermost counts: what is inside is over.
                 let fired = matches!(layer.kind, Kind::Timeout(_))
-                    && *self.agents.word(a, layer.word) <= now.0
-                    && *self.agents.word(a, layer.word + 1) > now.0;
+                    && self.agents.pair(a, layer.word) <= now.0
+                    && self.agents.pair(a, layer.word + 2) > now.0;
                 self.release(a, layer);
                 if fired {
                     self.observer.acted(layer.id);
@@ -282,7 +282,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// What the turn's successful attempts cost was for nothing.
     pub(super) fn throw_away(&mut self, a: AgentId, word: u16) {
-        let before = Purse::from_bits(*self.agents.word(a, word + 1));
+        let before = Purse::from_bits(self.agents.pair(a, word + 2));
         let agent = &mut self.agents.all[a as usize];
         let lost = agent.kept.money() - before.money();
         agent.kept = before;

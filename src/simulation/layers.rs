@@ -30,8 +30,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Timeout(after) => {
                 let around = self.agents.all[a as usize].deadline;
                 let own = now + *after;
-                *self.agents.word(a, layer.word) = own.0;
-                *self.agents.word(a, layer.word + 1) = around.0;
+                self.agents.set_pair(a, layer.word, own.0);
+                self.agents.set_pair(a, layer.word + 2, around.0);
                 self.agents.all[a as usize].deadline = own.min(around);
                 None
             }
@@ -234,32 +234,32 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     fn load_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec) -> RetryState {
-        let mut at = word + 2;
+        let mut at = word + 3;
         let mut optional = |kept: bool| {
             let here = at;
-            at += u16::from(kept);
+            at += 2 * u16::from(kept);
             kept.then_some(here)
         };
         let (begun, previous) = (optional(keeps_begin(spec)), optional(keeps_delay(spec)));
-        let latest = Time(*self.agents.word(a, word + 1));
+        let latest = Time(self.agents.pair(a, word + 1));
         RetryState {
-            attempts: *self.agents.word(a, word) as u32,
+            attempts: *self.agents.word(a, word),
             latest,
-            begun: begun.map_or(latest, |w| Time(*self.agents.word(a, w))),
-            memory: previous.map_or(Span::ZERO, |w| Span(*self.agents.word(a, w))),
+            begun: begun.map_or(latest, |w| Time(self.agents.pair(a, w))),
+            memory: previous.map_or(Span::ZERO, |w| Span(self.agents.pair(a, w))),
         }
     }
 
     fn save_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec, state: RetryState) {
-        *self.agents.word(a, word) = u64::from(state.attempts);
-        *self.agents.word(a, word + 1) = state.latest.0;
-        let mut at = word + 2;
+        *self.agents.word(a, word) = state.attempts;
+        self.agents.set_pair(a, word + 1, state.latest.0);
+        let mut at = word + 3;
         if keeps_begin(spec) {
-            *self.agents.word(a, at) = state.begun.0;
-            at += 1;
+            self.agents.set_pair(a, at, state.begun.0);
+            at += 2;
         }
         if keeps_delay(spec) {
-            *self.agents.word(a, at) = state.memory.0;
+            self.agents.set_pair(a, at, state.memory.0);
         }
     }
 
@@ -267,7 +267,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn release(&mut self, a: AgentId, layer: &CompiledLayer) {
         match &layer.kind {
             Kind::Timeout(_) => {
-                let around = *self.agents.word(a, layer.word + 1);
+                let around = self.agents.pair(a, layer.word + 2);
                 self.agents.all[a as usize].deadline = Time(around);
             }
             Kind::Concurrency(_) => {
@@ -297,16 +297,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 }
 
 /// How a breaker admitted a call, as a word of layer state.
-fn word_of(admission: Admission) -> u64 {
+fn word_of(admission: Admission) -> u32 {
     match admission {
-        Admission::Probe(probing) => u64::from(probing),
+        Admission::Probe(probing) => probing,
         Admission::Pass | Admission::Refuse => 0,
     }
 }
 
-fn admission_of(word: u64) -> Admission {
+fn admission_of(word: u32) -> Admission {
     match word {
         0 => Admission::Pass,
-        probing => Admission::Probe(probing as u32),
+        probing => Admission::Probe(probing),
     }
 }

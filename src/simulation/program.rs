@@ -11,9 +11,7 @@
 //! ```
 
 use crate::random::Distribution;
-use crate::resilience::{
-    BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
-};
+use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
     ToolStep,
@@ -57,8 +55,10 @@ pub struct Program {
     pub fleets: Vec<FleetProgram>,
     /// What reports call each written layer, by [`LayerId`].
     pub labels: Vec<String>,
-    /// 64-bit words of layer state an agent needs.
+    /// 32-bit words of layer state an agent needs.
     pub words: usize,
+    /// Whether anything is paid for in advance: a prompt cache, a budget.
+    pub prepays: bool,
     /// 32-bit counters an agent needs.
     pub counters: usize,
     /// The groups of shared layer state.
@@ -113,7 +113,7 @@ pub struct Block {
     pub after: Pc,
     /// Of a call: index in [`Program::calls`].
     pub call: u16,
-    /// Of a turn: the first of the two words of its snapshot.
+    /// Of a turn: the first of the four words of its snapshot.
     pub word: u16,
     /// What happens when it fails for good.
     pub on_failure: OnFailure,
@@ -253,10 +253,10 @@ impl CompiledLayer {
         match kind {
             // attempts; when the latest began; then, where needed, when the first did; the delay.
             LayerKind::Retry(spec) => {
-                2 + u16::from(keeps_begin(spec)) + u16::from(keeps_delay(spec))
+                3 + 2 * u16::from(keeps_begin(spec)) + 2 * u16::from(keeps_delay(spec))
             }
             // its own deadline; the one around it
-            LayerKind::Timeout(_) => 2,
+            LayerKind::Timeout(_) => 4,
             // whether the call is a probe
             LayerKind::CircuitBreaker(_) => 1,
             _ => 0,

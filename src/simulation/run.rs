@@ -119,7 +119,12 @@ pub fn run_on<O: Observer, Q: Queue>(
         scenario,
         weather,
         agenda: Agenda::new(queue),
-        agents: Agents::new(program.words, program.counters, !program.forks.is_empty()),
+        agents: Agents::new(
+            program.words,
+            program.counters,
+            !program.forks.is_empty(),
+            program.prepays,
+        ),
         shared: SharedState::new(&program.groups, fleets),
         servers: scenario.targets.iter().enumerate().map(server).collect(),
         jobs: Jobs::default(),

@@ -264,6 +264,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.shared.renew(a, Shared::Task);
         // A task that comes back meets other luck than before.
         self.agents.counters_of(a).fill(resubmitted << 12);
+        self.agents.renew_prepaid(a);
         let program = self.program;
         let old = self.agents.all[a as usize];
         let agent = &mut self.agents.all[a as usize];

@@ -255,9 +255,7 @@ fn tenacity_stop(case: &Case) -> Option<String> {
 
 /// The keys for `Retry(3, status_forcelist=[503], backoff_factor=0.5)` and the like.
 fn urllib3(case: &Case) -> Option<String> {
-    let Some(call) = case.config("Retry").as_str() else {
-        return None;
-    };
+    let call = case.config("Retry").as_str()?;
     let post = case.config("method") == "POST" || case.id().ends_with(".POST");
     if post && !call.contains("allowed_methods=None") {
         return None;

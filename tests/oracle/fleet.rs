@@ -8,8 +8,9 @@ use squall::scenario::{Agents, Arrivals, Start};
 use squall::units::Span;
 use squall::wire::Outcome;
 
-use super::client::{self, Env, pause};
+use super::client::{self, Env};
 use super::clock::Signal;
+use super::layers::pause;
 use super::sim::Sim;
 
 /// A task in line.

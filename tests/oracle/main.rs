@@ -6,12 +6,14 @@
 //! seen. Nothing of squall's own simulation is used but the checked scenario that both read.
 //! Scenarios have no luck in them, so that both must agree to the nanosecond and the pico-dollar.
 
+mod attempt;
 mod client;
 mod clock;
 mod compare;
 mod fleet;
 mod gate;
 mod generate;
+mod layers;
 mod limits;
 mod server;
 mod sim;
