@@ -1,5 +1,7 @@
 //! The shipped scenarios print what they promise, end to end: exact money, attempts and times.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::Path;
 
 use squall::experiment::document::{Document, PolicyResult};

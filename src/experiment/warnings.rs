@@ -1,7 +1,7 @@
 //! What a reader of the results must know, in words. Nothing is silent.
 
 use crate::scenario::model::Scenario;
-use crate::simulation::Cut;
+use crate::simulation::{Cut, MOST_AT_ONCE};
 
 use super::Metric;
 use super::document::{Document, PolicyResult};
@@ -31,6 +31,7 @@ fn cut_off(scenario: &Scenario, policy: &PolicyResult, cut: Option<Cut>) -> Opti
         Cut::Horizon if unfinished == 0.0 => return None,
         Cut::Horizon => format!("the horizon ({} s)", scenario.horizon.as_seconds()),
         Cut::Events => format!("max_events ({})", scenario.max_events),
+        Cut::Crowd => format!("{MOST_AT_ONCE} agents or requests at once"),
         Cut::Interrupted => return None,
     };
     Some(format!(

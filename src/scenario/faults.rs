@@ -5,7 +5,7 @@ use super::distributions::times;
 use super::fields::Fields;
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
-use crate::units::{Share, Time};
+use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
 use crate::world::{
     Episodes, Failures, Hangs, Script, ScriptThen, ScriptedReply, Slowdown, Window,
@@ -96,9 +96,14 @@ pub(super) fn episodes(node: &Node, r: &mut Reader) -> Option<Episodes> {
     let mean_down = f.required("mean_down", r, |n, r| r.positive_time(n));
     let rate = f.optional("rate", r, |n, r| r.share(n));
     f.finish(r);
+    let (mean_up, mean_down) = (mean_up?, mean_down?);
+    if mean_up + mean_down < Span::MILLISECOND {
+        let help = "use `failures: {rate: …}` for failures that do not come in runs";
+        r.error_help(node.place, "episodes of less than a millisecond", help);
+    }
     Some(Episodes {
-        mean_up: mean_up?,
-        mean_down: mean_down?,
+        mean_up,
+        mean_down,
         rate: rate.unwrap_or(Share::ALL),
     })
 }

@@ -31,6 +31,12 @@ pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
         let message = "an unlimited fleet starts an agent for each task as it arrives";
         r.error_help(start.owner, message, help);
     }
+    let crowd = agents == Agents::Unlimited && tasks.arrivals == Arrivals::Batch;
+    if crowd && tasks.count.is_some_and(|n| u64::from(n) > MOST_AGENTS) {
+        let place = tasks_node.map_or(node.place, |n| n.owner);
+        let message = "a batch that begins all at once has at most 4,000,000 tasks";
+        r.error_help(place, message, "give the fleet a number of agents");
+    }
     if tasks.each_agent {
         let place = tasks_node.map_or(node.place, |n| n.owner);
         match (agents, tasks.count) {

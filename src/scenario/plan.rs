@@ -11,6 +11,8 @@ use crate::units::Share;
 
 /// The most steps of a plan, those inside `repeat` and `parallel` included.
 const MOST_STEPS: usize = 1000;
+/// The most sub-agents of one kind in a `parallel` step.
+const MOST_SUB_AGENTS: u64 = 1_000_000;
 /// How deeply `repeat` and `parallel` may be nested.
 const DEEPEST: usize = 16;
 /// How often one step may be done in one task: repeats times sub-agents over all nesting.
@@ -173,7 +175,8 @@ impl Plan {
         at: Nesting,
         r: &mut Reader,
     ) -> Option<Branch> {
-        let agents = f.required(agents, r, |n, r| r.count32(n, 1));
+        let agents = f.required(agents, r, |n, r| r.count_in(n, 1, MOST_SUB_AGENTS));
+        let agents = agents.and_then(|n| u32::try_from(n).ok());
         let inside = at.inside(agents.unwrap_or(1));
         let steps = f.required("steps", r, |n, r| self.steps(n, inside, r));
         Some(Branch {

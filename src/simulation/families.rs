@@ -12,7 +12,7 @@ use crate::wire::{Outcome, Reply};
 use super::agent::{AgentId, Doing, NOBODY, begun_anew};
 use super::drive::Next;
 use super::observer::Observer;
-use super::run::Run;
+use super::run::{MOST_AT_ONCE, Run};
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Starts the sub-agents of a fork; the agent waits for them.
@@ -20,6 +20,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let program = self.program;
         let fork = &program.forks[usize::from(number)];
         let n = fork.branches.len() as u32;
+        if self.agents.all.len() + fork.branches.len() > MOST_AT_ONCE {
+            self.crowded = true;
+            self.wait(a, Doing::Thinks, Time::NEVER);
+            return Next::Wait;
+        }
         let before = &mut self.agents.counters_of(a)[usize::from(fork.counter)];
         // Sub-agents of a fork that was made before meet other luck than theirs.
         let first_attempt = begun_anew(*before);

@@ -58,6 +58,11 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
+    /// How many there were at once at most.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     fn add(&mut self, job: Job) -> u32 {
         match self.free.pop() {
             Some(slot) => {

@@ -32,4 +32,4 @@ mod tasks;
 
 pub use observer::{Attempt, Denial, Observer, Silent, TaskEnd};
 pub use program::{LayerId, NO_LAYER, Program};
-pub use run::{Cut, RunEnd, run, run_on};
+pub use run::{Cut, MOST_AT_ONCE, RunEnd, run, run_on};

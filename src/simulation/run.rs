@@ -22,6 +22,8 @@ pub enum Cut {
     Horizon,
     /// It had handled the most events that it may.
     Events,
+    /// There were more agents, or more requests under way, than [`MOST_AT_ONCE`].
+    Crowd,
     /// Whoever started it wants it to stop.
     Interrupted,
 }
@@ -58,6 +60,8 @@ pub(super) struct Run<'a, O, Q> {
     pub observer: &'a mut O,
     /// When the latest task ended.
     pub last_end: Time,
+    /// Whether an agent could not fork, because there would have been too many.
+    pub crowded: bool,
 }
 
 /// What an event is about: the two highest bits of its entity.
@@ -132,11 +136,16 @@ pub fn run_on<O: Observer, Q: Queue>(
         later: Later::default(),
         observer,
         last_end: Time::ZERO,
+        crowded: false,
     };
     run.open();
     let cut = run.play(stop);
     run.close(cut)
 }
+
+/// The most agents, sub-agents included, and the most requests under way in one run: with what they
+/// carry about 4 GB each, and well within the numbers that events can name.
+pub const MOST_AT_ONCE: usize = 1 << 24;
 
 /// How many events pass between two looks at whether to stop.
 const STOP_EVERY: u64 = 1 << 16;
@@ -169,6 +178,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             };
             if key.time() >= horizon {
                 return Some(Cut::Horizon);
+            }
+            if self.crowded || self.agents.all.len().max(self.jobs.len()) > MOST_AT_ONCE {
+                return Some(Cut::Crowd);
             }
             let events = self.agenda.handled();
             if events >= self.scenario.max_events {

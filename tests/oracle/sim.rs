@@ -50,6 +50,9 @@ pub struct Log {
 /// Whose state of a layer: the layer's address, who shares it, and the target of call layers.
 type Key = (usize, (u8, u64, u64, u32), Option<usize>);
 
+/// A step in a task: fleet, task, path in the plan.
+pub type Place = (usize, u32, Vec<u32>);
+
 /// One run.
 pub struct Sim {
     pub clock: Rc<Clock>,
@@ -58,7 +61,7 @@ pub struct Sim {
     pub servers: Vec<Server>,
     pub log: RefCell<Log>,
     /// Attempts of each step of each task so far, by fleet, task and place.
-    pub numbers: RefCell<BTreeMap<(usize, u32, Vec<u32>), u32>>,
+    pub numbers: RefCell<BTreeMap<Place, u32>>,
     /// Set when the run was cut off.
     pub over: Cell<bool>,
     agents: Cell<u64>,
