@@ -66,7 +66,11 @@ fn layers_act(
     llm.lists().for_each(|list| budgets_act(list, false, r));
     budgets_act(turn, inside_turn, r);
     budgets_act(task, inside_task, r);
-    tool.lists().for_each(|list| no_prompt_grows(list, r));
+    tool.lists()
+        .for_each(|list| no_prompt_grows(list, "a tool has no prompt", r));
+    for list in [turn, task] {
+        no_prompt_grows(list, "what is begun anew asks as it did before", r);
+    }
 }
 
 type Named = fn(&str, Place, &mut Reader) -> Option<TargetId>;
@@ -136,15 +140,13 @@ fn budgets_act(list: &[Placed], inside: bool, r: &mut Reader) {
     }
 }
 
-fn no_prompt_grows(list: &[Placed], r: &mut Reader) {
+fn no_prompt_grows(list: &[Placed], why: &str, r: &mut Reader) {
     for (layer, place) in list {
         if let LayerKind::Retry(spec) = &layer.kind
             && spec.grow_prompt > 0
         {
-            r.error(
-                *place,
-                "`grow_prompt` never acts here: a tool has no prompt",
-            );
+            let message = format!("`grow_prompt` never acts here: {why}");
+            r.error_help(*place, message, "move it to a `retry` under `llm`");
         }
     }
 }

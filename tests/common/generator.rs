@@ -517,7 +517,12 @@ fn layers(c: &mut Choices, around: Around) -> String {
         layers.push(layer);
     }
     let braced: Vec<String> = layers.iter().map(|l| format!("{{{l}}}")).collect();
-    braced.join(", ")
+    let text = braced.join(", ");
+    match around {
+        // Only a retry of a model call grows its prompt.
+        Around::Steps => text.replace(", grow_prompt: 50", ""),
+        Around::Call { .. } => text,
+    }
 }
 
 fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {

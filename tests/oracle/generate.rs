@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// Writing to a string does not fail.
+const ROOM: &str = "a string has room";
+
 /// SplitMix64.
 struct Dice(u64);
 
@@ -43,15 +46,15 @@ pub fn scenario(seed: u64) -> String {
     let d = &mut d;
     let mut text = format!("# case {seed}\nname: case-{seed}\n");
     let horizon = d.from(5, 60);
-    writeln!(text, "horizon: {horizon}s\nmax_events: 300k").unwrap();
+    writeln!(text, "horizon: {horizon}s\nmax_events: 300k").expect(ROOM);
     text += "models:\n  m:\n";
     text += &model(d);
     text += "tools:\n";
     let tools = d.from(1, 2);
     for i in 0..tools {
-        writeln!(text, "  t{i}:\n    latency: {}", d.time(1, 900)).unwrap();
+        writeln!(text, "  t{i}:\n    latency: {}", d.time(1, 900)).expect(ROOM);
         if d.chance(50) {
-            writeln!(text, "    price: ${}.0{}", d.below(2), d.below(9)).unwrap();
+            writeln!(text, "    price: ${}.0{}", d.below(2), d.below(9)).expect(ROOM);
         }
         text += &target(d, false);
     }
@@ -75,16 +78,16 @@ fn model(d: &mut Dice) -> String {
         ),
         _ => d.time(50, 1500),
     };
-    writeln!(text, "    latency: {latency}").unwrap();
+    writeln!(text, "    latency: {latency}").expect(ROOM);
     let price = d.pick(&[
         "gpt-4o",
         "{input: $2.50/M, output: $10/M, per_call: $0.01}",
         "{per_call: $0.05}",
         "{by_prompt: {500: $0.05, 2500: $0.12, 5000: $0.22}}",
     ]);
-    writeln!(text, "    price: {price}").unwrap();
+    writeln!(text, "    price: {price}").expect(ROOM);
     if d.chance(20) {
-        writeln!(text, "    context_window: {}", d.from(800, 4000)).unwrap();
+        writeln!(text, "    context_window: {}", d.from(800, 4000)).expect(ROOM);
     }
     text + &target(d, true)
 }
@@ -93,7 +96,7 @@ fn target(d: &mut Dice, model: bool) -> String {
     let mut text = String::new();
     if d.chance(40) {
         let (at, length) = (d.time(0, 4000), d.time(100, 6000));
-        writeln!(text, "    outages: [{{at: {at}, for: {length}}}]").unwrap();
+        writeln!(text, "    outages: [{{at: {at}, for: {length}}}]").expect(ROOM);
     }
     if d.chance(25) {
         let outcome = d.pick(&["transient", "permanent", "overloaded", "rate_limited"]);
@@ -106,7 +109,7 @@ fn target(d: &mut Dice, model: bool) -> String {
             text,
             "    failures: {{rate: {rate}, outcome: {outcome}{latency}}}"
         )
-        .unwrap();
+        .expect(ROOM);
     }
     if d.chance(40) {
         let mut lines = vec![];
@@ -127,23 +130,23 @@ fn target(d: &mut Dice, model: bool) -> String {
             text,
             "    script: {{outcomes: [{lines}], then: {then}, per: {per}}}"
         )
-        .unwrap();
+        .expect(ROOM);
     }
     if d.chance(20) {
         let (at, length) = (d.time(0, 4000), d.time(100, 3000));
-        writeln!(text, "    pauses: [{{at: {at}, for: {length}}}]").unwrap();
+        writeln!(text, "    pauses: [{{at: {at}, for: {length}}}]").expect(ROOM);
     }
     if d.chance(15) {
         let (at, length) = (d.time(0, 4000), d.time(100, 3000));
         let factor = d.from(2, 9);
         let window = format!("at: {at}, for: {length}");
-        writeln!(text, "    slowdowns: [{{{window}, factor: {factor}x}}]").unwrap();
+        writeln!(text, "    slowdowns: [{{{window}, factor: {factor}x}}]").expect(ROOM);
     }
     if d.chance(30) {
-        writeln!(text, "    network: {}", d.time(1, 90)).unwrap();
+        writeln!(text, "    network: {}", d.time(1, 90)).expect(ROOM);
     }
     if d.chance(60) {
-        writeln!(text, "    rejection_latency: {}", d.time(1, 40)).unwrap();
+        writeln!(text, "    rejection_latency: {}", d.time(1, 40)).expect(ROOM);
     }
     match d.below(5) {
         0 | 1 => {
@@ -151,18 +154,18 @@ fn target(d: &mut Dice, model: bool) -> String {
             let queue = d.pick(&["0", "1", "3", "unlimited"]);
             let full = d.pick(&["overloaded", "overloaded", "drop"]);
             let servers = format!("servers: {servers}, queue: {queue}, when_full: {full}");
-            writeln!(text, "    capacity: {{{servers}}}").unwrap();
+            writeln!(text, "    capacity: {{{servers}}}").expect(ROOM);
         }
-        2 => writeln!(text, "    capacity: {{slows_by: {}}}", d.time(1, 50)).unwrap(),
+        2 => writeln!(text, "    capacity: {{slows_by: {}}}", d.time(1, 50)).expect(ROOM),
         _ => {}
     }
     if d.chance(40) {
-        writeln!(text, "    cancels: true").unwrap();
+        writeln!(text, "    cancels: true").expect(ROOM);
     }
     if d.chance(50) {
         text += "    limits:\n";
         for _ in 0..d.from(1, 2) {
-            writeln!(text, "      - {{{}}}", limit(d, model)).unwrap();
+            writeln!(text, "      - {{{}}}", limit(d, model)).expect(ROOM);
         }
     }
     if d.chance(30) {
@@ -175,7 +178,7 @@ fn target(d: &mut Dice, model: bool) -> String {
                     true => ", counted: false",
                     false => "",
                 };
-                writeln!(text, "      {outcome}: {{{shares}{counted}}}").unwrap();
+                writeln!(text, "      {outcome}: {{{shares}{counted}}}").expect(ROOM);
             }
         }
     }
@@ -201,12 +204,12 @@ fn limit(d: &mut Dice, model: bool) -> String {
         "gcra",
         "incr_expire",
     ]);
-    write!(text, ", algorithm: {algorithm}").unwrap();
+    write!(text, ", algorithm: {algorithm}").expect(ROOM);
     let tokens = !text.starts_with("requests");
     if algorithm == "gcra" && tokens {
-        write!(text, ", burst: {}", d.from(2000, 9000)).unwrap();
+        write!(text, ", burst: {}", d.from(2000, 9000)).expect(ROOM);
     } else if ["token_bucket", "gcra"].contains(&algorithm) && !tokens && d.chance(50) {
-        write!(text, ", burst: {}", d.from(1, 9)).unwrap();
+        write!(text, ", burst: {}", d.from(1, 9)).expect(ROOM);
     }
     if algorithm == "incr_expire" && d.chance(50) {
         text += ", refresh_ttl: true";
@@ -219,7 +222,7 @@ fn limit(d: &mut Dice, model: bool) -> String {
             true => "reset".to_owned(),
             false => d.time(1, 3000),
         };
-        write!(text, ", retry_after: {told}").unwrap();
+        write!(text, ", retry_after: {told}").expect(ROOM);
     }
     if d.chance(20) {
         text += ", per: fleet";
@@ -235,8 +238,8 @@ fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
     if open {
         text += "    agents: unlimited\n";
     } else {
-        writeln!(text, "    agents: {}", d.from(1, 7)).unwrap();
-        writeln!(text, "    start: {{every: {}}}", d.time(1, 700)).unwrap();
+        writeln!(text, "    agents: {}", d.from(1, 7)).expect(ROOM);
+        writeln!(text, "    start: {{every: {}}}", d.time(1, 700)).expect(ROOM);
     }
     match d.below(3) {
         0 if !open => writeln!(text, "    tasks: {{count: {count}, each_agent: true}}"),
@@ -251,7 +254,7 @@ fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
             )
         }
     }
-    .unwrap();
+    .expect(ROOM);
     text += "    plan:\n";
     for _ in 0..d.from(1, 4) {
         text += &step(d, 6, tools, 2);
@@ -295,11 +298,11 @@ fn step(d: &mut Dice, indent: usize, tools: u64, depth: usize) -> String {
         _ => {
             let mut text = format!("{pad}- parallel: {}\n", d.from(1, 3));
             let result = d.below(200);
-            writeln!(text, "{pad}  result_tokens: {result}").unwrap();
+            writeln!(text, "{pad}  result_tokens: {result}").expect(ROOM);
             if d.chance(40) {
-                writeln!(text, "{pad}  on_failure: continue").unwrap();
+                writeln!(text, "{pad}  on_failure: continue").expect(ROOM);
             }
-            writeln!(text, "{pad}  steps:").unwrap();
+            writeln!(text, "{pad}  steps:").expect(ROOM);
             for _ in 0..d.from(1, 2) {
                 text += &step(d, indent + 4, tools, depth - 1);
             }
@@ -314,14 +317,14 @@ fn policy(d: &mut Dice, i: u64, tools: u64) -> String {
         match tools > 1 && d.chance(40) {
             true => {
                 let (own, others) = (layers(d, "tool"), layers(d, "tool"));
-                writeln!(text, "    tool: {{t1: {own}, others: {others}}}").unwrap();
+                writeln!(text, "    tool: {{t1: {own}, others: {others}}}").expect(ROOM);
             }
-            false => writeln!(text, "    tool: {}", layers(d, "tool")).unwrap(),
+            false => writeln!(text, "    tool: {}", layers(d, "tool")).expect(ROOM),
         }
     }
     for scope in ["llm", "turn", "task"] {
         if d.chance(60) {
-            writeln!(text, "    {scope}: {}", layers(d, scope)).unwrap();
+            writeln!(text, "    {scope}: {}", layers(d, scope)).expect(ROOM);
         }
     }
     if d.chance(40) {
@@ -340,7 +343,7 @@ fn policy(d: &mut Dice, i: u64, tools: u64) -> String {
                 "{{circuit_breaker: {{failures: {failures}, count: {count}{open}}}}}"
             ));
         }
-        writeln!(text, "    fleet: [{}]", fleet.join(", ")).unwrap();
+        writeln!(text, "    fleet: [{}]", fleet.join(", ")).expect(ROOM);
     }
     text
 }
@@ -415,7 +418,7 @@ fn retry(d: &mut Dice, scope: &str) -> String {
             format!("backoff: {{exponential: {{base: {base}, factor: {factor}, max: {max}}}}}")
         }
     };
-    write!(text, ", {backoff}").unwrap();
+    write!(text, ", {backoff}").expect(ROOM);
     match d.below(4) {
         0 => text += ", on: any",
         1 => text += ", on: [transient, timeout, circuit_open, rejected]",
@@ -423,18 +426,18 @@ fn retry(d: &mut Dice, scope: &str) -> String {
     }
     match d.below(4) {
         0 => text += ", retry_after: ignore",
-        1 => write!(text, ", retry_after: {{honor_plus: {}}}", d.time(0, 500)).unwrap(),
+        1 => write!(text, ", retry_after: {{honor_plus: {}}}", d.time(0, 500)).expect(ROOM),
         _ => {}
     }
     if d.chance(25) && !text.contains("ignore") {
         let (longest, then) = (d.time(1, 2500), d.pick(&["give_up", "backoff", "cap"]));
-        write!(text, ", longest_retry_after: {longest}, if_longer: {then}").unwrap();
+        write!(text, ", longest_retry_after: {longest}, if_longer: {then}").expect(ROOM);
     }
     if d.chance(20) && !text.contains("deadline") {
-        write!(text, ", deadline: {}", d.time(100, 8000)).unwrap();
+        write!(text, ", deadline: {}", d.time(100, 8000)).expect(ROOM);
     }
     if d.chance(20) && scope == "llm" {
-        write!(text, ", grow_prompt: {}", d.from(1, 600)).unwrap();
+        write!(text, ", grow_prompt: {}", d.from(1, 600)).expect(ROOM);
     }
     format!("{{{text}}}")
 }
