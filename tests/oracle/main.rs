@@ -6,8 +6,6 @@
 //! seen. Nothing of squall's own simulation is used but the checked scenario that both read.
 //! Scenarios have no luck in them, so that both must agree to the nanosecond and the pico-dollar.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 mod attempt;
 mod client;
 mod clock;
