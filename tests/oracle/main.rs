@@ -6,9 +6,11 @@
 //! seen. Nothing of squall's own simulation is used but the checked scenario that both read.
 //! Scenarios have no luck in them, so that both must agree to the nanosecond and the pico-dollar.
 //!
-//! Only the order of what happens at one instant is a matter of taste. Where they part at an instant
-//! with several events they are let off; beyond the cases played here about one in a thousand parts
-//! later than that, because agents came to a line at one instant, which no log shows.
+//! Only the order of what happens at one instant is a matter of taste: where they part at an instant
+//! with several events, they are let off, and counted. Known to part beyond the cases played here:
+//! 7 of the cases 3000..12000. One is a `retry_budget` by cost, which takes the first try of a step
+//! for a retry in a task that the fleet submitted again. The others look like places in a line that
+//! were taken at one instant, which no log shows; that was not proved.
 
 mod attempt;
 mod client;
