@@ -124,5 +124,5 @@ policies:
     task: [{budget: {limit: $0.05}}, {timeout: 1m}]
     fleet: [{retry: {attempts: 2, delay: 5s}}, {circuit_breaker: {failures: 3, count: consecutive, open_for: 10s}}]
 ";
-    assert_eq!(hash(text), "12f9128fa0de03e1");
+    assert_eq!(hash(text), "79f0ed31b5c4dce9");
 }

@@ -6,7 +6,7 @@ use common::log::Log;
 use common::scenario;
 use squall::experiment::observe;
 use squall::random::Weather;
-use squall::simulation::{Cut, RunEnd};
+use squall::simulation::{Cut, NO_LAYER, RunEnd};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
 
@@ -144,4 +144,24 @@ policies: {{hot: {policy}}}
         assert_eq!(end.cut, Some(Cut::Horizon), "{policy}");
         assert_eq!(end.end, Time::ZERO + Span::seconds(5));
     }
+}
+
+/// A task that was submitted again counted every attempt as a retry, those of steps that it had
+/// never reached before as well; that skewed amplification, causes and budgets of cost.
+#[test]
+fn a_task_submitted_again_goes_on_counting() {
+    let (log, _) = play(
+        "name: counting
+tools:
+  first: {latency: 10ms, script: {outcomes: [fail, ok], then: last}}
+  second: {latency: 10ms}
+fleets: {f: {agents: 1, tasks: {count: 1}, plan: [{tool: first}, {tool: second}]}}
+policies: {p: {fleet: [{retry: {attempts: 2, delay: 1s}}]}}
+",
+    );
+    let seen: Vec<_> = log
+        .attempts()
+        .map(|a| (a.target.0, a.number, a.cause == NO_LAYER))
+        .collect();
+    assert_eq!(seen, [(0, 1, true), (0, 2, false), (1, 1, true)]);
 }

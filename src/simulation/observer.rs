@@ -48,8 +48,7 @@ pub struct Attempt {
     /// Which round of loops and which branch.
     pub round: u32,
     /// Which attempt of this step in this task, from 1. Of steps in loops and forks that were begun
-    /// anew it goes on from some large number, which names the attempts' luck; of a task that was
-    /// submitted again, from a multiple of 4,096.
+    /// anew it goes on from some large number, which names the attempts' luck.
     pub number: u32,
     /// The layer that asked for it; [`super::program::NO_LAYER`] for first attempts.
     pub cause: LayerId,

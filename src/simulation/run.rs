@@ -133,7 +133,7 @@ pub fn run_on<O: Observer, Q: Queue>(
         servers: scenario.targets.iter().enumerate().map(server).collect(),
         jobs: Jobs::default(),
         queues: vec![],
-        later: Later::default(),
+        later: Later::new(program.counters),
         observer,
         last_end: Time::ZERO,
         crowded: false,

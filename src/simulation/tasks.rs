@@ -43,11 +43,45 @@ pub(super) struct TaskQueue<'a> {
     open_until: Time,
 }
 
-/// Failed tasks of all fleets that wait for their time, by slot.
-#[derive(Debug, Default)]
+/// Failed tasks of all fleets that wait for their time, by slot, and how often each has attempted
+/// each of its steps. A slot is held until its task begins again.
+#[derive(Debug)]
 pub(super) struct Later {
     slots: Vec<Option<Entry>>,
+    counters: Vec<u32>,
+    stride: usize,
     free: Vec<u32>,
+}
+
+impl Later {
+    /// No tasks yet, of agents with so many counters.
+    pub(super) fn new(stride: usize) -> Later {
+        Later {
+            slots: vec![],
+            counters: vec![],
+            stride,
+            free: vec![],
+        }
+    }
+
+    /// A slot for a task with these counters.
+    fn hold(&mut self, counters: &[u32]) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.counters.resize(self.slots.len() * self.stride, 0);
+            (self.slots.len() - 1) as u32
+        });
+        let from = slot as usize * self.stride;
+        self.counters[from..from + self.stride].copy_from_slice(counters);
+        slot
+    }
+
+    /// The counters of the task in a slot, which is free from now on.
+    fn release(&mut self, slot: u32) -> &[u32] {
+        self.free.push(slot);
+        let from = slot as usize * self.stride;
+        &self.counters[from..from + self.stride]
+    }
 }
 
 /// A task in line.
@@ -58,6 +92,8 @@ struct Entry {
     ready: Time,
     resubmitted: u32,
     queued: Time,
+    /// Where its counters are, in [`Later`].
+    slot: u32,
 }
 
 impl<'a> TaskQueue<'a> {
@@ -156,12 +192,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// A failed task's time to come back.
     pub(super) fn resubmission(&mut self, slot: u32) {
         let queued = self.agenda.now();
-        self.later.free.push(slot);
-        if let Some(entry) = self.later.slots[slot as usize].take() {
-            let queue = &mut self.queues[usize::from(entry.fleet)];
-            queue.again.push_back(Entry { queued, ..entry });
-            self.put_to_work(entry.fleet);
-        }
+        let Some(entry) = self.later.slots[slot as usize].take() else {
+            // The batch was stopped meanwhile.
+            self.later.release(slot);
+            return;
+        };
+        let queue = &mut self.queues[usize::from(entry.fleet)];
+        queue.again.push_back(Entry { queued, ..entry });
+        self.put_to_work(entry.fleet);
     }
 
     /// The batch's breaker closes again: idle agents look for work. In an open loop there are none;
@@ -211,11 +249,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             _ => true,
         };
         if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
+            self.agents.counters_of(a).fill(0);
             return self.begin_task(a, task, ready, 0);
         }
         let queue = &mut self.queues[usize::from(f)];
         match queue.again.pop_front() {
-            Some(entry) => self.begin_task(a, entry.task, entry.ready, entry.resubmitted),
+            Some(entry) => {
+                // A task that comes back goes on counting its attempts: it meets other luck than
+                // before, and what it does for the first time is a first attempt.
+                let counters = self.later.release(entry.slot);
+                self.agents.counters_of(a).copy_from_slice(counters);
+                self.begin_task(a, entry.task, entry.ready, entry.resubmitted)
+            }
             None => self.rest(a),
         }
     }
@@ -262,8 +307,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, resubmitted: u32) -> Next {
         self.shared.renew(a, Shared::Task);
-        // A task that comes back meets other luck than before.
-        self.agents.counters_of(a).fill(resubmitted << 12);
         self.agents.renew_prepaid(a);
         let program = self.program;
         let old = self.agents.all[a as usize];
@@ -289,7 +332,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// An agent's task has ended: for good, or it goes back to the queue.
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
         let agent = self.agents.all[a as usize];
-        if reply.outcome == Outcome::Ok || !self.submit_again(&agent, reply) {
+        if reply.outcome == Outcome::Ok || !self.submit_again(a, reply) {
             self.finish_task(agent.fleet, agent.task, agent.ready, reply.outcome);
         }
         self.take_task(a)
@@ -335,7 +378,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Puts a failed task back, if the fleet's retry layer says so.
-    fn submit_again(&mut self, agent: &Agent, reply: Reply) -> bool {
+    fn submit_again(&mut self, a: AgentId, reply: Reply) -> bool {
+        let agent = self.agents.all[a as usize];
         let Some((spec, id)) = &self.program.fleets[usize::from(agent.fleet)].retry else {
             return false;
         };
@@ -362,17 +406,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return false;
         }
         self.observer.acted(*id);
+        let slot = self.later.hold(self.agents.counters_of(a));
         let entry = Entry {
+            slot,
             fleet: agent.fleet,
             task: agent.task,
             ready: agent.ready,
             resubmitted: agent.resubmitted + 1,
             queued: now,
         };
-        let slot = self.later.free.pop().unwrap_or_else(|| {
-            self.later.slots.push(None);
-            (self.later.slots.len() - 1) as u32
-        });
         self.later.slots[slot as usize] = Some(entry);
         let entity = About::Resubmission.entity(slot);
         self.agenda.schedule(now + delay, entity);
@@ -398,6 +440,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         queue.fresh.clear();
         queue.next_task += unbegun.len() as u32;
         let mut again: Vec<Entry> = queue.again.drain(..).collect();
+        for entry in &again {
+            self.later.release(entry.slot);
+        }
         let of_fleet = |entry: &Option<Entry>| entry.is_some_and(|e| e.fleet == f);
         for slot in self.later.slots.iter_mut().filter(|e| of_fleet(e)) {
             again.extend(slot.take());
