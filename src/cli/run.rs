@@ -40,7 +40,7 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         write(options, &document)?;
     }
     if options.stats {
-        terminal::say(&describe(statistics, took));
+        terminal::say(&describe(statistics, took, options.threads));
     }
     if Watch::stopped() {
         return Ok(Exit::Interrupted);
@@ -130,11 +130,11 @@ fn replay(options: &RunOptions, document: &Document) -> String {
     )
 }
 
-fn describe(statistics: RunStatistics, took: Duration) -> String {
+fn describe(statistics: RunStatistics, took: Duration, threads: Option<u16>) -> String {
     let seconds = took.as_secs_f64();
-    let cores = rayon::current_num_threads();
+    let threads = threads.map_or_else(rayon::current_num_threads, usize::from);
     format!(
-        "{} events in {seconds:.2} s ({:.2} M events/s on up to {cores} cores); at most {} agents in \
+        "{} events in {seconds:.2} s ({:.2} M events/s on {threads} threads); at most {} agents in \
          one run, {} bytes each",
         statistics.events,
         statistics.events as f64 / seconds / 1e6,

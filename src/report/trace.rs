@@ -26,8 +26,10 @@ pub trait Rows {
     fn attempt(&mut self, attempt: &Attempt) -> io::Result<()>;
     /// A refusal before the wire.
     fn denied(&mut self, denial: &Denial) -> io::Result<()>;
-    /// The end of a task.
-    fn task(&mut self, task: &TaskEnd) -> io::Result<()>;
+    /// The end of a task. Forms with a row an attempt have none for it.
+    fn task(&mut self, _task: &TaskEnd) -> io::Result<()> {
+        Ok(())
+    }
     /// The end of the log.
     fn finish(&mut self) -> io::Result<()>;
 }
@@ -230,10 +232,6 @@ impl Rows for CsvTrace<'_> {
         self.row(&self.names.denial(denial))
     }
 
-    fn task(&mut self, _task: &TaskEnd) -> io::Result<()> {
-        Ok(())
-    }
-
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -263,10 +261,6 @@ impl Rows for JsonlTrace<'_> {
 
     fn denied(&mut self, denial: &Denial) -> io::Result<()> {
         self.row(&self.names.denial(denial))
-    }
-
-    fn task(&mut self, _task: &TaskEnd) -> io::Result<()> {
-        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
