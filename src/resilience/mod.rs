@@ -7,6 +7,7 @@
 mod backoff;
 mod breaker;
 mod headers;
+mod hedge;
 mod jitter;
 mod outlook;
 mod predicate;
@@ -21,6 +22,7 @@ pub use headers::{
     Grammar, HeaderRules, HeaderSet, HeaderTexts, Number, Reading, RetryAfterRule, Told, Unusable,
     WhenTooLong, date,
 };
+pub use hedge::{HedgeAfter, HedgeSpec, Latencies, Missed};
 pub use jitter::Jitter;
 pub use outlook::{DelayRange, Outlook};
 pub use predicate::{Predicate, StatusSet};

@@ -1,6 +1,7 @@
 //! The layers of a policy.
 
 use super::fields::Fields;
+use super::hedge::hedge;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
 use super::presets::with_preset;
 use super::reader::Reader;
@@ -12,7 +13,7 @@ use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec,
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "retry",
     "timeout",
     "circuit_breaker",
@@ -20,6 +21,7 @@ const KINDS: [&str; 7] = [
     "rate_limit",
     "retry_budget",
     "budget",
+    "hedge",
 ];
 
 /// What a circuit breaker takes for a failure unless the scenario says otherwise.
@@ -71,11 +73,12 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
         "concurrency" => concurrency(node, r),
         "rate_limit" => rate_limit(node, r),
         "retry_budget" => retry_budget(node, r),
+        "hedge" => hedge(node, r),
         _ => budget(node, r),
     }
 }
 
-fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
+pub(super) fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
     let choices = [
         ("task", Shared::Task),
         ("agent", Shared::Agent),

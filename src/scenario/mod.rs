@@ -18,6 +18,7 @@ mod fields;
 mod files;
 mod fleets;
 mod headers;
+mod hedge;
 mod layers;
 mod limits;
 pub mod model;

@@ -1,7 +1,9 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+};
 use crate::units::{Money, Rate, Share, Span, Time};
 use crate::world::Target;
 
@@ -246,8 +248,8 @@ pub struct CallLayers {
 pub struct Layer {
     /// What it does.
     pub kind: LayerKind,
-    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency` and `rate_limit`
-    /// have a state for each target besides; budgets have one for all targets.
+    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency`, `rate_limit`
+    /// and `hedge` have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
     /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
@@ -270,6 +272,8 @@ pub enum LayerKind {
     RetryBudget(RetryBudgetSpec),
     /// Bounds the spend of the attempts inside it.
     Budget(Money),
+    /// Sends a second attempt when the first is late.
+    Hedge(HedgeSpec),
 }
 
 /// Who shares a layer's state.

@@ -64,11 +64,14 @@ fn layers_act(
     let inside_task = inside_turn || has_retry(turn);
     tool.lists().for_each(|list| budgets_act(list, false, r));
     llm.lists().for_each(|list| budgets_act(list, false, r));
+    tool.lists().for_each(|list| at_most_one_hedge(list, r));
+    llm.lists().for_each(|list| at_most_one_hedge(list, r));
     budgets_act(turn, inside_turn, r);
     budgets_act(task, inside_task, r);
     tool.lists()
         .for_each(|list| no_prompt_grows(list, "a tool has no prompt", r));
-    for list in [turn, task] {
+    for (scope, list) in [("turn", turn), ("task", task)] {
+        only_around_calls(list, scope, r);
         no_prompt_grows(list, "what is begun anew asks as it did before", r);
     }
 }
@@ -126,7 +129,7 @@ fn plain(list: Vec<Placed>) -> Vec<Layer> {
 
 fn has_retry(list: &[Placed]) -> bool {
     list.iter()
-        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_)))
+        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)))
 }
 
 /// A retry budget bounds the retry layers inside it; without one it does nothing.
@@ -137,6 +140,27 @@ fn budgets_act(list: &[Placed], inside: bool, r: &mut Reader) {
             let help = "list a `retry` after it, or one in a scope inside this one";
             r.error_help(*place, "this never acts: no retry layer is inside it", help);
         }
+    }
+}
+
+/// A hedge repeats one request.
+fn only_around_calls(list: &[Placed], scope: &str, r: &mut Reader) {
+    for (layer, place) in list {
+        if matches!(layer.kind, LayerKind::Hedge(_)) {
+            let message = format!("`hedge` makes no sense at `{scope}` scope");
+            let help = "it stands around calls; move it to `tool` or `llm`";
+            r.error_help(*place, message, help);
+        }
+    }
+}
+
+fn at_most_one_hedge(list: &[Placed], r: &mut Reader) {
+    let hedges = list
+        .iter()
+        .filter(|(layer, _)| matches!(layer.kind, LayerKind::Hedge(_)));
+    for (_, place) in hedges.skip(1) {
+        let help = "one hedge sends as many attempts as its `most`";
+        r.error_help(*place, "there is one `hedge` already", help);
     }
 }
 

@@ -32,9 +32,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn launch(&mut self, a: AgentId, call: u16) -> Next {
         let program = self.program;
         let call = &program.calls[usize::from(call)];
-        let counter = usize::from(call.counter);
-        let attempt = self.agents.counters_of(a)[counter];
-        let spot = self.spot(a, call.step, attempt);
+        let hedge = self.agents.all[a as usize].lane.saturating_sub(1);
+        let (teller, counter) = (self.principal(a), usize::from(call.counter));
+        let lane = counter + usize::from(hedge);
+        let attempt = self.agents.counters_of(teller)[lane];
+        let spot = Spot {
+            hedge,
+            ..self.spot(a, call.step, attempt)
+        };
         let luck = self.weather.draw(spot, Purpose::Attempt);
         let usage = self.usage(a, call, luck[2]);
         let estimate = self.estimate(a, call, usage);
@@ -42,9 +47,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.deny(a, Outcome::BudgetExceeded);
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
-        self.agents.counters_of(a)[counter] = attempt.wrapping_add(1);
+        let of_call = self.made(teller, call);
+        self.agents.counters_of(teller)[lane] = attempt.wrapping_add(1);
         let now = self.agenda.now();
-        self.observer.begun(now, call.target, attempt == 0);
+        self.observer
+            .begun(now, call.target, attempt == 0 && hedge == 0);
         if self.program.prepays {
             self.agents.prepaid[a as usize].estimate = Purse::from(estimate);
         }
@@ -57,7 +64,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             luck,
             usage,
             passes: self.passes(a, call),
-            of_call: attempt.wrapping_sub(self.agents.all[a as usize].call_from),
+            of_call: of_call.wrapping_sub(self.agents.all[a as usize].call_from),
         };
         let agent = &mut self.agents.all[a as usize];
         agent.ticket = agent.ticket.wrapping_add(1);
@@ -67,6 +74,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.send(a, call.target, request);
             Next::Wait
         }
+    }
+
+    /// How many attempts of a call's step an agent has made, hedges included.
+    pub(super) fn made(&mut self, a: AgentId, call: &Call) -> u32 {
+        let from = usize::from(call.counter);
+        let lanes = from..from + usize::from(call.lanes);
+        let add = |sum: u32, made: &u32| sum.wrapping_add(*made);
+        self.agents.counters_of(a)[lanes].iter().fold(0, add)
     }
 
     /// An attempt whose end is known at once.
@@ -162,7 +177,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         let cost = spec.price.cost(flight.usage, rule);
         self.settle(a, call, cost);
-        let first = flight.attempt == 0;
+        let hedge = agent.lane.saturating_sub(1);
+        let first = flight.attempt == 0 && hedge == 0;
         let cause = match agent.cause[Scope::Call as usize] {
             _ if first => NO_LAYER,
             cause => cause,
@@ -176,6 +192,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: call.step,
             round: agent.round,
             number: flight.attempt.wrapping_add(1),
+            hedge,
             cause,
             target: call.target,
             outcome,
@@ -240,6 +257,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step,
             round: agent.round,
             attempt,
+            hedge: 0,
         }
     }
 
@@ -376,7 +394,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges the true cost to every budget around the call.
     fn settle(&mut self, a: AgentId, call: &Call, cost: Money) {
         let program = self.program;
-        let flight = self.agents.all[a as usize].flight;
+        let agent = &self.agents.all[a as usize];
+        let again = agent.flight.attempt != 0 || agent.lane > 1;
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
@@ -389,7 +408,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
             let budget = self.shared.retry_budgets.of(group, sharer);
-            budget.paid(flight.attempt != 0, cost);
+            budget.paid(again, cost);
         }
     }
 
@@ -397,7 +416,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn guard_sharer(&self, a: AgentId, guard: Guard) -> Sharer {
         let sharer = self.sharer(a);
         Sharer {
-            agent: if guard.beyond_fork { sharer.root } else { a },
+            agent: match guard.beyond_fork {
+                true => sharer.root,
+                false => sharer.agent,
+            },
             ..sharer
         }
     }

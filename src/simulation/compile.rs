@@ -233,7 +233,8 @@ impl<'a> Compiler<'a> {
         let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
         let caches = self.scenario.targets[usize::from(target.0)].cache.is_some();
         self.program.prepays |= caches || budgets.0 != budgets.1;
-        let (step, counter) = (self.number(), self.counter(1));
+        let lanes = 1 + self.hedges_of(block);
+        let (step, counter) = (self.number(), self.counter(lanes));
         let longest_output = match &kind {
             CallKind::Llm(LlmStep {
                 output: Tokens::Drawn(tokens),
@@ -246,6 +247,7 @@ impl<'a> Compiler<'a> {
             target,
             step,
             counter,
+            lanes,
             kind,
             budgets,
             payers,
@@ -322,13 +324,24 @@ impl<'a> Compiler<'a> {
                 guards: (0, 0),
             });
             self.program.blocks[usize::from(block)].end = at + 1;
-            if matches!(layer.kind, LayerKind::Retry(_)) {
+            if matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)) {
                 let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
                 let guards = self.guards(block, at, outside);
                 self.program.layers[usize::from(at)].guards = guards;
             }
             word += CompiledLayer::words(&layer.kind);
         }
+    }
+
+    /// How many hedges may go out beside an attempt in this block.
+    fn hedges_of(&self, block: BlockId) -> u16 {
+        let b = self.program.blocks[usize::from(block)];
+        let layers = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
+        let most = layers.iter().map(|layer| match &layer.kind {
+            Kind::Hedge(spec) => spec.most as u16,
+            _ => 0,
+        });
+        most.max().unwrap_or(0)
     }
 
     fn id(&self, layer: &Layer) -> LayerId {
@@ -348,6 +361,7 @@ impl<'a> Compiler<'a> {
                 LayerKind::RateLimit(_) => (true, &mut all.limits),
                 LayerKind::RetryBudget(_) => (false, &mut all.retry_budgets),
                 LayerKind::Budget(_) => (false, &mut all.accounts),
+                LayerKind::Hedge(_) => (true, &mut all.latencies),
                 LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
             }
         };
@@ -410,6 +424,7 @@ fn compiled(kind: &LayerKind) -> Kind {
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
         LayerKind::Budget(limit) => Kind::Budget(*limit),
+        LayerKind::Hedge(spec) => Kind::Hedge(*spec),
     }
 }
 

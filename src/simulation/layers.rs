@@ -86,6 +86,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     }
                 }
             }
+            Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
@@ -133,6 +134,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.release(a, layer);
                 None
             }
+            Kind::Hedge(spec) => Some(self.helper_replied(a, i, spec, reply)),
             Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
@@ -177,7 +179,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Asks all retry budgets outside a retry layer.
-    fn may_retry(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
+    pub(super) fn may_retry(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
         let (from, to) = layer.guards;
         if from == to {
             return true;
@@ -218,7 +220,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let made = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
-                self.agents.counters_of(a)[usize::from(call.counter)]
+                let lane = usize::from(agent.lane.saturating_sub(1));
+                let counter = usize::from(call.counter) + lane;
+                let teller = self.principal(a);
+                // Helpers inside one hedge must not wait alike.
+                let of_lane = (lane as u32) << 24;
+                self.agents.counters_of(teller)[counter].wrapping_add(of_lane)
             }
             // Attempts of the agent so far: no two retries of a turn see the same number.
             Scope::Turn | Scope::Task => agent.ticket,
@@ -229,6 +236,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: layer.id,
             round,
             attempt: made.wrapping_mul(0x9E37_79B9) ^ attempts ^ (before << 16),
+            hedge: 0,
         };
         unit(self.weather.draw(spot, Purpose::Backoff)[0])
     }

@@ -11,7 +11,9 @@
 //! ```
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+};
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
     ToolStep,
@@ -132,7 +134,7 @@ pub struct CompiledLayer {
     pub group: u16,
     /// Its first word of the agent's state.
     pub word: u16,
-    /// Of a retry layer: the retry budgets outside it, a range of [`Program::guards`].
+    /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
     pub guards: (u16, u16),
 }
 
@@ -147,6 +149,7 @@ pub enum Kind {
     RateLimit(ClientLimitSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
+    Hedge(HedgeSpec),
 }
 
 /// A layer that watches over calls or retries inside it.
@@ -165,8 +168,10 @@ pub struct Call {
     pub target: TargetId,
     /// The step's number in the fleet's plan, for draws and logs.
     pub step: u16,
-    /// Which counter counts its attempts.
+    /// Which counter counts its attempts; those after it count its hedges.
     pub counter: u16,
+    /// How many counters those are: one, and one for each hedge that may go out.
+    pub lanes: u16,
     /// What kind of step.
     pub kind: CallKind,
     /// Of a model step with drawn output: how long that may become, for estimates.
@@ -233,12 +238,19 @@ pub struct Groups {
     pub limits: Vec<Shared>,
     pub retry_budgets: Vec<Shared>,
     pub accounts: Vec<Shared>,
+    pub latencies: Vec<Shared>,
 }
 
 impl Program {
     /// Compiles the scenario's plans under `policy`.
     pub fn new(scenario: &Scenario, policy: &Policy) -> Program {
         Compiler::new(scenario, policy).compile()
+    }
+
+    /// Whether an agent may have others that work for it.
+    pub fn has_families(&self) -> bool {
+        let hedges = |layer: &CompiledLayer| matches!(layer.kind, Kind::Hedge(_));
+        !self.forks.is_empty() || self.layers.iter().any(hedges)
     }
 
     /// The call of a call block.
@@ -259,6 +271,8 @@ impl CompiledLayer {
             LayerKind::Timeout(_) => 4,
             // whether the call is a probe
             LayerKind::CircuitBreaker(_) => 1,
+            // when it was entered
+            LayerKind::Hedge(_) => 2,
             _ => 0,
         }
     }

@@ -474,7 +474,7 @@ fn layers(c: &mut Choices, around: Around) -> String {
     let grows = around != Around::Call { is_model: false };
     for _ in 0..c.below(4) {
         let shared = c.of(&SHARED);
-        let layer = match c.below(9) {
+        let layer = match c.below(10) {
             0..3 => format!(
                 "retry: {{{}}}",
                 retry(c, grows, &["3", "2", "5", "unlimited"])
@@ -508,6 +508,12 @@ fn layers(c: &mut Choices, around: Around) -> String {
                 let bound = c.of(&["retries: 3", "retries: 0", "cost: 1.5", "cost: 0"]);
                 layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
                 format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
+            }
+            8 if around != Around::Steps && !layers.iter().any(|l: &String| l.starts_with("hedge")) => {
+                let after = c.of(&["200ms", "p50", "0s", "2s"]);
+                let most = 1 + c.below(3);
+                let next = c.maybe(3, "next_on", |_| "[transient]".to_owned());
+                format!("hedge: {{after: {after}, most: {most}, shared: {shared}{next}}}")
             }
             _ => {
                 let limit = c.of(&["$0.10", "$0.001", "$1", "$0"]);
