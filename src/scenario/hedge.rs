@@ -21,7 +21,10 @@ pub(super) fn hedge(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
     let mut f = Fields::of(node, "a hedge", r)?;
     let after = f.required("after", r, after);
     let most = f.optional("most", r, |n, r| r.count_in(n, 1, MOST));
-    let fatal = f.optional("fatal", r, |n, r| outcomes(n, None, r));
+    let fatal = f.optional("fatal", r, |n, r| match &n.kind {
+        Kind::Scalar { text, .. } if text == "none" => Some(OutcomeSet::EMPTY),
+        _ => outcomes(n, None, r),
+    });
     let next_on = f.optional("next_on", r, |n, r| outcomes(n, None, r));
     let place = f.get("next_on").map_or(node.owner, |n| n.owner);
     let shared = shared(&mut f, "shared", Shared::Fleet, r);
@@ -69,11 +72,12 @@ mod tests {
         assert_eq!(spec.after, HedgeAfter::Time(Span::seconds(2)));
         assert_eq!((spec.most, shared), (1, Shared::Fleet));
         assert_eq!((spec.fatal, spec.next_on), (FATAL, OutcomeSet::EMPTY));
-        let (kind, _) = read("{after: p95, most: 2}", hedge).unwrap();
+        let (kind, _) = read("{after: p95, fatal: none}", hedge).unwrap();
         let LayerKind::Hedge(spec) = kind else {
             panic!("{kind:?}")
         };
         assert_eq!(spec.after, HedgeAfter::Quantile(Share(950_000)));
+        assert_eq!(spec.fatal, OutcomeSet::EMPTY);
     }
 
     #[test]

@@ -151,6 +151,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.layer = i;
         agent.ticket = agent.ticket.wrapping_add(sent);
         agent.context = of_helper.context;
+        agent.grown = of_helper.grown;
         agent.kept = agent.kept.with(of_helper.kept.money());
         self.drive(a, Next::Leave(reply));
     }

@@ -242,6 +242,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         task: waiting.task,
         run: waiting.run,
         agent,
+        lane: 0,
         conversation: Rc::default(),
         path: vec![],
         retry_budgets: vec![],
