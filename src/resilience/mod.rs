@@ -14,6 +14,7 @@ mod predicate;
 mod rate_limit;
 mod retry;
 mod retry_budget;
+mod router;
 mod semaphore;
 
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
@@ -29,4 +30,5 @@ pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
 pub use retry::{Decision, RetrySpec, RetryState};
 pub use retry_budget::{RetryBudget, RetryBudgetSpec};
+pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

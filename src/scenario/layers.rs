@@ -6,6 +6,7 @@ use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
 use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::{outcomes, retry};
+use super::routes::{fallback, route};
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
@@ -13,7 +14,7 @@ use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec,
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 10] = [
     "retry",
     "timeout",
     "circuit_breaker",
@@ -22,12 +23,14 @@ const KINDS: [&str; 8] = [
     "retry_budget",
     "budget",
     "hedge",
+    "fallback",
+    "route",
 ];
 
 /// What a circuit breaker takes for a failure unless the scenario says otherwise.
 ///
 /// Our assumption: what speaks of the target's health, and not of the request.
-const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
+pub(super) const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
     Outcome::Transient,
     Outcome::RateLimited,
     Outcome::Overloaded,
@@ -74,6 +77,8 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
         "rate_limit" => rate_limit(node, r),
         "retry_budget" => retry_budget(node, r),
         "hedge" => hedge(node, r),
+        "fallback" => fallback(node, r),
+        "route" => route(node, r),
         _ => budget(node, r),
     }
 }

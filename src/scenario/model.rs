@@ -2,9 +2,10 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
 };
 use crate::units::{Money, Rate, Share, Span, Time};
+use crate::wire::OutcomeSet;
 use crate::world::Target;
 
 /// One scenario file, read and found sound.
@@ -274,6 +275,10 @@ pub enum LayerKind {
     Budget(Money),
     /// Sends a second attempt when the first is late.
     Hedge(HedgeSpec),
+    /// Makes a call that ended so at these targets instead, one after the other.
+    Fallback(Vec<TargetId>, OutcomeSet),
+    /// Makes each attempt at one of these targets.
+    Route(Vec<TargetId>, RouterSpec),
 }
 
 /// Who shares a layer's state.

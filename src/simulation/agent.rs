@@ -59,6 +59,8 @@ pub struct Agent {
     pub fleet: u8,
     /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
     pub lane: u8,
+    /// How far from the plan's own target its call is made, in calls of the program.
+    pub detour: u8,
     /// The next op, of an agent between blocks.
     pub pc: Pc,
     /// The innermost block that it is in.
@@ -165,6 +167,8 @@ pub struct Prepaid {
     pub prefix: u32,
     /// Until when it holds them.
     pub until: Time,
+    /// Whose cache that is: the detour of the call that filled it.
+    pub detour: u8,
 }
 
 /// Links between a task's agents; kept apart, because few scenarios have sub-agents.
@@ -225,6 +229,7 @@ impl Agent {
             doing: Doing::Idle,
             fleet,
             lane: 0,
+            detour: 0,
             pc: 0,
             block: NO_BLOCK,
             layer: 0,

@@ -29,9 +29,8 @@ pub(super) enum Closing {
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
-    pub(super) fn launch(&mut self, a: AgentId, call: u16) -> Next {
-        let program = self.program;
-        let call = &program.calls[usize::from(call)];
+    pub(super) fn launch(&mut self, a: AgentId) -> Next {
+        let call = self.call_of(a);
         let hedge = self.agents.all[a as usize].lane.saturating_sub(1);
         let (teller, counter) = (self.principal(a), usize::from(call.counter));
         let lane = counter + usize::from(hedge);
@@ -122,7 +121,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
         let agent = self.agents.all[a as usize];
         if agent.flight.admitted {
-            let target = self.program.call_in(agent.block).target;
+            let target = self.call_of(a).target;
             self.servers[usize::from(target.0)].finish(agent.fleet, agent.flight.counted);
         }
         self.replied(a)
@@ -140,8 +139,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// What an agent has after a success: the answer or the result joins its conversation.
     fn learn(&mut self, a: AgentId) {
-        let program = self.program;
-        let call = program.call_in(self.agents.all[a as usize].block);
+        let call = self.call_of(a);
         match &call.kind {
             CallKind::Llm(step) if step.fresh => {}
             CallKind::Llm(_) => {
@@ -159,9 +157,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Charges an attempt and tells the observer how it ended.
     pub(super) fn close_attempt(&mut self, a: AgentId, closing: Closing) {
-        let program = self.program;
         let agent = self.agents.all[a as usize];
-        let call = program.call_in(agent.block);
+        let call = self.call_of(a);
         let flight = agent.flight;
         let spec = &self.scenario.targets[usize::from(call.target.0)];
         let (outcome, end, rule) = match closing {
@@ -203,9 +200,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             charged: charged(flight.usage, rule),
             cost,
         });
-        let agent = &mut self.agents.all[a as usize];
         match outcome {
-            Some(Outcome::Ok) => agent.kept = agent.kept.with(cost),
+            Some(Outcome::Ok) => {
+                let kept = &mut self.agents.all[a as usize].kept;
+                *kept = kept.with(cost);
+            }
             Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
             _ => {}
         }
@@ -217,6 +216,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let prepaid = &mut self.agents.prepaid[a as usize];
             prepaid.prefix = flight.usage.input;
             prepaid.until = end + cache.ttl;
+            prepaid.detour = agent.detour;
         }
     }
 
@@ -224,7 +224,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// server and is charged as a timeout; what was failing anyway is charged as that.
     fn abandoned_rule(&self, a: AgentId) -> BillingRule {
         let agent = &self.agents.all[a as usize];
-        let target = self.program.call_in(agent.block).target;
+        let target = self.call_of(a).target;
         let billing = &self.scenario.targets[usize::from(target.0)].billing;
         match agent.flight.outcome {
             Outcome::Ok | Outcome::Invalid => billing.rule(Outcome::Timeout),
@@ -239,7 +239,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = self.agents.all[a as usize];
         self.close_attempt(a, Closing::Abandoned);
         if agent.doing == Doing::InFlight && agent.flight.admitted {
-            let target = self.program.call_in(agent.block).target;
+            let target = self.call_of(a).target;
             self.leave_behind(target, agent.fleet, agent.flight.counted, agent.until);
         } else if agent.doing == Doing::AwaitsReply {
             self.cancel_job(a);
@@ -305,8 +305,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             && !step.fresh
             && input >= cache.min_prefix
         {
-            let Prepaid { prefix, until, .. } = self.agents.prepaid[a as usize];
-            if self.agenda.now() < until {
+            let Prepaid {
+                prefix,
+                until,
+                detour,
+                ..
+            } = self.agents.prepaid[a as usize];
+            if self.agenda.now() < until && detour == agent.detour {
                 usage.cached = prefix.min(input);
             }
             usage.written = input - usage.cached;
@@ -358,7 +363,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if block.scope != Scope::Call {
             return Money::ZERO;
         }
-        let call = &self.program.calls[usize::from(block.call)];
+        let call = self.call_of(a);
         self.estimate(a, call, self.usage(a, call, 0))
     }
 

@@ -73,6 +73,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let scope = self.program.blocks[usize::from(parent)].scope;
                 agent.cause[2] = agent.cause[scope as usize];
                 agent.grown = 0;
+                agent.detour = 0;
                 let call = self.program.blocks[usize::from(block)].call;
                 let program = self.program;
                 let made = self.made(a, &program.calls[usize::from(call)]);
@@ -159,7 +160,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn enter_body(&mut self, a: AgentId, block: BlockId) -> Next {
         let b = &self.program.blocks[usize::from(block)];
         match b.scope {
-            Scope::Call => return self.launch(a, b.call),
+            Scope::Call => return self.launch(a),
             Scope::Turn => {
                 let place = self.agents.pair(a, b.word);
                 let agent = &mut self.agents.all[a as usize];
@@ -282,8 +283,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::Joins | Doing::Joined | Doing::Hedges => self.abandon_children(a),
             Doing::InLine => {
                 let layer = &self.program.layers[usize::from(agent.layer)];
-                let group = layer.group;
                 agent.doing = Doing::Sleeping;
+                let group = self.group_of(a, layer);
                 let sharer = self.sharer(a);
                 self.shared.semaphores.of(group, sharer).abandon();
             }

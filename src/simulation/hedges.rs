@@ -95,7 +95,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The agent waits for its helpers, or for the time of the next one.
     fn await_helpers(&mut self, a: AgentId, i: u16, spec: &HedgeSpec) {
         let more = self.agents.families[a as usize].sent <= spec.most;
-        let group = self.program.layers[usize::from(i)].group;
+        let group = self.group_of(a, &self.program.layers[usize::from(i)]);
         let sharer = self.sharer(a);
         let seen = |share| self.shared.latencies.of(group, sharer).quantile(share);
         let delay = if more { spec.delay(seen) } else { None };
@@ -177,7 +177,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let layer = &self.program.layers[usize::from(i)];
         let begun = Time(self.agents.pair(a, layer.word));
         let took: Span = self.agenda.now().since(begun);
-        let (group, sharer) = (layer.group, self.sharer(a));
+        let (group, sharer) = (self.group_of(a, layer), self.sharer(a));
         self.shared.latencies.of(group, sharer).record(took);
     }
 

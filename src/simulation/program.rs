@@ -12,13 +12,14 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
     ToolStep,
 };
 use crate::units::{Money, Span};
+use crate::wire::OutcomeSet;
 
 use super::compile::Compiler;
 
@@ -45,8 +46,11 @@ pub struct Program {
     pub layers: Vec<CompiledLayer>,
     /// Layers that watch over others: ranges are named by layers and calls.
     pub guards: Vec<Guard>,
-    /// Calls, one a model or tool step.
+    /// Calls, one a model or tool step, each followed by those at other targets that layers may
+    /// make instead.
     pub calls: Vec<Call>,
+    /// Groups of layers whose calls may be made elsewhere: one for each of the call's targets.
+    pub detours: Vec<u16>,
     /// Think times.
     pub waits: Vec<(Distribution, u16)>,
     /// Loops.
@@ -132,6 +136,8 @@ pub struct CompiledLayer {
     pub shared: Shared,
     /// Which group of shared state.
     pub group: u16,
+    /// Inside of detours: where [`Program::detours`] names its groups by target.
+    pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
     /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
@@ -150,6 +156,20 @@ pub enum Kind {
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
     Hedge(HedgeSpec),
+    /// With the detours to its targets.
+    Fallback(Box<[u8]>, OutcomeSet),
+    Route(Box<RouteLayer>),
+}
+
+/// A router, ready to run.
+#[derive(Clone, Debug)]
+pub struct RouteLayer {
+    /// What it does.
+    pub spec: RouterSpec,
+    /// The detours to its deployments.
+    pub detours: Vec<u8>,
+    /// The word of the fallback around it, if there is one.
+    pub fallback: Option<u16>,
 }
 
 /// A layer that watches over calls or retries inside it.
@@ -239,6 +259,7 @@ pub struct Groups {
     pub retry_budgets: Vec<Shared>,
     pub accounts: Vec<Shared>,
     pub latencies: Vec<Shared>,
+    pub routers: Vec<Shared>,
 }
 
 impl Program {
@@ -251,11 +272,6 @@ impl Program {
     pub fn has_families(&self) -> bool {
         let hedges = |layer: &CompiledLayer| matches!(layer.kind, Kind::Hedge(_));
         !self.forks.is_empty() || self.layers.iter().any(hedges)
-    }
-
-    /// The call of a call block.
-    pub fn call_in(&self, block: BlockId) -> &Call {
-        &self.calls[usize::from(self.blocks[usize::from(block)].call)]
     }
 }
 
@@ -273,6 +289,8 @@ impl CompiledLayer {
             LayerKind::CircuitBreaker(_) => 1,
             // when it was entered
             LayerKind::Hedge(_) => 2,
+            // which target
+            LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
             _ => 0,
         }
     }

@@ -1,6 +1,6 @@
 //! The state that layers share: breakers, semaphores, limits, budgets, by group and sharer.
 
-use crate::resilience::{Breaker, ClientLimit, Latencies, RetryBudget, Semaphore};
+use crate::resilience::{Breaker, ClientLimit, Latencies, RetryBudget, Router, Semaphore};
 use crate::scenario::model::Shared;
 use crate::world::budget::Account;
 
@@ -25,6 +25,7 @@ pub(super) struct SharedState {
     pub retry_budgets: States<RetryBudget>,
     pub accounts: States<Account>,
     pub latencies: States<Latencies>,
+    pub routers: States<Router>,
 }
 
 /// Whose state is meant.
@@ -44,6 +45,7 @@ impl SharedState {
             retry_budgets: States::new(&groups.retry_budgets, fleets),
             accounts: States::new(&groups.accounts, fleets),
             latencies: States::new(&groups.latencies, fleets),
+            routers: States::new(&groups.routers, fleets),
         }
     }
 
@@ -56,6 +58,7 @@ impl SharedState {
         self.retry_budgets.renew(slot, of);
         self.accounts.renew(slot, of);
         self.latencies.renew(slot, of);
+        self.routers.renew(slot, of);
     }
 }
 

@@ -125,7 +125,9 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         let mut numbers = sim.numbers.borrow_mut();
         // What stands beside an attempt is counted by itself.
         let mut place = (env.fleet, env.task, env.path.clone());
-        place.2.extend((env.lane > 1).then_some(u32::MAX - env.lane as u32));
+        place
+            .2
+            .extend((env.lane > 1).then_some(u32::MAX - env.lane as u32));
         let number = numbers.entry(place).or_default();
         *number += 1;
         *number

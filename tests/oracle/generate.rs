@@ -409,7 +409,11 @@ fn layer(d: &mut Dice, scope: &str) -> String {
 fn hedge(d: &mut Dice) -> String {
     let (after, most) = (d.time(10, 1500), d.from(1, 3));
     let fatal = d.pick(&["", ", fatal: [overloaded]", ", fatal: none"]);
-    let next = d.pick(&["", ", next_on: [transient, timeout]", ", next_on: [rejected]"]);
+    let next = d.pick(&[
+        "",
+        ", next_on: [transient, timeout]",
+        ", next_on: [rejected]",
+    ]);
     format!("{{hedge: {{after: {after}, most: {most}{fatal}{next}}}}}")
 }
 

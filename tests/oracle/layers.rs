@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use squall::resilience::{
-    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, RetryAfterRule, RetryBudgetSpec,
-    RetrySpec, WhenTooLong,
+    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, RetryAfterRule,
+    RetryBudgetSpec, RetrySpec, WhenTooLong,
 };
 use squall::scenario::{Layer, LayerKind};
 use squall::units::Span;
@@ -74,7 +74,7 @@ pub fn through(
         LayerKind::Hedge(spec) => {
             let call = call.expect("a hedge stands around calls");
             Box::pin(hedge(env, spec, call, inside))
-        },
+        }
         LayerKind::RateLimit(spec) => {
             let log = sim.state(layer, &env, target, RefCell::<Vec<u64>>::default);
             Box::pin(async move {

@@ -25,7 +25,12 @@ fn the_hedge_wins_and_the_first_is_given_up() {
 #[test]
 fn an_answer_in_time_sends_no_hedge() {
     let layers = "{hedge: {after: 300ms}}";
-    let tool = calls("latency: 100ms", "1", "count: 1", &format!("tool: [{layers}]"));
+    let tool = calls(
+        "latency: 100ms",
+        "1",
+        "count: 1",
+        &format!("tool: [{layers}]"),
+    );
     expect(&tool, &["0 tool 0..100 ok", "0 ends at 100 ok"]);
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod fleets;
 mod hedges;
 mod money;
+mod routes;
 mod targets;
 
 use std::path::Path;
