@@ -11,7 +11,7 @@ use squall::world::price::Usage;
 use super::client::Env;
 use super::layers::Purse;
 use super::server::{Request, serve};
-use super::sim::{Row, Sim};
+use super::sim::Row;
 
 /// One outside of hedges, and the most attempts inside one.
 pub const LANES: usize = 10;
@@ -37,9 +37,11 @@ fn usage(call: &Call, lane: usize) -> Usage {
 }
 
 /// What budgets expect an attempt to cost: all of it.
-pub fn full_price(sim: &Sim, call: &Call, lane: usize) -> Money {
-    let target = &sim.scenario.targets[call.target];
-    sim.share_of_price(target, usage(call, lane), BillingRule::FULL)
+pub fn full_price(env: &Env, call: &Call) -> Money {
+    let target = env.elsewhere.unwrap_or(call.target);
+    let target = &env.sim.scenario.targets[target];
+    env.sim
+        .share_of_price(target, usage(call, env.lane), BillingRule::FULL)
 }
 
 /// An attempt on the wire; when dropped, the client has gone.
@@ -113,10 +115,11 @@ impl Drop for Open {
 pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
     let sim = env.sim.clone();
     let usage = usage(&call, env.lane);
-    let estimate = full_price(&sim, &call, env.lane);
+    let estimate = full_price(&env, &call);
+    let target = env.elsewhere.unwrap_or(call.target);
     let covers = |p: &Rc<Purse>| p.limit - p.gone.get() >= estimate.0;
     if !env.budgets.iter().all(covers) {
-        return env.refuse(Some(call.target), Outcome::BudgetExceeded);
+        return env.refuse(Some(target), Outcome::BudgetExceeded);
     }
     for purse in &env.budgets {
         purse.gone.set(purse.gone.get() + estimate.0);
@@ -133,7 +136,7 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         *number
     };
     let request = Rc::new(Request {
-        target: call.target,
+        target,
         fleet: env.fleet,
         input: usage.input,
         output: usage.output,
@@ -147,7 +150,7 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         .clock
         .spawn(Box::pin(serve(sim.clone(), request.clone())));
     let open = Open {
-        target: call.target,
+        target,
         begin: sim.clock.now(),
         number,
         usage,

@@ -24,6 +24,8 @@ pub struct Env {
     pub agent: u64,
     /// Which attempt inside a hedge, from 1; 0 outside.
     pub lane: usize,
+    /// Where its call is made, if not where the plan says.
+    pub elsewhere: Option<usize>,
     /// The conversation so far [tokens].
     pub conversation: Rc<Cell<u32>>,
     /// Where in the plan: steps, rounds, branches.

@@ -243,6 +243,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         run: waiting.run,
         agent,
         lane: 0,
+        elsewhere: None,
         conversation: Rc::default(),
         path: vec![],
         retry_budgets: vec![],

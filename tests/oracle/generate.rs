@@ -356,6 +356,11 @@ fn layers(d: &mut Dice, scope: &str) -> String {
         let at = hedges.below(layers.len() as u64 + 1) as usize;
         layers.insert(at, hedge(hedges));
     }
+    if scope == "tool" && hedges.chance(25) {
+        let at = hedges.below(layers.len() as u64 + 1) as usize;
+        let on = hedges.pick(&["", ", on: [timeout, transient, rejected]"]);
+        layers.insert(at, format!("{{fallback: {{to: t0{on}}}}}"));
+    }
     let budget = |l: &String| l.contains("retry_budget");
     if layers.iter().any(budget) {
         // A retry budget must have something to bound.

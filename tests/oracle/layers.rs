@@ -43,7 +43,7 @@ pub fn through(
     let Some((layer, rest)) = layers.split_first() else {
         return inner(env);
     };
-    let target = call.as_ref().map(|c| c.target);
+    let target = call.as_ref().map(|c| env.elsewhere.unwrap_or(c.target));
     let inside: Inner = Rc::new({
         let call = call.clone();
         move |env| through(env, rest, call.clone(), inner.clone())
@@ -75,6 +75,25 @@ pub fn through(
             let call = call.expect("a hedge stands around calls");
             Box::pin(hedge(env, spec, call, inside))
         }
+        LayerKind::Fallback(to, on) => {
+            let own = target;
+            Box::pin(async move {
+                let mut reply = inside(env.clone()).await;
+                for target in to.iter().map(|t| usize::from(t.0)) {
+                    if Some(target) == own {
+                        continue;
+                    }
+                    if !on.has(reply.outcome) {
+                        break;
+                    }
+                    let mut env = env.clone();
+                    env.elsewhere = Some(target);
+                    reply = inside(env).await;
+                }
+                reply
+            })
+        }
+        LayerKind::Route(..) => panic!("not in these scenarios"),
         LayerKind::RateLimit(spec) => {
             let log = sim.state(layer, &env, target, RefCell::<Vec<u64>>::default);
             Box::pin(async move {
@@ -174,7 +193,7 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
 
 /// Whether the retry budgets around let one more attempt go; then they have counted it.
 fn may_go(env: &Env, call: Option<&Call>) -> bool {
-    let price = call.map_or(0, |c| full_price(&env.sim, c, env.lane).0);
+    let price = call.map_or(0, |c| full_price(env, c).0);
     let allows = |books: &RetryBudget| match books.spec {
         RetryBudgetSpec::Count(most) => books.retries < most,
         RetryBudgetSpec::Cost { factor } => {
