@@ -35,7 +35,7 @@ impl Log<'_> {
 }
 
 fn ms(time: Time) -> String {
-    if time.0 % 1_000_000 != 0 {
+    if !time.0.is_multiple_of(1_000_000) {
         return format!("{}ns", time.0);
     }
     format!("{}", time.0 / 1_000_000)
