@@ -4,6 +4,7 @@
 //! layer is told is plain: the time, what came back ([`crate::wire::Reply`]), and a uniform number
 //! where it needs luck.
 
+mod adaptive_throttle;
 mod backoff;
 mod breaker;
 mod headers;
@@ -15,6 +16,7 @@ mod retry;
 mod retry_budget;
 mod semaphore;
 
+pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
 pub use breaker::{Admission, Breaker, BreakerSpec, BreakerState, HalfOpen};
 pub use headers::{
@@ -26,5 +28,8 @@ pub use outlook::{DelayRange, Outlook};
 pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
 pub use retry::{Decision, RetrySpec, RetryState};
-pub use retry_budget::{RetryBudget, RetryBudgetSpec};
+pub use retry_budget::{
+    Active, ActiveSpec, Ended, Quota, QuotaSpec, RetryBudget, RetryBudgetSpec, Throttle,
+    ThrottleSpec, Windowed, WindowedSpec,
+};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

@@ -28,6 +28,7 @@ mod presets;
 mod prices;
 mod reader;
 mod retry;
+mod retry_budgets;
 mod targets;
 mod thresholds;
 mod top;

@@ -1,7 +1,9 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+};
 use crate::units::{Money, Rate, Share, Span, Time};
 use crate::world::Target;
 
@@ -246,8 +248,8 @@ pub struct CallLayers {
 pub struct Layer {
     /// What it does.
     pub kind: LayerKind,
-    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency` and `rate_limit`
-    /// have a state for each target besides; budgets have one for all targets.
+    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency`, `rate_limit`
+    /// and `adaptive_throttle` have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
     /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
@@ -266,6 +268,8 @@ pub enum LayerKind {
     Concurrency(SemaphoreSpec),
     /// Limits how many in a time.
     RateLimit(ClientLimitSpec),
+    /// Rejects some, by how many the target accepts.
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     /// Bounds the retries of the retry layers inside it.
     RetryBudget(RetryBudgetSpec),
     /// Bounds the spend of the attempts inside it.

@@ -44,6 +44,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         self.agents.counters_of(a)[counter] = attempt.wrapping_add(1);
         let now = self.agenda.now();
+        self.tell_begun(a, call);
         self.observer.begun(now, call.target, attempt == 0);
         if self.program.prepays {
             self.agents.prepaid[a as usize].estimate = Purse::from(estimate);
@@ -162,6 +163,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         let cost = spec.price.cost(flight.usage, rule);
         self.settle(a, call, cost);
+        self.tell_ended(a, call, outcome, cost);
         let first = flight.attempt == 0;
         let cause = match agent.cause[Scope::Call as usize] {
             _ if first => NO_LAYER,
@@ -376,7 +378,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges the true cost to every budget around the call.
     fn settle(&mut self, a: AgentId, call: &Call, cost: Money) {
         let program = self.program;
-        let flight = self.agents.all[a as usize].flight;
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
@@ -384,12 +385,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 .accounts
                 .of(group, sharer)
                 .commit(self.agents.prepaid[a as usize].estimate.money(), cost);
-        }
-        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
-            let group = program.layers[usize::from(guard.layer)].group;
-            let sharer = self.guard_sharer(a, *guard);
-            let budget = self.shared.retry_budgets.of(group, sharer);
-            budget.paid(flight.attempt != 0, cost);
         }
     }
 

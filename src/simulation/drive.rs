@@ -269,13 +269,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         match agent.doing {
             Doing::InFlight | Doing::AwaitsReply => self.abandon_attempt(a),
             Doing::Joins | Doing::Joined => self.abandon_children(a),
-            Doing::InLine => {
-                let layer = &self.program.layers[usize::from(agent.layer)];
-                let group = layer.group;
-                agent.doing = Doing::Sleeping;
-                let sharer = self.sharer(a);
-                self.shared.semaphores.of(group, sharer).abandon();
-            }
+            Doing::InLine => self.abandon_line(a),
             _ => {}
         }
     }

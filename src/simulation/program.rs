@@ -11,7 +11,9 @@
 //! ```
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec,
+};
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
     ToolStep,
@@ -53,6 +55,8 @@ pub struct Program {
     pub forks: Vec<Fork>,
     /// One entry a fleet.
     pub fleets: Vec<FleetProgram>,
+    /// How far inside each written layer stands, by [`LayerId`]: by scope, then by its place.
+    pub ranks: Vec<u32>,
     /// What reports call each written layer, by [`LayerId`].
     pub labels: Vec<String>,
     /// 32-bit words of layer state an agent needs.
@@ -145,6 +149,7 @@ pub enum Kind {
     Breaker(BreakerSpec),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
 }
@@ -156,6 +161,8 @@ pub struct Guard {
     pub layer: u16,
     /// Whether a fork stands between, so that its state is the task's own agent's.
     pub beyond_fork: bool,
+    /// How far inside it stands; what a retry layer of a higher rank asks for is a retry to it.
+    pub rank: u32,
 }
 
 /// A model or tool step.
@@ -173,7 +180,7 @@ pub struct Call {
     pub longest_output: u32,
     /// The budgets around it, a range of [`Program::guards`].
     pub budgets: (u16, u16),
-    /// The retry budgets around it that count cost, a range of [`Program::guards`].
+    /// The retry budgets around it that hear of its attempts, a range of [`Program::guards`].
     pub payers: (u16, u16),
 }
 
@@ -231,6 +238,7 @@ pub struct Groups {
     pub breakers: Vec<Shared>,
     pub semaphores: Vec<Shared>,
     pub limits: Vec<Shared>,
+    pub throttles: Vec<Shared>,
     pub retry_budgets: Vec<Shared>,
     pub accounts: Vec<Shared>,
 }
@@ -259,6 +267,8 @@ impl CompiledLayer {
             LayerKind::Timeout(_) => 4,
             // whether the call is a probe
             LayerKind::CircuitBreaker(_) => 1,
+            // what the latest retry took
+            LayerKind::RetryBudget(spec) => u16::from(spec.remembers()),
             _ => 0,
         }
     }

@@ -257,7 +257,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::Sleeping => Next::Enter,
             Doing::InFlight => self.end_flight(a),
             Doing::Thinks => Next::Step,
-            Doing::Idle | Doing::Free | Doing::InLine | Doing::AwaitsReply | Doing::Joins => {
+            Doing::InLine => self.leave_line(a),
+            Doing::Idle | Doing::Free | Doing::AwaitsReply | Doing::Joins => {
                 unreachable!("an agent that others wake has no end of its own")
             }
         };

@@ -60,12 +60,8 @@ impl Open {
         for purse in &self.env.budgets {
             purse.gone.set(purse.gone.get() - self.estimate.0 + cost.0);
         }
-        for books in &self.env.retry_budgets {
-            let mut books = books.borrow_mut();
-            match self.number {
-                1 => books.first += cost.0,
-                _ => books.again += cost.0,
-            }
+        for bound in &self.env.retry_budgets {
+            bound.ended(self.number, reply.outcome, cost.0);
         }
         sim.log.borrow_mut().attempts.push(Row {
             end: sim.clock.now(),
@@ -124,6 +120,9 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         *number += 1;
         *number
     };
+    for bound in &env.retry_budgets {
+        bound.begun();
+    }
     let request = Rc::new(Request {
         target: call.target,
         fleet: env.fleet,
