@@ -374,8 +374,8 @@ fn who_stands_in_line_too_long_gives_up() {
         &calls("latency: 1s", "3", "count: 3", layers),
         &[
             "1 tool at 600 rejected",
-            "1 ends at 600 rejected",
             "2 tool at 600 rejected",
+            "1 ends at 600 rejected",
             "2 ends at 600 rejected",
             "0 tool 0..1000 ok",
             "0 ends at 1000 ok",
