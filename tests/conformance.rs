@@ -10,6 +10,8 @@
     reason = "a vector file that is not as described is a failed test"
 )]
 
+#[path = "conformance/buckets.rs"]
+mod buckets;
 #[path = "conformance/check.rs"]
 mod check;
 #[path = "conformance/conversations.rs"]

@@ -8,6 +8,7 @@
 //! `name@version` is one preset; the name alone is the first of that name in its table, the newest.
 
 mod breakers;
+mod budgets;
 mod executors;
 mod frameworks;
 mod libraries;
@@ -44,6 +45,12 @@ pub enum LayerKind {
     Retry,
     /// `circuit_breaker`.
     CircuitBreaker,
+    /// `adaptive_throttle`.
+    AdaptiveThrottle,
+    /// `rate_limit`.
+    RateLimit,
+    /// `retry_budget`.
+    RetryBudget,
 }
 
 impl LayerKind {
@@ -52,6 +59,9 @@ impl LayerKind {
         match self {
             LayerKind::Retry => "retry",
             LayerKind::CircuitBreaker => "circuit_breaker",
+            LayerKind::AdaptiveThrottle => "adaptive_throttle",
+            LayerKind::RateLimit => "rate_limit",
+            LayerKind::RetryBudget => "retry_budget",
         }
     }
 }
@@ -83,6 +93,7 @@ pub fn all() -> impl Iterator<Item = &'static Preset> {
         libraries::PRESETS,
         executors::PRESETS,
         breakers::PRESETS,
+        budgets::PRESETS,
     ];
     tables.into_iter().flatten()
 }

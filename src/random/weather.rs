@@ -18,6 +18,8 @@ pub enum Purpose {
     Start = 4,
     /// Jitter of a policy's backoff. Not weather: keyed apart from all of it.
     Backoff = 5,
+    /// Whether a policy's adaptive throttle rejects a request. Not weather either.
+    Throttle = 6,
 }
 
 /// The place of a draw within a run.

@@ -6,20 +6,24 @@ use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
 use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::{outcomes, retry};
+use super::retry_budgets::retry_budget;
 use super::routes::{fallback, route};
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HalfOpen, SemaphoreSpec,
+};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "retry",
     "timeout",
     "circuit_breaker",
     "concurrency",
     "rate_limit",
+    "adaptive_throttle",
     "retry_budget",
     "budget",
     "hedge",
@@ -27,10 +31,10 @@ const KINDS: [&str; 10] = [
     "route",
 ];
 
-/// What a circuit breaker takes for a failure unless the scenario says otherwise.
+/// What circuit breakers and throttles take for a failure unless the scenario says otherwise.
 ///
 /// Our assumption: what speaks of the target's health, and not of the request.
-pub(super) const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
+pub(super) const HEALTH: OutcomeSet = OutcomeSet::of(&[
     Outcome::Transient,
     Outcome::RateLimited,
     Outcome::Overloaded,
@@ -75,6 +79,7 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
         "circuit_breaker" => circuit_breaker(node, r),
         "concurrency" => concurrency(node, r),
         "rate_limit" => rate_limit(node, r),
+        "adaptive_throttle" => adaptive_throttle(node, r),
         "retry_budget" => retry_budget(node, r),
         "hedge" => hedge(node, r),
         "fallback" => fallback(node, r),
@@ -108,7 +113,7 @@ fn circuit_breaker(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
         failures: failures?,
         open_for: open_for?,
         half_open: half_open.unwrap_or(HalfOpen::One),
-        on: on.unwrap_or(BREAKER_ON),
+        on: on.unwrap_or(HEALTH),
     };
     Some((LayerKind::CircuitBreaker(spec), shared))
 }
@@ -117,58 +122,56 @@ fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     let mut f = Fields::of(node, "a concurrency limit", r)?;
     let max = f.required("max", r, |n, r| r.count32(n, 1));
     let queue = f.optional("queue", r, queue);
+    let longest_wait = longest_wait(&mut f, r);
     let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
     let spec = SemaphoreSpec {
         max: max?,
         queue: queue.flatten(),
+        longest_wait,
     };
     Some((LayerKind::Concurrency(spec), shared))
 }
 
 fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let node = &*with_preset(node, PresetOf::RateLimit, r)?;
     let mut f = Fields::of(node, "a rate limit", r)?;
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
     let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
-    let longest_wait = f.optional("longest_wait", r, |n, r| match &n.kind {
-        Kind::Scalar { text, .. } if text == "unlimited" => Some(Span::MAX),
-        _ => r.time(n),
-    });
+    let longest_wait = longest_wait(&mut f, r);
     let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
     let spec = ClientLimitSpec {
         rate: rate?,
         burst: burst.unwrap_or(1),
-        longest_wait: longest_wait.unwrap_or(Span::MAX),
+        longest_wait,
     };
     Some((LayerKind::RateLimit(spec), shared))
 }
 
-fn retry_budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
-    let mut f = Fields::of(node, "a retry budget", r)?;
-    let retries = f.optional("retries", r, |n, r| r.count32(n, 0));
-    let cost = f.optional("cost", r, |n, r| Some((n.owner, r.factor(n)?)));
-    let given = f.get("retries").is_some() || f.get("cost").is_some();
-    let per = shared(&mut f, "per", Shared::Task, r);
-    let spec = match (retries, cost) {
-        (Some(_), Some((place, _))) => {
-            r.error(
-                place,
-                "a retry budget has either `retries` or `cost`, not both",
-            );
-            None
-        }
-        (Some(retries), None) => Some(RetryBudgetSpec::Count(retries)),
-        (None, Some((_, factor))) => Some(RetryBudgetSpec::Cost { factor }),
-        (None, None) => {
-            if !given {
-                f.needs("the key `retries` or `cost`", r);
-            }
-            None
-        }
-    };
+/// How long who must wait waits before it is refused.
+fn longest_wait(f: &mut Fields, r: &mut Reader) -> Span {
+    let read = f.optional("longest_wait", r, |n, r| match &n.kind {
+        Kind::Scalar { text, .. } if text == "unlimited" => Some(Span::MAX),
+        _ => r.time(n),
+    });
+    read.unwrap_or(Span::MAX)
+}
+
+fn adaptive_throttle(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let node = &*with_preset(node, PresetOf::AdaptiveThrottle, r)?;
+    let mut f = Fields::of(node, "an adaptive throttle", r)?;
+    let k = f.optional("k", r, |n, r| r.positive_factor(n));
+    let window = f.optional("window", r, |n, r| r.positive_time(n));
+    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
+    let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
-    Some((LayerKind::RetryBudget(spec?), per))
+    let spec = AdaptiveThrottleSpec {
+        k: k.unwrap_or(2.0),
+        window: window.unwrap_or(Span::seconds(120)),
+        on: on.unwrap_or(HEALTH),
+    };
+    Some((LayerKind::AdaptiveThrottle(spec), shared))
 }
 
 fn budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
@@ -228,6 +231,7 @@ fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {
 mod tests {
     use super::super::reader::read;
     use super::*;
+    use crate::resilience::RetryBudgetSpec;
     use crate::units::Money;
 
     fn first(yaml: &str) -> Result<Layer, String> {
@@ -241,7 +245,7 @@ mod tests {
         let LayerKind::CircuitBreaker(spec) = &breaker.kind else {
             panic!("{breaker:?}")
         };
-        assert_eq!((spec.half_open, spec.on), (HalfOpen::One, BREAKER_ON));
+        assert_eq!((spec.half_open, spec.on), (HalfOpen::One, HEALTH));
         assert_eq!(
             (breaker.shared, breaker.label.as_str()),
             (Shared::Fleet, "p.tool[0] circuit_breaker")
@@ -251,13 +255,22 @@ mod tests {
             limit.kind,
             LayerKind::Concurrency(SemaphoreSpec {
                 max: 5,
-                queue: None
+                queue: None,
+                longest_wait: Span::MAX,
             })
         );
         let LayerKind::RateLimit(limit) = first("{rate_limit: {rate: 10/s}}").unwrap().kind else {
             panic!("a rate limit");
         };
         assert_eq!((limit.burst, limit.longest_wait), (1, Span::MAX));
+        let throttle = first("{adaptive_throttle: {}}").unwrap();
+        assert_eq!(first("{adaptive_throttle: sre}").unwrap(), throttle);
+        let spec = AdaptiveThrottleSpec {
+            k: 2.0,
+            window: Span::seconds(120),
+            on: HEALTH,
+        };
+        assert_eq!(throttle.kind, LayerKind::AdaptiveThrottle(spec));
         let budget = first("{budget: {limit: $0.10, shared: all}}").unwrap();
         assert_eq!(
             (budget.kind, budget.shared),

@@ -29,6 +29,7 @@ mod presets;
 mod prices;
 mod reader;
 mod retry;
+mod retry_budgets;
 mod routes;
 mod targets;
 mod thresholds;

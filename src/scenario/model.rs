@@ -2,7 +2,8 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
+    RouterSpec, SemaphoreSpec,
 };
 use crate::units::{Money, Rate, Share, Span, Time};
 use crate::wire::OutcomeSet;
@@ -269,6 +270,8 @@ pub enum LayerKind {
     Concurrency(SemaphoreSpec),
     /// Limits how many in a time.
     RateLimit(ClientLimitSpec),
+    /// Rejects some, by how many the target accepts.
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     /// Bounds the retries of the retry layers inside it.
     RetryBudget(RetryBudgetSpec),
     /// Bounds the spend of the attempts inside it.

@@ -10,12 +10,22 @@ use super::yaml;
 use crate::presets::{self, LayerKind, Preset};
 
 /// Keys that speak of one thing: whoever writes the first of a pair replaces the others too.
-const TOGETHER: [(&str, &[&str]); 5] = [
+const TOGETHER: [(&str, &[&str]); 10] = [
     ("delay", &["backoff", "throttled_backoff"]),
     ("backoff", &["delay", "throttled_backoff"]),
     ("on", &["statuses", "statuses_if_told", "error_codes"]),
-    ("retries", &["cost"]),
-    ("cost", &["retries"]),
+    ("retries", &BUDGETS),
+    ("cost", &BUDGETS),
+    ("ratio", &BUDGETS),
+    ("throttle", &BUDGETS),
+    ("quota", &BUDGETS),
+    ("deposits", &BUDGETS),
+    ("active", &BUDGETS),
+];
+
+/// The kinds of a retry budget.
+const BUDGETS: [&str; 7] = [
+    "retries", "cost", "ratio", "throttle", "quota", "deposits", "active",
 ];
 
 /// What is of no use once `Retry-After` is ignored.

@@ -303,6 +303,8 @@ impl Agents {
             self.all[id as usize] = Agent::new(fleet);
             self.all[id as usize].ticket = ticket;
             self.counters_of(id).fill(0);
+            let words = id as usize * self.stride;
+            self.words[words..words + self.stride].fill(0);
             if self.forks {
                 self.families[id as usize] = Family::NONE;
             }

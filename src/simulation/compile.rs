@@ -61,6 +61,7 @@ impl<'a> Compiler<'a> {
                 loops: vec![],
                 forks: vec![],
                 fleets: vec![],
+                ranks: ranks(policy),
                 labels,
                 words: 0,
                 prepays: false,
@@ -231,7 +232,11 @@ impl<'a> Compiler<'a> {
         let block = self.block(Scope::Call, place.parent, on_failure);
         self.attach(block, layers, Some(target));
         let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
-        let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
+        let payers = self.guards(
+            block,
+            u16::MAX,
+            |k| matches!(k, Kind::RetryBudget(spec) if spec.watches()),
+        );
         let targets = targets_of(target, layers);
         let mut all = targets.iter();
         let caches = all.any(|t| self.scenario.targets[usize::from(t.0)].cache.is_some());
@@ -388,6 +393,7 @@ impl<'a> Compiler<'a> {
                 LayerKind::CircuitBreaker(_) => (true, &mut all.breakers),
                 LayerKind::Concurrency(_) => (true, &mut all.semaphores),
                 LayerKind::RateLimit(_) => (true, &mut all.limits),
+                LayerKind::AdaptiveThrottle(_) => (true, &mut all.throttles),
                 LayerKind::RetryBudget(_) => (false, &mut all.retry_budgets),
                 LayerKind::Budget(_) => (false, &mut all.accounts),
                 LayerKind::Hedge(_) => (true, &mut all.latencies),
@@ -428,7 +434,13 @@ impl<'a> Compiler<'a> {
                 if wanted(&self.program.layers[usize::from(layer)].kind)
                     && !self.is_guarded(from, layer, beyond_fork)
                 {
-                    self.program.guards.push(Guard { layer, beyond_fork });
+                    let id = self.program.layers[usize::from(layer)].id;
+                    let rank = self.program.ranks[usize::from(id)];
+                    self.program.guards.push(Guard {
+                        layer,
+                        beyond_fork,
+                        rank,
+                    });
                 }
             }
             below = u16::MAX;
@@ -461,6 +473,27 @@ fn targets_of(own: TargetId, layers: &[Layer]) -> Vec<TargetId> {
     targets
 }
 
+/// How far inside each layer stands, in the order of [`written_layers`]; the layers of the fleet's
+/// queue, outside them all, come last.
+fn ranks(policy: &Policy) -> Vec<u32> {
+    const OUTSIDE: u32 = 0;
+    let list = |layers: &[Layer], scope: Scope| -> Vec<u32> {
+        let first = (scope as u32 + 1) << 24;
+        (first..).take(layers.len()).collect()
+    };
+    let mut ranks = vec![];
+    for calls in [&policy.tool, &policy.llm] {
+        ranks.extend(list(&calls.others, Scope::Call));
+        for (_, layers) in &calls.of {
+            ranks.extend(list(layers, Scope::Call));
+        }
+    }
+    ranks.extend(list(&policy.turn, Scope::Turn));
+    ranks.extend(list(&policy.task, Scope::Task));
+    ranks.extend([OUTSIDE; 2]);
+    ranks
+}
+
 fn compiled(kind: &LayerKind, targets: &[TargetId], fallback: Option<u16>) -> Kind {
     let detour = |target: &TargetId| {
         let at = targets.iter().position(|t| t == target);
@@ -481,6 +514,7 @@ fn compiled(kind: &LayerKind, targets: &[TargetId], fallback: Option<u16>) -> Ki
         LayerKind::CircuitBreaker(spec) => Kind::Breaker(*spec),
         LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
+        LayerKind::AdaptiveThrottle(spec) => Kind::AdaptiveThrottle(*spec),
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
         LayerKind::Budget(limit) => Kind::Budget(*limit),
         LayerKind::Hedge(spec) => Kind::Hedge(*spec),

@@ -32,6 +32,7 @@ mod run;
 mod server;
 mod shared;
 mod tasks;
+mod throttles;
 
 pub use observer::{Attempt, Denial, Observer, Silent, TaskEnd};
 pub use program::{LayerId, NO_LAYER, Program};

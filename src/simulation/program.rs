@@ -12,7 +12,8 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
+    RouterSpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
@@ -59,6 +60,8 @@ pub struct Program {
     pub forks: Vec<Fork>,
     /// One entry a fleet.
     pub fleets: Vec<FleetProgram>,
+    /// How far inside each written layer stands, by [`LayerId`]: by scope, then by its place.
+    pub ranks: Vec<u32>,
     /// What reports call each written layer, by [`LayerId`].
     pub labels: Vec<String>,
     /// 32-bit words of layer state an agent needs.
@@ -153,6 +156,7 @@ pub enum Kind {
     Breaker(BreakerSpec),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
     Hedge(HedgeSpec),
@@ -179,6 +183,8 @@ pub struct Guard {
     pub layer: u16,
     /// Whether a fork stands between, so that its state is the task's own agent's.
     pub beyond_fork: bool,
+    /// How far inside it stands; what a retry layer of a higher rank asks for is a retry to it.
+    pub rank: u32,
 }
 
 /// A model or tool step.
@@ -198,7 +204,7 @@ pub struct Call {
     pub longest_output: u32,
     /// The budgets around it, a range of [`Program::guards`].
     pub budgets: (u16, u16),
-    /// The retry budgets around it that count cost, a range of [`Program::guards`].
+    /// The retry budgets around it that hear of its attempts, a range of [`Program::guards`].
     pub payers: (u16, u16),
 }
 
@@ -256,6 +262,7 @@ pub struct Groups {
     pub breakers: Vec<Shared>,
     pub semaphores: Vec<Shared>,
     pub limits: Vec<Shared>,
+    pub throttles: Vec<Shared>,
     pub retry_budgets: Vec<Shared>,
     pub accounts: Vec<Shared>,
     pub latencies: Vec<Shared>,
@@ -291,6 +298,8 @@ impl CompiledLayer {
             LayerKind::Hedge(_) => 2,
             // which target
             LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
+            // what the latest retry took
+            LayerKind::RetryBudget(spec) => u16::from(spec.remembers()),
             _ => 0,
         }
     }

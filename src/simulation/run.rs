@@ -258,7 +258,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::InFlight => self.end_flight(a),
             Doing::Thinks => Next::Step,
             Doing::Hedges => self.hedge_due(a),
-            Doing::Idle | Doing::Free | Doing::InLine | Doing::AwaitsReply | Doing::Joins => {
+            Doing::InLine => self.leave_line(a),
+            Doing::Idle | Doing::Free | Doing::AwaitsReply | Doing::Joins => {
                 unreachable!("an agent that others wake has no end of its own")
             }
         };

@@ -1,6 +1,8 @@
 //! The state that layers share: breakers, semaphores, limits, budgets, by group and sharer.
 
-use crate::resilience::{Breaker, ClientLimit, Latencies, RetryBudget, Router, Semaphore};
+use crate::resilience::{
+    AdaptiveThrottle, Breaker, ClientLimit, Latencies, RetryBudget, Router, Semaphore,
+};
 use crate::scenario::model::Shared;
 use crate::world::budget::Account;
 
@@ -22,6 +24,7 @@ pub(super) struct SharedState {
     pub breakers: States<Breaker>,
     pub semaphores: States<Semaphore<Waiter>>,
     pub limits: States<ClientLimit>,
+    pub throttles: States<AdaptiveThrottle>,
     pub retry_budgets: States<RetryBudget>,
     pub accounts: States<Account>,
     pub latencies: States<Latencies>,
@@ -42,6 +45,7 @@ impl SharedState {
             breakers: States::new(&groups.breakers, fleets),
             semaphores: States::new(&groups.semaphores, fleets),
             limits: States::new(&groups.limits, fleets),
+            throttles: States::new(&groups.throttles, fleets),
             retry_budgets: States::new(&groups.retry_budgets, fleets),
             accounts: States::new(&groups.accounts, fleets),
             latencies: States::new(&groups.latencies, fleets),
@@ -55,6 +59,7 @@ impl SharedState {
         self.breakers.renew(slot, of);
         self.semaphores.renew(slot, of);
         self.limits.renew(slot, of);
+        self.throttles.renew(slot, of);
         self.retry_budgets.renew(slot, of);
         self.accounts.renew(slot, of);
         self.latencies.renew(slot, of);

@@ -480,7 +480,7 @@ fn layers(c: &mut Choices, around: Around) -> String {
     );
     for _ in 0..c.below(4) {
         let shared = c.of(&SHARED);
-        let layer = match c.below(10) {
+        let layer = match c.below(11) {
             0..3 => format!(
                 "retry: {{{}}}",
                 retry(c, grows, &["3", "2", "5", "unlimited"])
@@ -499,7 +499,11 @@ fn layers(c: &mut Choices, around: Around) -> String {
             5 => {
                 let max = 1 + c.below(3);
                 let queue = c.of(&["unlimited", "0", "2"]);
-                format!("concurrency: {{max: {max}, queue: {queue}, shared: {shared}}}")
+                let wait = c.of(&["unlimited", "0", "2s"]);
+                format!(
+                    "concurrency: {{max: {max}, queue: {queue}, longest_wait: {wait}, \
+                     shared: {shared}}}"
+                )
             }
             6 => {
                 let rate = c.of(&["2/s", "10/s", "7/min"]);
@@ -511,11 +515,25 @@ fn layers(c: &mut Choices, around: Around) -> String {
                 )
             }
             7 => {
-                let bound = c.of(&["retries: 3", "retries: 0", "cost: 1.5", "cost: 0"]);
+                let (k, window) = (c.of(&["2", "1.1"]), c.of(&["2m", "1s"]));
+                format!("adaptive_throttle: {{k: {k}, window: {window}, shared: {shared}}}")
+            }
+            8 => {
+                let bound = c.of(&[
+                    "retries: 3",
+                    "retries: 0",
+                    "cost: 1.5",
+                    "cost: 0",
+                    "ratio: 30%",
+                    "throttle: {tokens: 4, ratio: 0.5}",
+                    "quota: {capacity: 20, cost: 5, timeout: 10}",
+                    "deposits: {per_second: 1, ratio: 0.5}",
+                    "active: {ratio: 50%, least: 1}",
+                ]);
                 layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
                 format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
             }
-            8 if around != Around::Steps
+            9 if around != Around::Steps
                 && !layers.iter().any(|l: &String| l.starts_with("hedge")) =>
             {
                 let after = c.of(&["200ms", "p50", "0s", "2s"]);

@@ -7,6 +7,7 @@ use squall::scenario::{self, LayerKind};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
 
+use super::buckets;
 use super::plan::{Feed, Plan};
 use super::replay::replay;
 
@@ -26,6 +27,9 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
         let (calls, sleeps) = replay(&specs.collect::<Result<Vec<_>, _>>()?, script);
         return behaviour(case, calls, &sleeps);
     }
+    if let Feed::Bucket = plan.feed {
+        return buckets::hold(&plan.layers, case);
+    }
     match (&plan.feed, read(&plan.layers[0])?) {
         (Feed::Delays, LayerKind::Retry(spec)) => delays(&spec.backoff, plan, case),
         (Feed::ThrottledDelays, LayerKind::Retry(spec)) => {
@@ -39,7 +43,7 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
     }
 }
 
-fn read(layer: &str) -> Result<LayerKind, String> {
+pub fn read(layer: &str) -> Result<LayerKind, String> {
     let layer = scenario::layer(layer).map_err(|e| e.render(false))?;
     Ok(layer.kind)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::buckets;
 use super::conversations::behaviour;
 use super::replay::Script;
 
@@ -27,11 +28,16 @@ pub enum Feed {
     Replies(Script),
     /// It meets the rows of a breaker's trace.
     Breaker,
+    /// It meets the rows of a budget's or limiter's trace.
+    Bucket,
 }
 
 /// The plan of a case, if something stands for it.
 pub fn of(file: &str, case: &Value) -> Option<Plan> {
     let case = Case(case);
+    if let Some(plan) = buckets::plan(file, &case) {
+        return Some(plan);
+    }
     match case.kind() {
         "delay" => delays(file, &case),
         "behaviour" => behaviour(file, &case),

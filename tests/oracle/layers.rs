@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use squall::resilience::{
-    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, RetryAfterRule,
-    RetryBudgetSpec, RetrySpec, WhenTooLong,
+    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, QuotaSpec,
+    RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
 };
 use squall::scenario::{Layer, LayerKind};
 use squall::units::Span;
@@ -25,6 +25,102 @@ pub struct RetryBudget {
     pub retries: u32,
     pub first: i128,
     pub again: i128,
+    /// First attempts of calls.
+    pub calls: u32,
+    /// What is left of a bucket; of a throttle in thousandths.
+    pub left: u32,
+}
+
+/// A retry budget around something.
+#[derive(Clone)]
+pub struct Bound {
+    pub books: Rc<RefCell<RetryBudget>>,
+    /// Whether what is done now was asked for by a retry inside the budget.
+    pub retry: bool,
+    /// What this agent's latest retry took.
+    pub held: Rc<Cell<u32>>,
+}
+
+impl RetryBudget {
+    fn new(spec: RetryBudgetSpec) -> RetryBudget {
+        RetryBudget {
+            spec,
+            retries: 0,
+            first: 0,
+            again: 0,
+            calls: 0,
+            left: match spec {
+                RetryBudgetSpec::Throttle(it) => it.max * 1000,
+                RetryBudgetSpec::Quota(it) => it.capacity,
+                _ => 0,
+            },
+        }
+    }
+
+    fn allows(&self, after: Outcome, price: i128) -> bool {
+        match self.spec {
+            RetryBudgetSpec::Count(most) => self.retries < most,
+            RetryBudgetSpec::Cost { factor } => {
+                self.again + price <= (self.first as f64 * factor) as i128
+            }
+            RetryBudgetSpec::Ratio(share) => {
+                let most = u64::from(self.calls) * u64::from(share.0) / 1_000_000;
+                u64::from(self.retries) < most
+            }
+            RetryBudgetSpec::Throttle(it) => self.left > it.max * 500,
+            RetryBudgetSpec::Quota(it) => self.left >= price_of(&it, after),
+            other => panic!("{other:?} is not in these scenarios"),
+        }
+    }
+
+    /// Notes how an attempt ended.
+    fn heard(&mut self, outcome: Outcome, retry: bool, held: &Cell<u32>) {
+        match self.spec {
+            RetryBudgetSpec::Throttle(it) => {
+                if outcome == Outcome::Ok {
+                    self.left = (self.left + it.ratio).min(it.max * 1000);
+                } else if it.on.has(outcome) {
+                    self.left = self.left.saturating_sub(1000);
+                }
+            }
+            RetryBudgetSpec::Quota(it) if outcome == Outcome::Ok => {
+                let back = match held.replace(0) {
+                    taken if retry && taken > 0 => taken,
+                    _ => it.success,
+                };
+                self.left = (self.left + back).min(it.capacity);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Bound {
+    /// An attempt begins inside it.
+    pub fn begun(&self) {
+        if !self.retry {
+            self.books.borrow_mut().calls += 1;
+            self.held.set(0);
+        }
+    }
+
+    /// An attempt has ended inside it; `first` of its step, and no hedge.
+    pub fn ended(&self, first: bool, outcome: Outcome, cost: i128) {
+        let mut books = self.books.borrow_mut();
+        match first {
+            true => books.first += cost,
+            false => books.again += cost,
+        }
+        books.heard(outcome, self.retry, &self.held);
+    }
+}
+
+fn price_of(quota: &QuotaSpec, after: Outcome) -> u32 {
+    match after {
+        Outcome::RateLimited => quota.throttled,
+        Outcome::Timeout => quota.timeout,
+        _ => quota.cost,
+    }
 }
 
 /// A budget's books; what open attempts may cost counts as gone.
@@ -61,13 +157,26 @@ pub fn through(
             Box::pin(breaker(env, spec, state, target, inside))
         }
         LayerKind::Concurrency(spec) => {
-            let gate = || Gate::new(&sim.clock, spec.max, spec.queue);
+            let queue = match spec.longest_wait {
+                Span::ZERO => Some(0),
+                _ => spec.queue,
+            };
+            let gate = || Gate::new(&sim.clock, spec.max, queue);
             let gate = sim.state(layer, &env, target, gate);
             Box::pin(async move {
-                let Some(ticket) = gate.ask() else {
+                let Some(ticket) = gate.ask().map(Rc::new) else {
                     return env.refuse(target, Outcome::Rejected);
                 };
-                ticket.turn().await;
+                if spec.longest_wait == Span::MAX {
+                    ticket.turn().await;
+                } else {
+                    let limit = sim.clock.timer(spec.longest_wait.0);
+                    let mine = ticket.clone();
+                    let turn = async move { mine.turn().await };
+                    if race(Box::pin(turn), limit).await.is_none() {
+                        return env.refuse(target, Outcome::Rejected);
+                    }
+                }
                 inside(env).await
             })
         }
@@ -107,20 +216,22 @@ pub fn through(
                 inside(env).await
             })
         }
+        LayerKind::AdaptiveThrottle(_) => panic!("a throttle draws: not certain"),
         LayerKind::RetryBudget(spec) => {
-            let new = || {
-                RefCell::new(RetryBudget {
-                    spec: *spec,
-                    retries: 0,
-                    first: 0,
-                    again: 0,
-                })
-            };
+            let new = || RefCell::new(RetryBudget::new(*spec));
             let books = sim.state(layer, &env, None, new);
             let mut env = env;
             // A turn inside a turn asks once.
-            if !env.retry_budgets.iter().any(|b| Rc::ptr_eq(b, &books)) {
-                env.retry_budgets.push(books);
+            if !env
+                .retry_budgets
+                .iter()
+                .any(|b| Rc::ptr_eq(&b.books, &books))
+            {
+                env.retry_budgets.push(Bound {
+                    books,
+                    retry: false,
+                    held: Rc::default(),
+                });
             }
             inside(env)
         }
@@ -150,9 +261,13 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
     let mut send = true;
     loop {
         if send {
-            if sent == 0 || may_go(&env, Some(&call)) {
+            let mut env = env.clone();
+            for bound in &mut env.retry_budgets {
+                // What a helper's retries took is its own.
+                bound.held = Rc::new(Cell::new(0));
+            }
+            if sent == 0 || may_go(&mut env, Some(&call), Outcome::Timeout) {
                 sent += 1;
-                let mut env = env.clone();
                 env.lane = sent as usize;
                 call.grown[env.lane].set(call.grown[0].get());
                 let (inside, start) = (inside.clone(), clock.timer(0));
@@ -191,25 +306,33 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
     }
 }
 
-/// Whether the retry budgets around let one more attempt go; then they have counted it.
-fn may_go(env: &Env, call: Option<&Call>) -> bool {
+/// Whether the retry budgets around let one more attempt go after `outcome`; then they have counted
+/// it, and what is done next in `env` is a retry to them.
+fn may_go(env: &mut Env, call: Option<&Call>, outcome: Outcome) -> bool {
     let price = call.map_or(0, |c| full_price(env, c).0);
-    let allows = |books: &RetryBudget| match books.spec {
-        RetryBudgetSpec::Count(most) => books.retries < most,
-        RetryBudgetSpec::Cost { factor } => {
-            books.again + price <= (books.first as f64 * factor) as i128
-        }
-    };
-    if !env.retry_budgets.iter().all(|b| allows(&b.borrow())) {
+    let allows = |b: &Bound| b.books.borrow().allows(outcome, price);
+    if !env.retry_budgets.iter().all(allows) {
         return false;
     }
-    for books in &env.retry_budgets {
-        books.borrow_mut().retries += 1;
+    for bound in &mut env.retry_budgets {
+        let mut books = bound.books.borrow_mut();
+        books.retries += 1;
+        if let RetryBudgetSpec::Quota(it) = books.spec {
+            let price = price_of(&it, outcome);
+            books.left -= price;
+            bound.held.set(price);
+        }
+        bound.retry = true;
     }
     true
 }
 
-async fn retry(env: Env, spec: &'static RetrySpec, call: Option<Rc<Call>>, inside: Inner) -> Reply {
+async fn retry(
+    mut env: Env,
+    spec: &'static RetrySpec,
+    call: Option<Rc<Call>>,
+    inside: Inner,
+) -> Reply {
     let begun = env.sim.clock.now();
     let mut attempts = 1;
     loop {
@@ -228,7 +351,7 @@ async fn retry(env: Env, spec: &'static RetrySpec, call: Option<Rc<Call>>, insid
             let grown = &call.grown[env.lane];
             grown.set(grown.get() + spec.grow_prompt);
         }
-        if !may_go(&env, call.as_deref()) {
+        if !may_go(&mut env, call.as_deref(), reply.outcome) {
             return reply;
         }
         env.sim.clock.sleep(delay).await;
