@@ -18,6 +18,10 @@ pub enum Purpose {
     Start = 4,
     /// Jitter of a policy's backoff. Not weather: keyed apart from all of it.
     Backoff = 5,
+    /// Jitter of a circuit breaker's open time. Not weather either.
+    OpenTime = 6,
+    /// How long a look-up in a store takes that clients share.
+    Store = 7,
 }
 
 /// The place of a draw within a run.

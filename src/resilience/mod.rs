@@ -16,7 +16,10 @@ mod retry_budget;
 mod semaphore;
 
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
-pub use breaker::{Admission, Breaker, BreakerSpec, BreakerState, HalfOpen};
+pub use breaker::{
+    Admission, Begin, Breaker, BreakerSpec, BreakerState, Buckets, Decides, Ended, HalfOpen, Limit,
+    OpenFor, Slow, Tally, Trip, Window, WindowSpec, WindowTrip,
+};
 pub use headers::{
     Grammar, HeaderRules, HeaderSet, HeaderTexts, Number, Reading, RetryAfterRule, Told, Unusable,
     WhenTooLong, date,

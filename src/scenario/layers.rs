@@ -1,16 +1,15 @@
 //! The layers of a policy.
 
+use super::breaker::breaker;
 use super::fields::Fields;
-use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
-use super::presets::with_preset;
+use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared, Via};
 use super::reader::Reader;
-use super::retry::{outcomes, retry};
+use super::retry::retry;
+use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
-use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
+use crate::resilience::{ClientLimitSpec, RetryBudgetSpec, SemaphoreSpec};
 use crate::units::Span;
-use crate::wire::{Outcome, OutcomeSet};
 
 const KINDS: [&str; 7] = [
     "retry",
@@ -21,16 +20,6 @@ const KINDS: [&str; 7] = [
     "retry_budget",
     "budget",
 ];
-
-/// What a circuit breaker takes for a failure unless the scenario says otherwise.
-///
-/// Our assumption: what speaks of the target's health, and not of the request.
-const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
-    Outcome::Transient,
-    Outcome::RateLimited,
-    Outcome::Overloaded,
-    Outcome::Timeout,
-]);
 
 /// A layer and where it stands in the file.
 pub(super) type Placed = (Layer, Place);
@@ -54,10 +43,22 @@ pub(super) fn one(node: &Node, label: &str, r: &mut Reader) -> Option<Layer> {
 
 fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
     let (key, value) = r.variant(item, "a layer", &KINDS)?;
-    let (kind, shared) = layer(key, value, r)?;
+    let (kind, shared, via) = match key {
+        "circuit_breaker" => {
+            let shared = |f: &mut Fields, usual, r: &mut Reader| shared(f, "shared", usual, r);
+            let (spec, shared, via) = breaker(value, shared, r)?;
+            (LayerKind::CircuitBreaker(spec), shared, via)
+        }
+        "rate_limit" => rate_limit(value, r)?,
+        _ => {
+            let (kind, shared) = layer(key, value, r)?;
+            (kind, shared, None)
+        }
+    };
     let layer = Layer {
         kind,
         shared,
+        via,
         label: format!("{label} {key}"),
     };
     Some((layer, value.owner))
@@ -67,9 +68,7 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
     match key {
         "retry" => Some((LayerKind::Retry(Box::new(retry(node, r)?)), Shared::Task)),
         "timeout" => Some((LayerKind::Timeout(r.positive_time(node)?), Shared::Task)),
-        "circuit_breaker" => circuit_breaker(node, r),
         "concurrency" => concurrency(node, r),
-        "rate_limit" => rate_limit(node, r),
         "retry_budget" => retry_budget(node, r),
         _ => budget(node, r),
     }
@@ -86,25 +85,6 @@ fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) ->
     read.unwrap_or(default)
 }
 
-fn circuit_breaker(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
-    let node = &*with_preset(node, PresetOf::CircuitBreaker, r)?;
-    let mut f = Fields::of(node, "a circuit breaker", r)?;
-    let failures = f.required("failures", r, |n, r| r.count32(n, 1));
-    let open_for = f.required("open_for", r, |n, r| r.positive_time(n));
-    let half_open = [("one", HalfOpen::One), ("all", HalfOpen::All)];
-    let half_open = f.optional("half_open", r, |n, r| r.choice(n, &half_open));
-    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
-    let shared = shared(&mut f, "shared", Shared::Fleet, r);
-    f.finish(r);
-    let spec = BreakerSpec {
-        failures: failures?,
-        open_for: open_for?,
-        half_open: half_open.unwrap_or(HalfOpen::One),
-        on: on.unwrap_or(BREAKER_ON),
-    };
-    Some((LayerKind::CircuitBreaker(spec), shared))
-}
-
 fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     let mut f = Fields::of(node, "a concurrency limit", r)?;
     let max = f.required("max", r, |n, r| r.count32(n, 1));
@@ -118,7 +98,7 @@ fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     Some((LayerKind::Concurrency(spec), shared))
 }
 
-fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<Via>)> {
     let mut f = Fields::of(node, "a rate limit", r)?;
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
     let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
@@ -126,14 +106,20 @@ fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
         Kind::Scalar { text, .. } if text == "unlimited" => Some(Span::MAX),
         _ => r.time(n),
     });
-    let shared = shared(&mut f, "shared", Shared::Fleet, r);
+    let via = via(&mut f, r);
+    let usual = if f.get("via").is_some() {
+        Shared::All
+    } else {
+        Shared::Fleet
+    };
+    let shared = shared(&mut f, "shared", usual, r);
     f.finish(r);
     let spec = ClientLimitSpec {
         rate: rate?,
         burst: burst.unwrap_or(1),
         longest_wait: longest_wait.unwrap_or(Span::MAX),
     };
-    Some((LayerKind::RateLimit(spec), shared))
+    Some((LayerKind::RateLimit(spec), shared, via))
 }
 
 fn retry_budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
@@ -220,6 +206,7 @@ fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {
 mod tests {
     use super::super::reader::read;
     use super::*;
+    use crate::resilience::BreakerSpec;
     use crate::units::Money;
 
     fn first(yaml: &str) -> Result<Layer, String> {
@@ -233,7 +220,7 @@ mod tests {
         let LayerKind::CircuitBreaker(spec) = &breaker.kind else {
             panic!("{breaker:?}")
         };
-        assert_eq!((spec.half_open, spec.on), (HalfOpen::One, BREAKER_ON));
+        assert_eq!(*spec, BreakerSpec::consecutive(5, Span::seconds(60)));
         assert_eq!(
             (breaker.shared, breaker.label.as_str()),
             (Shared::Fleet, "p.tool[0] circuit_breaker")

@@ -11,6 +11,7 @@
 
 mod backoff;
 mod billing;
+mod breaker;
 mod diagnostics;
 mod distributions;
 mod faults;
@@ -28,6 +29,7 @@ mod presets;
 mod prices;
 mod reader;
 mod retry;
+mod stores;
 mod targets;
 mod thresholds;
 mod top;
@@ -42,7 +44,7 @@ pub use diagnostics::{Diagnostic, Problems, Severity};
 pub use model::{
     Agents, Arrivals, Branch, CallLayers, Comparison, Fleet, FleetBreaker, FleetLayers, Layer,
     LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Start, Statistic, Step,
-    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow,
+    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;

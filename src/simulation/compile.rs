@@ -7,7 +7,7 @@ use crate::scenario::model::{
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
-    LayerId, Loop, NO_BLOCK, Op, Pc, Program, Scope, written_layers,
+    LayerId, Loop, NO_BLOCK, Op, Pc, Program, Scope, Stored, StoredKind, written_layers,
 };
 
 pub(super) struct Compiler<'a> {
@@ -103,9 +103,7 @@ impl<'a> Compiler<'a> {
     /// Task layers first, then the turn's snapshot and layers, then the widest call's: calls share
     /// their words, because an agent makes one call at a time.
     fn lay_out_words(&mut self) {
-        let words = |layers: &[Layer]| -> u16 {
-            layers.iter().map(|l| CompiledLayer::words(&l.kind)).sum()
-        };
+        let words = |layers: &[Layer]| -> u16 { layers.iter().map(CompiledLayer::words).sum() };
         let widest = |calls: &CallLayers| {
             let own = calls.of.iter().map(|(_, l)| words(l)).max();
             words(&calls.others).max(own.unwrap_or(0))
@@ -314,7 +312,7 @@ impl<'a> Compiler<'a> {
             let group = self.group(layer, id, target);
             let at = self.program.layers.len() as u16;
             self.program.layers.push(CompiledLayer {
-                kind: compiled(&layer.kind),
+                kind: compiled(layer, word),
                 id,
                 shared: layer.shared,
                 group,
@@ -327,7 +325,7 @@ impl<'a> Compiler<'a> {
                 let guards = self.guards(block, at, outside);
                 self.program.layers[usize::from(at)].guards = guards;
             }
-            word += CompiledLayer::words(&layer.kind);
+            word += CompiledLayer::words(layer);
         }
     }
 
@@ -340,23 +338,26 @@ impl<'a> Compiler<'a> {
     /// The group of shared state of a layer. Breakers, semaphores and limits around calls have one
     /// for each target; budgets have one for all.
     fn group(&mut self, layer: &Layer, id: LayerId, target: Option<TargetId>) -> u16 {
-        let (per_target, groups) = {
-            let all = &mut self.program.groups;
-            match layer.kind {
-                LayerKind::CircuitBreaker(_) => (true, &mut all.breakers),
-                LayerKind::Concurrency(_) => (true, &mut all.semaphores),
-                LayerKind::RateLimit(_) => (true, &mut all.limits),
-                LayerKind::RetryBudget(_) => (false, &mut all.retry_budgets),
-                LayerKind::Budget(_) => (false, &mut all.accounts),
-                LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
+        let per_target = match layer.kind {
+            LayerKind::CircuitBreaker(_) | LayerKind::Concurrency(_) | LayerKind::RateLimit(_) => {
+                true
             }
+            LayerKind::RetryBudget(_) | LayerKind::Budget(_) => false,
+            LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
         };
         let key = (id, target.filter(|_| per_target));
         if let Some((_, group)) = self.made.iter().find(|(k, _)| *k == key) {
             return *group;
         }
-        groups.push(layer.shared);
-        let group = (groups.len() - 1) as u16;
+        let all = &mut self.program.groups;
+        let group = match &layer.kind {
+            LayerKind::CircuitBreaker(spec) => added(&mut all.breakers, layer, spec.clone()),
+            LayerKind::Concurrency(_) => added(&mut all.semaphores, layer, ()),
+            LayerKind::RateLimit(_) => added(&mut all.limits, layer, ()),
+            LayerKind::RetryBudget(_) => added(&mut all.retry_budgets, layer, ()),
+            LayerKind::Budget(_) => added(&mut all.accounts, layer, ()),
+            LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
+        };
         self.made.push((key, group));
         group
     }
@@ -401,11 +402,27 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn compiled(kind: &LayerKind) -> Kind {
-    match kind {
+/// The number of a new group that shares as `layer` says.
+fn added<S>(groups: &mut Vec<(Shared, S)>, layer: &Layer, spec: S) -> u16 {
+    groups.push((layer.shared, spec));
+    (groups.len() - 1) as u16
+}
+
+/// What a layer does whose first word is `word`.
+fn compiled(layer: &Layer, word: u16) -> Kind {
+    if let Some(via) = layer.via {
+        let kind = match &layer.kind {
+            LayerKind::CircuitBreaker(spec) => StoredKind::Breaker(spec.clone()),
+            LayerKind::RateLimit(spec) => StoredKind::RateLimit(*spec),
+            other => unreachable!("{other:?} goes through no store"),
+        };
+        let word = word + CompiledLayer::own_words(&layer.kind);
+        return Kind::Stored(Box::new(Stored { kind, via, word }));
+    }
+    match &layer.kind {
         LayerKind::Retry(spec) => Kind::Retry(spec.clone()),
         LayerKind::Timeout(after) => Kind::Timeout(*after),
-        LayerKind::CircuitBreaker(spec) => Kind::Breaker(*spec),
+        LayerKind::CircuitBreaker(spec) => Kind::Breaker(spec.clone()),
         LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),

@@ -4,16 +4,20 @@
 //! how its entry is undone when its inside is abandoned.
 
 use crate::engine::Queue;
-use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
+use crate::random::{Purpose, Spot, Weather, unit};
+use crate::resilience::{
+    Admission, BreakerSpec, ClientLimitSpec, Decision, Ended, Entry, RetrySpec, RetryState,
+};
+use crate::scenario::model::Shared;
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, keeps_begin, keeps_delay};
+use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, StoredKind, keeps_begin, keeps_delay};
 use super::run::Run;
+use super::shared::Sharer;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Enters one layer. `None` is passing; the agent's `layer` already counts it as entered.
@@ -35,19 +39,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.all[a as usize].deadline = own.min(around);
                 None
             }
-            Kind::Breaker(spec) => {
-                let sharer = self.sharer(a);
-                let admission = self
-                    .shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .admit(spec, now);
-                if admission == Admission::Refuse {
-                    return Some(self.refuse(a, i, Outcome::CircuitOpen));
-                }
-                *self.agents.word(a, layer.word) = word_of(admission);
-                None
-            }
+            Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
+            Kind::Stored(stored) => self.ask_store(a, i, stored),
             Kind::Concurrency(spec) => {
                 let agent = &mut self.agents.all[a as usize];
                 agent.ticket = agent.ticket.wrapping_add(1);
@@ -69,29 +62,92 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     }
                 }
             }
-            Kind::RateLimit(spec) => {
-                let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .limits
-                    .of(layer.group, sharer)
-                    .reserve(spec, now)
-                {
-                    None => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Some(Span::ZERO) => None,
-                    Some(wait) => {
-                        self.observer.acted(layer.id);
-                        self.wait(a, Doing::Sleeping, now + wait);
-                        Some(Next::Wait)
-                    }
-                }
-            }
+            Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
 
+    /// Asks a circuit breaker.
+    #[inline]
+    pub(super) fn enter_breaker(&mut self, a: AgentId, i: u16, spec: &BreakerSpec) -> Option<Next> {
+        let now = self.agenda.now();
+        let layer = &self.program.layers[usize::from(i)];
+        let sharer = self.sharer(a);
+        let luck = opening_luck(&self.weather, layer, sharer, now);
+        let breaker = self.shared.breakers.of(layer.group, sharer);
+        let admission = breaker.admit(spec, now, luck);
+        if admission == Admission::Refuse {
+            return Some(self.refuse(a, i, Outcome::CircuitOpen));
+        }
+        *self.agents.word(a, layer.word) = word_of(admission);
+        self.begin_call(a, layer, spec);
+        None
+    }
+
+    /// Passes a circuit breaker that could not be asked.
+    pub(super) fn pass_breaker(&mut self, a: AgentId, layer: &CompiledLayer, spec: &BreakerSpec) {
+        *self.agents.word(a, layer.word) = word_of(Admission::Pass);
+        self.begin_call(a, layer, spec);
+    }
+
+    /// Notes when a call begins, where that matters.
+    #[inline]
+    fn begin_call(&mut self, a: AgentId, layer: &CompiledLayer, spec: &BreakerSpec) {
+        if spec.slow().is_some() {
+            let now = self.agenda.now();
+            self.agents.set_pair(a, layer.word + 1, now.0);
+        }
+    }
+
+    /// Tells a circuit breaker how the call ended that it let through.
+    #[inline]
+    pub(super) fn leave_breaker(
+        &mut self,
+        a: AgentId,
+        layer: &CompiledLayer,
+        spec: &BreakerSpec,
+        outcome: Outcome,
+    ) {
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let mut took = Span::ZERO;
+        if spec.slow().is_some() {
+            took = now.since(Time(self.agents.pair(a, layer.word + 1)));
+        }
+        let admission = admission_of(*self.agents.word(a, layer.word));
+        let ended = Ended {
+            admission,
+            outcome,
+            took,
+        };
+        let luck = opening_luck(&self.weather, layer, sharer, now);
+        let breaker = self.shared.breakers.of(layer.group, sharer);
+        breaker.record(spec, now, ended, luck);
+    }
+
+    /// Asks a client-side rate limit.
+    pub(super) fn enter_limit(
+        &mut self,
+        a: AgentId,
+        i: u16,
+        spec: &ClientLimitSpec,
+    ) -> Option<Next> {
+        let now = self.agenda.now();
+        let layer = &self.program.layers[usize::from(i)];
+        let sharer = self.sharer(a);
+        let limit = self.shared.limits.of(layer.group, sharer);
+        match limit.reserve(spec, now) {
+            None => Some(self.refuse(a, i, Outcome::Rejected)),
+            Some(Span::ZERO) => None,
+            Some(wait) => {
+                self.observer.acted(layer.id);
+                self.wait(a, Doing::Sleeping, now + wait);
+                Some(Next::Wait)
+            }
+        }
+    }
+
     /// A layer refuses entry: the agent leaves through the layers before it.
-    fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
+    pub(super) fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
         self.observer.acted(self.program.layers[usize::from(i)].id);
         self.agents.all[a as usize].layer = i;
         self.deny(a, outcome);
@@ -123,12 +179,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Retry(_) if reply.outcome == Outcome::Ok => None,
             Kind::Retry(spec) => self.try_again(a, i, spec, reply),
             Kind::Breaker(spec) => {
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let breaker = self.shared.breakers.of(layer.group, sharer);
-                breaker.record(spec, now, admission, reply.outcome);
+                self.leave_breaker(a, layer, spec, reply.outcome);
                 None
             }
+            Kind::Stored(stored) => self.tell_store(a, i, stored, reply),
             Kind::Timeout(_) | Kind::Concurrency(_) => {
                 self.release(a, layer);
                 None
@@ -283,16 +337,46 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     self.wait(who, Doing::Sleeping, self.agenda.now());
                 }
             }
-            Kind::Breaker(_) => {
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let sharer = self.sharer(a);
-                self.shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .forget(admission);
+            Kind::Breaker(_) => self.release_breaker(a, layer),
+            Kind::Stored(stored) if matches!(stored.kind, StoredKind::Breaker(_)) => {
+                self.release_breaker(a, layer);
             }
             _ => {}
         }
+    }
+
+    /// A call that a breaker let through was abandoned.
+    fn release_breaker(&mut self, a: AgentId, layer: &CompiledLayer) {
+        let admission = admission_of(*self.agents.word(a, layer.word));
+        let sharer = self.sharer(a);
+        let breaker = self.shared.breakers.of(layer.group, sharer);
+        breaker.forget(admission);
+    }
+}
+
+/// Luck for the jitter of an open time: keyed by whose breaker it is and how often it has been
+/// half-open, and by the time too, because slots of agents are used again.
+fn opening_luck(
+    weather: &Weather,
+    layer: &CompiledLayer,
+    sharer: Sharer,
+    now: Time,
+) -> impl Fn(u32) -> f64 {
+    move |probing| {
+        let (fleet, who) = match layer.shared {
+            Shared::All => (0, 0),
+            Shared::Fleet => (sharer.fleet, 0),
+            Shared::Agent => (sharer.fleet, sharer.agent),
+            Shared::Task => (sharer.fleet, sharer.root),
+        };
+        let spot = Spot {
+            fleet,
+            task: who,
+            step: layer.id,
+            round: (now.0 >> 20) as u32,
+            attempt: u32::from(layer.group) << 20 ^ probing,
+        };
+        unit(weather.draw(spot, Purpose::OpenTime)[0])
     }
 }
 

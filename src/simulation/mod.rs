@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
-//! `drive` steps through ops and blocks, `layers` through single layers; `attempts` launches and ends attempts; `jobs` moves those
+//! `drive` steps through ops and blocks, `layers` through single layers,
+//! `stored` through those that ask a store; `attempts` launches and ends attempts; `jobs` moves those
 //! that travel or queue; `tasks` hands out work; [`agent`] and [`server`] hold the state.
 
 pub mod agent;
@@ -28,6 +29,7 @@ pub mod program;
 mod run;
 mod server;
 mod shared;
+mod stored;
 mod tasks;
 
 pub use observer::{Attempt, Denial, Observer, Silent, TaskEnd};

@@ -14,7 +14,7 @@ use crate::random::Distribution;
 use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
-    ToolStep,
+    ToolStep, Via,
 };
 use crate::units::{Money, Span};
 
@@ -143,10 +143,30 @@ pub enum Kind {
     Retry(Box<RetrySpec>),
     Timeout(Span),
     Breaker(BreakerSpec),
+    Stored(Box<Stored>),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
+}
+
+/// A layer whose state is kept in a store that has to be asked.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What is kept there.
+    pub kind: StoredKind,
+    /// How it is asked.
+    pub via: Via,
+    /// The first of the three words that the asking takes.
+    pub word: u16,
+}
+
+/// What may be kept in a store.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the layer of that name")]
+pub enum StoredKind {
+    Breaker(BreakerSpec),
+    RateLimit(ClientLimitSpec),
 }
 
 /// A layer that watches over calls or retries inside it.
@@ -228,11 +248,11 @@ pub struct FleetProgram {
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "one list a kind of layer")]
 pub struct Groups {
-    pub breakers: Vec<Shared>,
-    pub semaphores: Vec<Shared>,
-    pub limits: Vec<Shared>,
-    pub retry_budgets: Vec<Shared>,
-    pub accounts: Vec<Shared>,
+    pub breakers: Vec<(Shared, BreakerSpec)>,
+    pub semaphores: Vec<(Shared, ())>,
+    pub limits: Vec<(Shared, ())>,
+    pub retry_budgets: Vec<(Shared, ())>,
+    pub accounts: Vec<(Shared, ())>,
 }
 
 impl Program {
@@ -249,7 +269,14 @@ impl Program {
 
 impl CompiledLayer {
     /// How many words of agent state a layer needs.
-    pub fn words(kind: &LayerKind) -> u16 {
+    pub fn words(layer: &Layer) -> u16 {
+        // whether the store is away; whose look-ups were refused, and how often in a row
+        let asking = if layer.via.is_some() { 3 } else { 0 };
+        CompiledLayer::own_words(&layer.kind) + asking
+    }
+
+    /// How many of them are for what the layer itself remembers.
+    pub fn own_words(kind: &LayerKind) -> u16 {
         match kind {
             // attempts; when the latest began; then, where needed, when the first did; the delay.
             LayerKind::Retry(spec) => {
@@ -257,8 +284,8 @@ impl CompiledLayer {
             }
             // its own deadline; the one around it
             LayerKind::Timeout(_) => 4,
-            // whether the call is a probe
-            LayerKind::CircuitBreaker(_) => 1,
+            // whether the call is a probe; where that matters, when it began
+            LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
             _ => 0,
         }
     }

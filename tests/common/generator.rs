@@ -38,7 +38,8 @@ pub fn scenario_text(bytes: &[u8], world: World) -> String {
     for i in 0..models {
         let _ = writeln!(text, "  m{i}: {{{}}}", model(c, world));
     }
-    text += "tools:\n";
+    text += "stores: {redis: {latency: {exponential: {mean: 5ms}}, fails_after: 100ms, \
+             outages: [{at: 5s, for: 10s}]}}\ntools:\n";
     for i in 0..tools {
         let _ = writeln!(text, "  t{i}: {{{}}}", tool(c, world));
     }
@@ -482,12 +483,28 @@ fn layers(c: &mut Choices, around: Around) -> String {
             3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
             4 => {
                 let failures = 1 + c.below(4);
-                let open = c.of(&["5s", "500ms"]);
-                let half = c.of(&["one", "all"]);
+                let trips = match c.below(5) {
+                    0 => "failure_rate: 50%, window: {calls: 5}",
+                    1 => "failure_rate: {above: 20%}, window: {time: 5s}, minimum_calls: 3",
+                    2 => {
+                        "slow_calls: {longer_than: 50ms, rate: 60%}, window: {time: 2s}, \
+                         minimum_calls: 2, decides: each_bucket"
+                    }
+                    _ => "",
+                };
+                let in_a_row = format!("failures: {failures}");
+                let trips = if trips.is_empty() { &in_a_row } else { trips };
+                let open = c.of(&[
+                    "5s",
+                    "500ms",
+                    "{exponential: {base: 200ms, max: 5s}, jitter: full}",
+                ]);
+                let half = c.of(&["one", "all", "{probes: 2, successes: 2}", "{sample: 2}"]);
+                let via = c.of(&["", "", ", via: redis", ", via: redis, when_away: closed"]);
                 let on = c.maybe(4, "on", |c| format!("[{}]", c.of(&OUTCOMES)));
                 format!(
-                    "circuit_breaker: {{failures: {failures}, open_for: {open}, half_open: {half}, \
-                     shared: {shared}{on}}}"
+                    "circuit_breaker: {{{trips}, open_for: {open}, half_open: {half}, \
+                     shared: {shared}{on}{via}}}"
                 )
             }
             5 => {
