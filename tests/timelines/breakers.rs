@@ -28,8 +28,8 @@ fn a_rate_is_decided_at_the_minimum() {
             "2 tool 20..30 ok",
             "2 ends at 30 ok",
             "3 tool 30..40 ok",
-            "3 ends at 40 ok",
             "4 tool at 40 circuit_open",
+            "3 ends at 40 ok",
             "4 ends at 40 circuit_open",
         ],
     );
@@ -135,8 +135,8 @@ fn slow_successes_open_it() {
             "0 tool 0..100 ok",
             "0 ends at 100 ok",
             "1 tool 100..400 ok",
-            "1 ends at 400 ok",
             "2 tool at 400 circuit_open",
+            "1 ends at 400 ok",
             "2 ends at 400 circuit_open",
         ],
     );
