@@ -20,6 +20,8 @@ mod conversations;
 mod plan;
 #[path = "conformance/replay.rs"]
 mod replay;
+#[path = "conformance/trip_rules.rs"]
+mod trip_rules;
 
 use std::fmt::Write;
 use std::fs;
@@ -144,6 +146,29 @@ fn presets_do_what_their_libraries_do() {
     );
 }
 
+/// Polly's breaker has no recorded trace; its preset is held against the recorded defaults.
+fn polly_breaker() -> String {
+    let (_, file) = files()
+        .into_iter()
+        .find(|(stem, _)| stem == "polly")
+        .unwrap();
+    let theirs = &file["parameters"]["breaker"];
+    let number = |key: &str| theirs[key].as_f64().unwrap();
+    let written = format!(
+        "{{circuit_breaker: {{failure_rate: {}%, window: {{time: {}s, buckets: {}, begin: call}}, \
+         minimum_calls: {}, decides: each_failure, open_for: {}s, on: any, ignore: none}}}}",
+        number("FailureRatio") * 100.0,
+        number("SamplingDuration_s"),
+        number("windows"),
+        number("MinimumThroughput"),
+        number("BreakDuration_s"),
+    );
+    let name = "{circuit_breaker: polly-breaker@8}".to_owned();
+    let kind = |text: &str| squall::scenario::layer(text).unwrap().kind;
+    assert_eq!(kind(&name), kind(&written));
+    name
+}
+
 #[test]
 fn every_preset_is_held_against_something() {
     let mut held = vec![];
@@ -156,6 +181,7 @@ fn every_preset_is_held_against_something() {
             );
         }
     }
+    held.push(polly_breaker());
     for preset in squall::presets::all() {
         let name = preset.full_name();
         let names_it = |layer: &&String| {

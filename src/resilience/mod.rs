@@ -20,7 +20,10 @@ mod semaphore;
 
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
-pub use breaker::{Admission, Breaker, BreakerSpec, BreakerState, HalfOpen};
+pub use breaker::{
+    Admission, Begin, Breaker, BreakerSpec, BreakerState, Buckets, Decides, Ended, HalfOpen, Limit,
+    OpenFor, Slow, Tally, Trip, Window, WindowSpec, WindowTrip,
+};
 pub use headers::{
     Grammar, HeaderRules, HeaderSet, HeaderTexts, Number, Reading, RetryAfterRule, Told, Unusable,
     WhenTooLong, date,
@@ -32,7 +35,7 @@ pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
 pub use retry::{Decision, RetrySpec, RetryState};
 pub use retry_budget::{
-    Active, ActiveSpec, Ended, Quota, QuotaSpec, RetryBudget, RetryBudgetSpec, Throttle,
+    Active, ActiveSpec, AttemptEnd, Quota, QuotaSpec, RetryBudget, RetryBudgetSpec, Throttle,
     ThrottleSpec, Windowed, WindowedSpec,
 };
 pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy};

@@ -1,21 +1,20 @@
 //! The layers of a policy.
 
+use super::breaker::breaker;
 use super::fields::Fields;
 use super::hedge::hedge;
-use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
+use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared, Via};
 use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::{outcomes, retry};
 use super::retry_budgets::retry_budget;
 use super::routes::{fallback, route};
+use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{
-    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HalfOpen, SemaphoreSpec,
-};
+use crate::resilience::{AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, SemaphoreSpec};
 use crate::units::Span;
-use crate::wire::{Outcome, OutcomeSet};
 
 const KINDS: [&str; 11] = [
     "retry",
@@ -30,16 +29,6 @@ const KINDS: [&str; 11] = [
     "fallback",
     "route",
 ];
-
-/// What circuit breakers and throttles take for a failure unless the scenario says otherwise.
-///
-/// Our assumption: what speaks of the target's health, and not of the request.
-pub(super) const HEALTH: OutcomeSet = OutcomeSet::of(&[
-    Outcome::Transient,
-    Outcome::RateLimited,
-    Outcome::Overloaded,
-    Outcome::Timeout,
-]);
 
 /// A layer and where it stands in the file.
 pub(super) type Placed = (Layer, Place);
@@ -63,10 +52,22 @@ pub(super) fn one(node: &Node, label: &str, r: &mut Reader) -> Option<Layer> {
 
 fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
     let (key, value) = r.variant(item, "a layer", &KINDS)?;
-    let (kind, shared) = layer(key, value, r)?;
+    let (kind, shared, via) = match key {
+        "circuit_breaker" => {
+            let shared = |f: &mut Fields, usual, r: &mut Reader| shared(f, "shared", usual, r);
+            let (spec, shared, via) = breaker(value, shared, r)?;
+            (LayerKind::CircuitBreaker(spec), shared, via)
+        }
+        "rate_limit" => rate_limit(value, r)?,
+        _ => {
+            let (kind, shared) = layer(key, value, r)?;
+            (kind, shared, None)
+        }
+    };
     let layer = Layer {
         kind,
         shared,
+        via,
         label: format!("{label} {key}"),
     };
     Some((layer, value.owner))
@@ -76,9 +77,7 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
     match key {
         "retry" => Some((LayerKind::Retry(Box::new(retry(node, r)?)), Shared::Task)),
         "timeout" => Some((LayerKind::Timeout(r.positive_time(node)?), Shared::Task)),
-        "circuit_breaker" => circuit_breaker(node, r),
         "concurrency" => concurrency(node, r),
-        "rate_limit" => rate_limit(node, r),
         "adaptive_throttle" => adaptive_throttle(node, r),
         "retry_budget" => retry_budget(node, r),
         "hedge" => hedge(node, r),
@@ -99,25 +98,6 @@ pub(super) fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut
     read.unwrap_or(default)
 }
 
-fn circuit_breaker(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
-    let node = &*with_preset(node, PresetOf::CircuitBreaker, r)?;
-    let mut f = Fields::of(node, "a circuit breaker", r)?;
-    let failures = f.required("failures", r, |n, r| r.count32(n, 1));
-    let open_for = f.required("open_for", r, |n, r| r.positive_time(n));
-    let half_open = [("one", HalfOpen::One), ("all", HalfOpen::All)];
-    let half_open = f.optional("half_open", r, |n, r| r.choice(n, &half_open));
-    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
-    let shared = shared(&mut f, "shared", Shared::Fleet, r);
-    f.finish(r);
-    let spec = BreakerSpec {
-        failures: failures?,
-        open_for: open_for?,
-        half_open: half_open.unwrap_or(HalfOpen::One),
-        on: on.unwrap_or(HEALTH),
-    };
-    Some((LayerKind::CircuitBreaker(spec), shared))
-}
-
 fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     let mut f = Fields::of(node, "a concurrency limit", r)?;
     let max = f.required("max", r, |n, r| r.count32(n, 1));
@@ -133,20 +113,26 @@ fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     Some((LayerKind::Concurrency(spec), shared))
 }
 
-fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<Via>)> {
     let node = &*with_preset(node, PresetOf::RateLimit, r)?;
     let mut f = Fields::of(node, "a rate limit", r)?;
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
     let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
     let longest_wait = longest_wait(&mut f, r);
-    let shared = shared(&mut f, "shared", Shared::Fleet, r);
+    let via = via(&mut f, r);
+    let usual = if f.get("via").is_some() {
+        Shared::All
+    } else {
+        Shared::Fleet
+    };
+    let shared = shared(&mut f, "shared", usual, r);
     f.finish(r);
     let spec = ClientLimitSpec {
         rate: rate?,
         burst: burst.unwrap_or(1),
         longest_wait,
     };
-    Some((LayerKind::RateLimit(spec), shared))
+    Some((LayerKind::RateLimit(spec), shared, via))
 }
 
 /// How long who must wait waits before it is refused.
@@ -169,7 +155,7 @@ fn adaptive_throttle(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)>
     let spec = AdaptiveThrottleSpec {
         k: k.unwrap_or(2.0),
         window: window.unwrap_or(Span::seconds(120)),
-        on: on.unwrap_or(HEALTH),
+        on: on.unwrap_or(BreakerSpec::DEFAULT_ON),
     };
     Some((LayerKind::AdaptiveThrottle(spec), shared))
 }
@@ -245,7 +231,7 @@ mod tests {
         let LayerKind::CircuitBreaker(spec) = &breaker.kind else {
             panic!("{breaker:?}")
         };
-        assert_eq!((spec.half_open, spec.on), (HalfOpen::One, HEALTH));
+        assert_eq!(*spec, BreakerSpec::consecutive(5, Span::seconds(60)));
         assert_eq!(
             (breaker.shared, breaker.label.as_str()),
             (Shared::Fleet, "p.tool[0] circuit_breaker")
@@ -268,7 +254,7 @@ mod tests {
         let spec = AdaptiveThrottleSpec {
             k: 2.0,
             window: Span::seconds(120),
-            on: HEALTH,
+            on: BreakerSpec::DEFAULT_ON,
         };
         assert_eq!(throttle.kind, LayerKind::AdaptiveThrottle(spec));
         let budget = first("{budget: {limit: $0.10, shared: all}}").unwrap();

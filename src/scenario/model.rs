@@ -7,7 +7,7 @@ use crate::resilience::{
 };
 use crate::units::{Money, Rate, Share, Span, Time};
 use crate::wire::OutcomeSet;
-use crate::world::Target;
+use crate::world::{Store, Target};
 
 /// One scenario file, read and found sound.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Scenario {
     pub max_events: u64,
     /// Models and tools, in the order written (models first).
     pub targets: Vec<Target>,
+    /// Stores that layers keep their state in, in the order written.
+    pub stores: Vec<Store>,
     /// The fleets, in the order written.
     pub fleets: Vec<Fleet>,
     /// The policies, in the order written. The first is the baseline of comparisons.
@@ -253,8 +255,30 @@ pub struct Layer {
     /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency`, `rate_limit`
     /// and `hedge` have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
+    /// Where its state is kept, if it has to be asked for: of breakers and rate limits.
+    pub via: Option<Via>,
     /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
+}
+
+/// How a layer asks the store that keeps its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// Which: index in [`Scenario::stores`].
+    pub store: u16,
+    /// What it does without an answer.
+    pub when_away: WhenAway,
+    /// How long it waits for one; [`Span::MAX`] is until it comes.
+    pub time_limit: Span,
+}
+
+/// What a layer does when its store does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAway {
+    /// Lets every call through (fails open).
+    Open,
+    /// Refuses every call (fails closed).
+    Closed,
 }
 
 /// What a layer does.

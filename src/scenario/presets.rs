@@ -10,10 +10,12 @@ use super::yaml;
 use crate::presets::{self, LayerKind, Preset};
 
 /// Keys that speak of one thing: whoever writes the first of a pair replaces the others too.
-const TOGETHER: [(&str, &[&str]); 10] = [
+const TOGETHER: [(&str, &[&str]); 12] = [
     ("delay", &["backoff", "throttled_backoff"]),
     ("backoff", &["delay", "throttled_backoff"]),
     ("on", &["statuses", "statuses_if_told", "error_codes"]),
+    ("failures", &["failure_rate"]),
+    ("failure_rate", &["failures"]),
     ("retries", &BUDGETS),
     ("cost", &BUDGETS),
     ("ratio", &BUDGETS),

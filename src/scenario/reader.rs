@@ -22,6 +22,8 @@ pub(super) struct Reader<'a> {
     pub(super) models: Vec<String>,
     /// The tools' names, in the order written.
     pub(super) tools: Vec<String>,
+    /// The stores' names, in the order written.
+    pub(super) stores: Vec<String>,
     sources: Vec<Source>,
     found: Vec<(Place, Diagnostic)>,
     dropped: usize,
@@ -34,6 +36,7 @@ impl<'a> Reader<'a> {
             base,
             models: Vec::new(),
             tools: Vec::new(),
+            stores: Vec::new(),
             sources: vec![source],
             found: Vec::new(),
             dropped: 0,

@@ -1,14 +1,16 @@
 //! Retry budgets: one key says the kind.
 
 use super::fields::Fields;
-use super::layers::{HEALTH, shared};
+use super::layers::shared;
 use super::model::{LayerKind, Shared};
 use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::outcomes;
 use super::tree::Node;
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{ActiveSpec, QuotaSpec, RetryBudgetSpec, ThrottleSpec, WindowedSpec};
+use crate::resilience::{
+    ActiveSpec, BreakerSpec, QuotaSpec, RetryBudgetSpec, ThrottleSpec, WindowedSpec,
+};
 use crate::units::Span;
 
 type Kind = fn(&Node, &mut Reader) -> Option<RetryBudgetSpec>;
@@ -74,7 +76,7 @@ fn throttle(node: &Node, r: &mut Reader) -> Option<RetryBudgetSpec> {
     Some(RetryBudgetSpec::Throttle(ThrottleSpec {
         max: max? as u32,
         ratio: thousandths,
-        on: on.unwrap_or(HEALTH),
+        on: on.unwrap_or(BreakerSpec::DEFAULT_ON),
     }))
 }
 
@@ -164,7 +166,7 @@ mod tests {
         let throttle = RetryBudgetSpec::Throttle(ThrottleSpec {
             max: 10,
             ratio: 123,
-            on: HEALTH,
+            on: BreakerSpec::DEFAULT_ON,
         });
         let yaml = "{throttle: {tokens: 10, ratio: 0.1239}, per: all}";
         assert_eq!(spec(yaml), Ok((throttle, Shared::All)));

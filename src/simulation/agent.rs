@@ -30,6 +30,10 @@ pub enum Doing {
     Sleeping,
     /// It stands in line before a semaphore.
     InLine,
+    /// It asks a store on the way into a layer.
+    Asks,
+    /// It tells a store on the way out of a layer.
+    Tells,
     /// Its attempt is under way, and when it will end is known.
     InFlight,
     /// Its attempt is under way, and the server will tell.

@@ -5,14 +5,14 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
+use crate::resilience::{Decision, Entry, RetrySpec, RetryState};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, keeps_begin, keeps_delay};
+use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, StoredKind, keeps_begin, keeps_delay};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -35,16 +35,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.all[a as usize].deadline = own.min(around);
                 None
             }
-            Kind::Breaker(spec) => {
-                let group = self.group_of(a, layer);
-                let sharer = self.sharer(a);
-                let admission = self.shared.breakers.of(group, sharer).admit(spec, now);
-                if admission == Admission::Refuse {
-                    return Some(self.refuse(a, i, Outcome::CircuitOpen));
-                }
-                *self.agents.word(a, layer.word) = word_of(admission);
-                None
-            }
+            Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
+            Kind::Stored(stored) => self.ask_store(a, i, stored),
             Kind::Concurrency(spec) => {
                 let group = self.group_of(a, layer);
                 let agent = &mut self.agents.all[a as usize];
@@ -62,19 +54,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     }
                 }
             }
-            Kind::RateLimit(spec) => {
-                let group = self.group_of(a, layer);
-                let sharer = self.sharer(a);
-                match self.shared.limits.of(group, sharer).reserve(spec, now) {
-                    None => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Some(Span::ZERO) => None,
-                    Some(wait) => {
-                        self.observer.acted(layer.id);
-                        self.wait(a, Doing::Sleeping, now + wait);
-                        Some(Next::Wait)
-                    }
-                }
-            }
+            Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
             Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
             Kind::Fallback(..) => {
                 self.enter_fallback(a, layer);
@@ -151,13 +131,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 again
             }
             Kind::Breaker(spec) => {
-                let group = self.group_of(a, layer);
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let breaker = self.shared.breakers.of(group, sharer);
-                breaker.record(spec, now, admission, reply.outcome);
+                self.leave_breaker(a, layer, spec, reply.outcome);
                 None
             }
+            Kind::Stored(stored) => self.tell_store(a, i, stored, reply),
             Kind::Timeout(_) | Kind::Concurrency(_) => {
                 self.release(a, layer);
                 None
@@ -304,29 +281,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     self.wait(who, Doing::Sleeping, self.agenda.now());
                 }
             }
-            Kind::Breaker(_) => {
-                let group = self.group_of(a, layer);
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let sharer = self.sharer(a);
-                self.shared.breakers.of(group, sharer).forget(admission);
+            Kind::Breaker(_) => self.release_breaker(a, layer),
+            Kind::Stored(stored) if matches!(stored.kind, StoredKind::Breaker(_)) => {
+                self.release_breaker(a, layer);
             }
             Kind::Route(_) => self.release_route(a, layer),
             _ => {}
         }
-    }
-}
-
-/// How a breaker admitted a call, as a word of layer state.
-fn word_of(admission: Admission) -> u32 {
-    match admission {
-        Admission::Probe(probing) => probing,
-        Admission::Pass | Admission::Refuse => 0,
-    }
-}
-
-fn admission_of(word: u32) -> Admission {
-    match word {
-        0 => Admission::Pass,
-        probing => Admission::Probe(probing),
     }
 }

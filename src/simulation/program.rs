@@ -17,7 +17,7 @@ use crate::resilience::{
 };
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
-    ToolStep,
+    ToolStep, Via,
 };
 use crate::units::{Money, Span};
 use crate::wire::OutcomeSet;
@@ -154,6 +154,7 @@ pub enum Kind {
     Retry(Box<RetrySpec>),
     Timeout(Span),
     Breaker(BreakerSpec),
+    Stored(Box<Stored>),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
     AdaptiveThrottle(AdaptiveThrottleSpec),
@@ -174,6 +175,25 @@ pub struct RouteLayer {
     pub detours: Vec<u8>,
     /// The word of the fallback around it, if there is one.
     pub fallback: Option<u16>,
+}
+
+/// A layer whose state is kept in a store that has to be asked.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What is kept there.
+    pub kind: StoredKind,
+    /// How it is asked.
+    pub via: Via,
+    /// The first of the three words that the asking takes.
+    pub word: u16,
+}
+
+/// What may be kept in a store.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the layer of that name")]
+pub enum StoredKind {
+    Breaker(BreakerSpec),
+    RateLimit(ClientLimitSpec),
 }
 
 /// A layer that watches over calls or retries inside it.
@@ -259,14 +279,14 @@ pub struct FleetProgram {
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "one list a kind of layer")]
 pub struct Groups {
-    pub breakers: Vec<Shared>,
-    pub semaphores: Vec<Shared>,
-    pub limits: Vec<Shared>,
-    pub throttles: Vec<Shared>,
-    pub retry_budgets: Vec<Shared>,
-    pub accounts: Vec<Shared>,
-    pub latencies: Vec<Shared>,
-    pub routers: Vec<Shared>,
+    pub breakers: Vec<(Shared, BreakerSpec)>,
+    pub semaphores: Vec<(Shared, ())>,
+    pub limits: Vec<(Shared, ())>,
+    pub throttles: Vec<(Shared, ())>,
+    pub retry_budgets: Vec<(Shared, ())>,
+    pub accounts: Vec<(Shared, ())>,
+    pub latencies: Vec<(Shared, ())>,
+    pub routers: Vec<(Shared, ())>,
 }
 
 impl Program {
@@ -284,7 +304,14 @@ impl Program {
 
 impl CompiledLayer {
     /// How many words of agent state a layer needs.
-    pub fn words(kind: &LayerKind) -> u16 {
+    pub fn words(layer: &Layer) -> u16 {
+        // whether the store is away; whose look-ups were refused, and how often in a row
+        let asking = if layer.via.is_some() { 3 } else { 0 };
+        CompiledLayer::own_words(&layer.kind) + asking
+    }
+
+    /// How many of them are for what the layer itself remembers.
+    pub fn own_words(kind: &LayerKind) -> u16 {
         match kind {
             // attempts; when the latest began; then, where needed, when the first did; the delay.
             LayerKind::Retry(spec) => {
@@ -292,8 +319,8 @@ impl CompiledLayer {
             }
             // its own deadline; the one around it
             LayerKind::Timeout(_) => 4,
-            // whether the call is a probe
-            LayerKind::CircuitBreaker(_) => 1,
+            // whether the call is a probe; where that matters, when it began
+            LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
             // when it was entered
             LayerKind::Hedge(_) => 2,
             // which target

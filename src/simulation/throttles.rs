@@ -2,7 +2,7 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Ended, RetryBudgetSpec};
+use crate::resilience::{AttemptEnd, RetryBudgetSpec};
 use crate::units::Money;
 use crate::wire::Outcome;
 
@@ -45,7 +45,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             if spec.remembers() && outcome == Outcome::Ok {
                 held = std::mem::take(self.agents.word(a, layer.word));
             }
-            let end = Ended {
+            let end = AttemptEnd {
                 retry: self.is_retry(a, guard),
                 first_of_step: self.agents.all[a as usize].flight.attempt == 0
                     && self.agents.all[a as usize].lane <= 1,

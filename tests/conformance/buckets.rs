@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use squall::resilience::{
-    ClientLimit, ClientLimitSpec, Decision, Ended, Quota, QuotaSpec, RetryBudget, RetryBudgetSpec,
-    RetrySpec, RetryState, ThrottleSpec,
+    AttemptEnd, ClientLimit, ClientLimitSpec, Decision, Quota, QuotaSpec, RetryBudget,
+    RetryBudgetSpec, RetrySpec, RetryState, ThrottleSpec,
 };
 use squall::scenario::LayerKind;
 use squall::units::{Money, Span, Time};
@@ -119,8 +119,8 @@ fn time(seconds: &Value) -> Time {
     Time::ZERO + span(seconds)
 }
 
-fn ended(retry: bool, outcome: Outcome, held: u32) -> Ended {
-    Ended {
+fn ended(retry: bool, outcome: Outcome, held: u32) -> AttemptEnd {
+    AttemptEnd {
         retry,
         first_of_step: !retry,
         outcome,

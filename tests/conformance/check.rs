@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use squall::random::stream::{Process, Stream};
-use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState};
+use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState, Ended};
 use squall::scenario::{self, LayerKind};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
@@ -10,6 +10,7 @@ use squall::wire::Outcome;
 use super::buckets;
 use super::plan::{Feed, Plan};
 use super::replay::replay;
+use super::trip_rules;
 
 /// Relative error that is allowed of exact points.
 const EXACT: f64 = 1e-6;
@@ -39,6 +40,7 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
             delays(&backoff, plan, case)
         }
         (Feed::Breaker, LayerKind::CircuitBreaker(spec)) => breaker(&spec, case),
+        (Feed::TripRule, LayerKind::CircuitBreaker(spec)) => trip_rules::hold(&spec, case),
         (feed, kind) => Err(format!("{kind:?} cannot be fed {feed:?}")),
     }
 }
@@ -177,7 +179,7 @@ fn behaviour(case: &Value, calls: usize, sleeps: &[f64]) -> Result<(), String> {
 }
 
 fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
-    let mut breaker = Breaker::default();
+    let mut breaker = Breaker::new(spec);
     for row in case["expect"]["rows"].as_array().unwrap() {
         let at = Time(Span::from_nanos_f64(row[0].as_f64().unwrap() * 1e9).0);
         let word = |i: usize| row[i].as_str().unwrap();
@@ -185,7 +187,7 @@ fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
         if closed(&breaker) != (word(2) == "closed") {
             return Err(format!("{row}: {:?} before", breaker.state()));
         }
-        let admitted = breaker.admit(spec, at);
+        let admitted = breaker.admit(spec, at, |_| 0.5);
         if (admitted == Admission::Refuse) != (word(3) == "rejected") {
             return Err(format!("{row}: {admitted:?}"));
         }
@@ -194,7 +196,12 @@ fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
                 "ok" => Outcome::Ok,
                 _ => Outcome::Transient,
             };
-            breaker.record(spec, at, admitted, outcome);
+            let ended = Ended {
+                admission: admitted,
+                outcome,
+                took: Span::ZERO,
+            };
+            breaker.record(spec, at, ended, |_| 0.5);
         }
         if closed(&breaker) != (word(4) == "closed") {
             return Err(format!("{row}: {:?} after", breaker.state()));

@@ -379,13 +379,26 @@ fn layer(d: &mut Dice, scope: &str) -> String {
         4 | 5 => format!("{{timeout: {}}}", d.time(50, 4000)),
         6 | 7 => {
             let (failures, open) = (d.from(1, 5), d.time(100, 5000));
+            let (rate, calls) = (d.pick(&["50%", "{above: 30%}"]), d.from(2, 9));
+            let trips = match d.below(6) {
+                0 => format!(
+                    "failure_rate: {rate}, window: {{calls: {calls}}}, minimum_calls: {failures}"
+                ),
+                1 => format!(
+                    "failure_rate: {rate}, window: {{time: 3s, buckets: {calls}}}, \
+                     minimum_calls: {failures}"
+                ),
+                2 => format!("failures: {failures}, window: {{calls: {calls}}}"),
+                3 => format!("failure_rate: {rate}, window: all, minimum_calls: {failures}"),
+                _ => format!("failures: {failures}"),
+            };
             let half = d.pick(&["one", "all"]);
             let on = match d.chance(30) {
                 true => ", on: [transient, invalid]",
                 false => "",
             };
             format!(
-                "{{circuit_breaker: {{failures: {failures}, open_for: {open}, half_open: {half}{on}{shared}}}}}"
+                "{{circuit_breaker: {{{trips}, open_for: {open}, half_open: {half}{on}{shared}}}}}"
             )
         }
         8 => {

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use squall::resilience::{
-    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, QuotaSpec,
-    RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
+    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, Limit, OpenFor,
+    QuotaSpec, RetryAfterRule, RetryBudgetSpec, RetrySpec, Trip, WhenTooLong, WindowSpec,
 };
 use squall::scenario::{Layer, LayerKind};
 use squall::units::Span;
@@ -153,7 +153,7 @@ pub fn through(
             reply.unwrap_or(Reply::of(Outcome::Timeout))
         }),
         LayerKind::CircuitBreaker(spec) => {
-            let state = sim.state(layer, &env, target, Cell::<Breaker>::default);
+            let state = sim.state(layer, &env, target, RefCell::<Breaker>::default);
             Box::pin(breaker(env, spec, state, target, inside))
         }
         LayerKind::Concurrency(spec) => {
@@ -411,42 +411,87 @@ pub fn pause(
     }
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Breaker {
     /// Failures in a row while closed.
     failures: u32,
     /// Closed unless set; open until then, half-open afterwards.
     open_until: Option<u64>,
     probing: u32,
+    /// Every call since it last closed: when it ended, and whether it failed.
+    calls: Vec<(u64, bool)>,
+}
+
+impl Breaker {
+    fn opened(until: u64) -> Breaker {
+        Breaker {
+            open_until: Some(until),
+            ..Breaker::default()
+        }
+    }
+
+    /// Whether what has ended by now is enough to open it.
+    fn trips(&self, trip: &Trip, now: u64) -> bool {
+        let trip = match trip {
+            Trip::Consecutive(most) => return self.failures >= *most,
+            Trip::Window(trip) => trip,
+        };
+        let counts: Vec<bool> = match trip.window {
+            WindowSpec::All => self.calls.iter().map(|c| c.1).collect(),
+            WindowSpec::Calls(n) => self
+                .calls
+                .iter()
+                .rev()
+                .take(n as usize)
+                .map(|c| c.1)
+                .collect(),
+            WindowSpec::Time(buckets) => {
+                let of = |t: u64| t / buckets.each.0;
+                let lives = |c: &&(u64, bool)| of(c.0) + u64::from(buckets.count) > of(now);
+                self.calls.iter().filter(lives).map(|c| c.1).collect()
+            }
+        };
+        let failed = counts.iter().filter(|f| **f).count() as u64;
+        let all = counts.len() as u64;
+        let many = match trip.failures.expect("not in these scenarios") {
+            Limit::Count(n) => failed >= u64::from(n),
+            Limit::AtLeast(share) => failed * 1_000_000 >= all * u64::from(share.0),
+            Limit::Above(share) => failed * 1_000_000 > all * u64::from(share.0),
+        };
+        all >= u64::from(trip.minimum_calls) && many
+    }
 }
 
 async fn breaker(
     env: Env,
     spec: &'static BreakerSpec,
-    state: Rc<Cell<Breaker>>,
+    state: Rc<RefCell<Breaker>>,
     target: Option<usize>,
     inside: Inner,
 ) -> Reply {
     let sim = env.sim.clone();
-    let mut now = state.get();
+    let mut now = state.borrow().clone();
+    let OpenFor::Fixed(open_for) = spec.open_for else {
+        panic!("not in these scenarios")
+    };
     let probe = match now.open_until {
         None => false,
         Some(until) if sim.clock.now() < until => return env.refuse(target, Outcome::CircuitOpen),
-        Some(_) if spec.half_open == HalfOpen::One && now.probing > 0 => {
+        Some(_) if spec.half_open == HalfOpen::ONE && now.probing > 0 => {
             return env.refuse(target, Outcome::CircuitOpen);
         }
         Some(_) => true,
     };
     now.probing += u32::from(probe);
-    state.set(now);
     let period = now.open_until;
+    *state.borrow_mut() = now;
     let done = Leave {
         state: state.clone(),
         probe: probe.then_some(period),
     };
     let reply = inside(env).await;
     drop(done);
-    let mut now = state.get();
+    let mut now = state.borrow().clone();
     if now.open_until != period {
         // It has opened or closed meanwhile.
         if now.open_until.is_some() {
@@ -454,43 +499,35 @@ async fn breaker(
         }
     }
     let fails = spec.on.has(reply.outcome);
-    let open = Some(sim.clock.now().saturating_add(spec.open_for.0));
+    let open = sim.clock.now().saturating_add(open_for.0);
     if now.open_until.is_some() {
         if reply.outcome == Outcome::Ok {
             now = Breaker::default();
         } else if fails {
-            now = Breaker {
-                open_until: open,
-                ..Breaker::default()
-            };
+            now = Breaker::opened(open);
         }
-    } else if reply.outcome == Outcome::Ok {
-        now.failures = 0;
-    } else if fails {
-        now.failures += 1;
-        if now.failures >= spec.failures {
-            now = Breaker {
-                open_until: open,
-                ..Breaker::default()
-            };
+    } else if reply.outcome == Outcome::Ok || fails {
+        now.failures = if fails { now.failures + 1 } else { 0 };
+        now.calls.push((sim.clock.now(), fails));
+        if now.trips(&spec.trip, sim.clock.now()) {
+            now = Breaker::opened(open);
         }
     }
-    state.set(now);
+    *state.borrow_mut() = now;
     reply
 }
 
 /// Takes back a probe, whether it was answered or left.
 struct Leave {
-    state: Rc<Cell<Breaker>>,
+    state: Rc<RefCell<Breaker>>,
     probe: Option<Option<u64>>,
 }
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        let mut now = self.state.get();
+        let mut now = self.state.borrow_mut();
         if self.probe == Some(now.open_until) {
             now.probing -= 1;
-            self.state.set(now);
         }
     }
 }

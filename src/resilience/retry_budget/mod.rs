@@ -69,7 +69,7 @@ pub enum RetryBudget {
 
 /// An attempt that has ended, as retry budgets see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct AttemptEnd {
     /// Whether a retry layer inside the budget asked for it.
     pub retry: bool,
     /// Whether it was the first attempt of its step.
@@ -132,7 +132,7 @@ impl RetryBudget {
     }
 
     /// Notes that an attempt has ended.
-    pub fn ended(&mut self, spec: &RetryBudgetSpec, now: Time, end: &Ended) {
+    pub fn ended(&mut self, spec: &RetryBudgetSpec, now: Time, end: &AttemptEnd) {
         match (self.of(spec), spec) {
             (RetryBudget::Cost { first, .. }, _) if end.first_of_step => *first += end.cost,
             (RetryBudget::Cost { again, .. }, _) => *again += end.cost,
@@ -185,7 +185,7 @@ impl RetryBudget {
     }
 
     /// Takes one retry after `outcome`, for which there must be room; returns what it took, for
-    /// [`Ended::held`].
+    /// [`AttemptEnd::held`].
     pub fn take(&mut self, spec: &RetryBudgetSpec, outcome: Outcome) -> u32 {
         match (self.of(spec), spec) {
             (RetryBudget::Count { retries }, _) => *retries = retries.saturating_add(1),
@@ -218,8 +218,8 @@ mod tests {
 
     const NOW: Time = Time::ZERO;
 
-    fn ended(retry: bool, outcome: Outcome, cost: Money, held: u32) -> Ended {
-        Ended {
+    fn ended(retry: bool, outcome: Outcome, cost: Money, held: u32) -> AttemptEnd {
+        AttemptEnd {
             retry,
             first_of_step: !retry,
             outcome,
