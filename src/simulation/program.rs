@@ -13,8 +13,7 @@
 use crate::random::Distribution;
 use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
 use crate::scenario::model::{
-    FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
-    ToolStep,
+    FleetBreaker, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId, ToolStep,
 };
 use crate::units::{Money, Span};
 
@@ -272,13 +271,4 @@ pub fn keeps_begin(spec: &RetrySpec) -> bool {
 /// Whether a retry layer must remember its last delay.
 pub fn keeps_delay(spec: &RetrySpec) -> bool {
     spec.remembers_delay()
-}
-
-/// All written layers of a policy with the scope that they stand in, in report order.
-pub fn written_layers(policy: &Policy) -> impl Iterator<Item = &Layer> {
-    let calls = [&policy.tool, &policy.llm];
-    let calls = calls
-        .into_iter()
-        .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
-    calls.chain(&policy.turn).chain(&policy.task)
 }
