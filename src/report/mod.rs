@@ -18,7 +18,7 @@ pub use charts::{Chart, ChartError, charts};
 pub use csv_files::{layers_csv, summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
-pub use table::comparison;
+pub use table::{comparison, layers};
 
 use crate::experiment::document::Document;
 

@@ -30,6 +30,7 @@ mod prices;
 mod reader;
 mod retry;
 mod stacks;
+pub mod storm;
 mod targets;
 mod thresholds;
 mod top;
