@@ -106,6 +106,20 @@ mod tests {
     }
 
     #[test]
+    fn a_stack_with_a_budget_shows_what_its_library_makes() {
+        let shown = show(presets::find_stack("litellm").unwrap());
+        assert!(
+            shown.contains("429                         5 attempts\n"),
+            "{shown}"
+        );
+        let shown = show(presets::find_stack("openai-agents-retry").unwrap());
+        assert!(
+            shown.contains("500                         6 attempts\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn what_is_shown_says_what_the_layers_make_of_it_together() {
         let shown = show(presets::find_stack("crewai").unwrap());
         assert!(

@@ -5,7 +5,7 @@
 //! three are 27. A turn of a sub-agent inside a turn has the turn's layers twice.
 
 use super::model::{CallLayers, Fleet, Layer, LayerKind, Policy, Step, TargetId};
-use crate::resilience::RetrySpec;
+use crate::resilience::{RetryBudgetSpec, RetrySpec};
 use crate::units::Span;
 use crate::wire::{Outcome, Reply};
 
@@ -29,6 +29,8 @@ pub struct Around<'p> {
     pub id: usize,
     /// What of it matters here.
     pub bound: Bound<'p>,
+    /// Whether it is the fleet's, around whole tasks.
+    pub of_fleet: bool,
 }
 
 /// What a layer does to the number of attempts and to their waits.
@@ -38,7 +40,9 @@ pub enum Bound<'p> {
     Retry(&'p RetrySpec),
     /// It ends everything inside it after so long.
     Timeout(Span),
-    /// Neither.
+    /// It allows so many retries inside it, of each task or of more.
+    Budget(u32),
+    /// None of these.
     None,
 }
 
@@ -52,21 +56,41 @@ impl Nested<'_> {
     }
 
     /// The most attempts of one call in one task: the product of the attempts of all retry layers.
-    /// `None` is without end. Retry budgets, deadlines and timeouts may end it earlier.
+    /// `None` is without end. A retry budget of n retries allows n more than what comes from outside
+    /// it; budgets of dollars, deadlines and timeouts may end it earlier.
     pub fn worst_attempts(&self) -> Option<u64> {
-        self.retries().try_fold(1u64, |product, spec| {
-            Some(product.saturating_mul(u64::from(spec.attempts?)))
-        })
+        self.attempts_of(|_| true)
     }
 
     /// The attempts if each ends with `outcome`, at once and without Retry-After: only the layers
     /// that try again on it multiply. `None` is without end.
     pub fn attempts_on(&self, outcome: Outcome) -> Option<u64> {
         let reply = Reply::of(outcome);
-        let mut retries = self.retries().filter(|s| s.when.wants(&reply, false));
-        retries.try_fold(1u64, |product, spec| {
-            Some(product.saturating_mul(u64::from(spec.attempts?)))
-        })
+        self.attempts_of(|spec| spec.when.wants(&reply, false))
+    }
+
+    /// The product of the retry layers that `act`, from the outside in, as far as budgets allow.
+    fn attempts_of(&self, act: impl Fn(&RetrySpec) -> bool) -> Option<u64> {
+        let mut product = Some(1u64);
+        let mut allowed: Option<u64> = None;
+        for around in &self.layers {
+            match around.bound {
+                Bound::Retry(spec) if act(spec) => {
+                    let attempts = spec.attempts.map(u64::from);
+                    product = product.zip(attempts).map(|(p, n)| p.saturating_mul(n));
+                }
+                Bound::Budget(retries) => {
+                    // A task that the fleet submits again has a new budget: as often as it may.
+                    let most = product.map(|p| p.saturating_mul(1 + u64::from(retries)));
+                    let outside_task = self.layers.iter().any(|l| l.of_fleet);
+                    let once = product.map(|p| p.saturating_add(u64::from(retries)));
+                    let most = if outside_task { most } else { once };
+                    allowed = allowed.into_iter().chain(most).min();
+                }
+                _ => {}
+            }
+        }
+        allowed.into_iter().chain(product).min()
     }
 
     /// The longest that all waits between these attempts can be, without Retry-After: each layer's
@@ -77,7 +101,7 @@ impl Nested<'_> {
             inside = match around.bound {
                 Bound::Retry(spec) => retried(spec, inside),
                 Bound::Timeout(after) => Some(inside.map_or(after, |wait| wait.min(after))),
-                Bound::None => inside,
+                Bound::Budget(_) | Bound::None => inside,
             };
         }
         inside
@@ -137,7 +161,12 @@ impl<'p> Walk<'p> {
         let breaker = self.policy.fleet.breaker.is_some();
         let breaker = breaker.then_some((id + usize::from(retry.is_some()), Bound::None));
         let all = retry.into_iter().chain(breaker);
-        all.map(|(id, bound)| Around { id, bound }).collect()
+        all.map(|(id, bound)| Around {
+            id,
+            bound,
+            of_fleet: true,
+        })
+        .collect()
     }
 
     fn of(&self, layers: &'p [Layer]) -> Vec<Around<'p>> {
@@ -149,8 +178,10 @@ impl<'p> Walk<'p> {
                 bound: match &layer.kind {
                     LayerKind::Retry(spec) => Bound::Retry(spec),
                     LayerKind::Timeout(after) => Bound::Timeout(*after),
+                    LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => Bound::Budget(*n),
                     _ => Bound::None,
                 },
+                of_fleet: false,
             }
         };
         layers.iter().map(around).collect()
@@ -285,6 +316,14 @@ mod tests {
         let policy = format!("{{tool: [{endless}], llm: [{{timeout: 9s}}, {endless}]}}");
         let found = worst(&policy, "[{llm: m, output: 1}, {tool: t}]");
         assert_eq!(found, [(None, Some(Span::seconds(9))), (None, None)]);
+    }
+
+    #[test]
+    fn a_retry_budget_adds_its_retries_to_what_comes_from_outside() {
+        let policy = "{llm: [{retry: {attempts: 3}}, {retry_budget: {retries: 2}}, \
+                      {retry: {attempts: unlimited}}]}";
+        let found = worst(policy, "[{llm: m, output: 1}]");
+        assert_eq!(found[0].0, Some(5));
     }
 
     #[test]
