@@ -188,7 +188,7 @@ fn policy(index: usize, name: String, weight: f64) -> PolicyResult {
         layers: vec![LayerResult {
             label: "tool[1] retry".to_owned(),
             acted: 42.5,
-            attempts_caused: 40.25,
+            attempts_caused: 40.5,
             usd_caused: 1.5,
             attempts_on_wire: 1540.25,
             attempts_visible: Some(1542.5),

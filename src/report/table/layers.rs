@@ -136,7 +136,7 @@ mod tests {
         let text = layers(&fixture::document(2), 80);
         let row = text.lines().nth(1).unwrap();
         let words: Vec<&str> = row.split_whitespace().collect();
-        assert_eq!(words[..5], ["tool[1]", "retry", "40.3", "1,543", "1,540"]);
+        assert_eq!(words[..5], ["tool[1]", "retry", "40.5", "1,543", "1,540"]);
         assert!(text.contains("sandbox by workers: unlimited attempts, waits without end; most"));
         assert!(
             text.contains("27 attempts, 1m 03s of waits; most simulated: 12"),
