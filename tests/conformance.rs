@@ -174,11 +174,16 @@ fn every_preset_is_held_against_something() {
     let mut held = vec![];
     for (stem, file) in files() {
         for case in file["cases"].as_array().unwrap() {
-            held.extend(
-                plan::of(&stem, case)
-                    .into_iter()
-                    .flat_map(|plan| plan.layers),
-            );
+            for layer in plan::of(&stem, case)
+                .into_iter()
+                .flat_map(|plan| plan.layers)
+            {
+                let stack = squall::presets::stacks().find(|s| layer.contains(&s.full_name()));
+                if let Some(stack) = stack.filter(|_| layer.starts_with("stack: ")) {
+                    held.extend(stack.yaml.lines().map(str::to_owned));
+                }
+                held.push(layer);
+            }
         }
     }
     held.push(polly_breaker());
@@ -191,6 +196,17 @@ fn every_preset_is_held_against_something() {
         assert!(
             held.iter().any(|layer| names_it(&layer)),
             "nothing holds {name}"
+        );
+    }
+    for stack in squall::presets::stacks() {
+        // Its one retry layer is held as the preset.
+        let name = stack.full_name();
+        let is_held = held
+            .iter()
+            .any(|layer| layer.starts_with("stack: ") && layer.contains(&name));
+        assert!(
+            is_held || stack.name == "temporal",
+            "nothing holds the stack {name}"
         );
     }
 }

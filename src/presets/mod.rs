@@ -5,6 +5,8 @@
 //! a preset does can be written by hand, and `tests/conformance.rs` holds each against vectors
 //! recorded from the library it is named after.
 //!
+//! A [`Stack`] is the text of a whole policy: the layers that a framework really has.
+//!
 //! `name@version` is one preset; the name alone is the first of that name in its table, the newest.
 
 mod breakers;
@@ -14,6 +16,7 @@ mod frameworks;
 mod libraries;
 mod sdks;
 mod services;
+mod stacks;
 
 /// A preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +39,47 @@ pub struct Preset {
     pub storm: &'static str,
     /// The layer's keys, as YAML.
     pub yaml: &'static str,
+}
+
+/// A stack of layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub name: &'static str,
+    /// The first version that behaves so, as people name it.
+    pub version: &'static str,
+    /// What it is named after.
+    pub library: &'static str,
+    /// The version that was looked at.
+    pub looked_at: &'static str,
+    /// Where in its source or documentation.
+    pub source: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// The body of a policy, as YAML.
+    pub yaml: &'static str,
+}
+
+impl Stack {
+    /// Its name and version.
+    pub fn full_name(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+/// All stacks.
+pub fn stacks() -> impl Iterator<Item = &'static Stack> {
+    stacks::STACKS.iter()
+}
+
+/// The stack `name@version`, or the newest of `name`.
+pub fn find_stack(name: &str) -> Option<&'static Stack> {
+    let (name, version) = match name.split_once('@') {
+        None => (name, None),
+        Some((name, version)) => (name, Some(version)),
+    };
+    let fits = |s: &Stack| version.is_none_or(|v| s.version == v || s.looked_at == v);
+    stacks().find(|s| s.name == name && fits(s))
 }
 
 /// The layers for which there are presets.

@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::retry::{outcomes, retry};
 use super::retry_budgets::retry_budget;
 use super::routes::{fallback, route};
+use super::stacks::stacked;
 use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
@@ -33,13 +34,18 @@ const KINDS: [&str; 11] = [
 /// A layer and where it stands in the file.
 pub(super) type Placed = (Layer, Place);
 
-/// A list of layers, outermost first; `label` is "by-the-book.tool" or the like.
-pub(super) fn layers(node: &Node, label: &str, r: &mut Reader) -> Option<Vec<Placed>> {
+/// A list of layers at a scope, outermost first; `label` is "by-the-book.tool" or the like.
+pub(super) fn layers(node: &Node, scope: &str, label: &str, r: &mut Reader) -> Option<Vec<Placed>> {
     let items = r.list(node, "a list of layers")?;
     let mut layers = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
-        if let Some((layer, place)) = placed(item, &format!("{label}[{i}]"), r) {
-            layers.push((layer, place));
+        let label = format!("{label}[{i}]");
+        match &item.kind {
+            Kind::Map(keys) if keys.len() == 1 && keys[0].0.text == "stack" => {
+                let stack = stacked(&keys[0].1, r);
+                layers.extend(stack.into_iter().flat_map(|s| s.item(scope, &label, r)));
+            }
+            _ => layers.extend(placed(item, &label, r)),
         }
     }
     Some(layers)
@@ -50,7 +56,8 @@ pub(super) fn one(node: &Node, label: &str, r: &mut Reader) -> Option<Layer> {
     Some(placed(node, label, r)?.0)
 }
 
-fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
+/// One layer and its place; its label is `label` and its kind.
+pub(super) fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
     let (key, value) = r.variant(item, "a layer", &KINDS)?;
     let (kind, shared, via) = match key {
         "circuit_breaker" => {
@@ -221,7 +228,9 @@ mod tests {
     use crate::units::Money;
 
     fn first(yaml: &str) -> Result<Layer, String> {
-        let list = read(&format!("[{yaml}]"), |node, r| layers(node, "p.tool", r))?;
+        let list = read(&format!("[{yaml}]"), |node, r| {
+            layers(node, "tool", "p.tool", r)
+        })?;
         Ok(list.into_iter().next().unwrap().0)
     }
 

@@ -230,6 +230,15 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// All written layers but the fleet's, in report order.
+    pub fn written_layers(&self) -> impl Iterator<Item = &Layer> {
+        let calls = [&self.tool, &self.llm];
+        let calls = calls
+            .into_iter()
+            .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
+        calls.chain(&self.turn).chain(&self.task)
+    }
+
     /// A layer's label without the policy's name before it ("tool\[2\] retry").
     pub fn short_label<'a>(&self, label: &'a str) -> &'a str {
         let rest = label.strip_prefix(self.name.as_str());

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Problems, Severity, Source};
+use super::model::TargetId;
 use super::tree::{Key, Kind, Node, Place};
 use super::words::{advice, any_of, near, shortened};
 use crate::units::text::{self, QuantityError};
@@ -48,6 +49,16 @@ impl<'a> Reader<'a> {
     pub(super) fn add_source(&mut self, source: Source) -> u16 {
         self.sources.push(source);
         (self.sources.len() - 1) as u16
+    }
+
+    /// The name of a target: models come first.
+    pub(super) fn target_name(&self, target: TargetId) -> &str {
+        let at = usize::from(target.0);
+        self.models
+            .iter()
+            .chain(&self.tools)
+            .nth(at)
+            .map_or("", String::as_str)
     }
 
     fn note(&mut self, place: Place, diagnostic: Diagnostic) {

@@ -8,7 +8,6 @@ use crate::scenario::model::{
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
     LayerId, Loop, NO_BLOCK, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
-    written_layers,
 };
 
 pub(super) struct Compiler<'a> {
@@ -41,7 +40,7 @@ struct Place {
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(scenario: &'a Scenario, policy: &'a Policy) -> Compiler<'a> {
-        let mut labels: Vec<String> = written_layers(policy).map(|l| l.label.clone()).collect();
+        let mut labels: Vec<String> = policy.written_layers().map(|l| l.label.clone()).collect();
         if policy.fleet.retry.is_some() {
             labels.push("fleet retry".to_owned());
         }
@@ -379,7 +378,7 @@ impl<'a> Compiler<'a> {
 
     fn id(&self, layer: &Layer) -> LayerId {
         let same = |l: &Layer| std::ptr::eq(l, layer);
-        let found = written_layers(self.policy).position(same);
+        let found = self.policy.written_layers().position(same);
         found.expect("the layer is one of the policy's") as LayerId
     }
 

@@ -24,6 +24,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let layer = &program.layers[usize::from(i)];
         match &layer.kind {
             Kind::Retry(spec) => {
+                self.observer.entered(layer.id);
                 self.save_retry(a, layer.word, spec, RetryState::begin(now));
                 None
             }
@@ -180,6 +181,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         state.again(now + delay);
         self.save_retry(a, layer.word, spec, state);
         self.observer.acted(layer.id);
+        self.observer.waited(layer.id, delay);
         match b.scope {
             Scope::Turn => self.throw_away(a, b.word),
             Scope::Task => self.throw_all_away(a),

@@ -341,12 +341,3 @@ pub fn keeps_begin(spec: &RetrySpec) -> bool {
 pub fn keeps_delay(spec: &RetrySpec) -> bool {
     spec.remembers_delay()
 }
-
-/// All written layers of a policy with the scope that they stand in, in report order.
-pub fn written_layers(policy: &Policy) -> impl Iterator<Item = &Layer> {
-    let calls = [&policy.tool, &policy.llm];
-    let calls = calls
-        .into_iter()
-        .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
-    calls.chain(&policy.turn).chain(&policy.task)
-}

@@ -1,5 +1,7 @@
 //! Whether a layer does what a case says.
 
+use std::path::Path;
+
 use serde_json::Value;
 use squall::random::stream::{Process, Stream};
 use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState, Ended};
@@ -21,11 +23,14 @@ const ERRORS: f64 = 4.0;
 
 pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
     if let Feed::Replies(script) = &plan.feed {
-        let specs = plan.layers.iter().map(|layer| match read(layer)? {
-            LayerKind::Retry(spec) => Ok(*spec),
-            other => Err(format!("{other:?} has no conversation")),
-        });
-        let (calls, sleeps) = replay(&specs.collect::<Result<Vec<_>, _>>()?, script);
+        let mut layers = vec![];
+        for layer in &plan.layers {
+            match layer.strip_prefix("stack: ") {
+                Some(stack) => layers.extend(stacked(stack)?),
+                None => layers.push(read(layer)?),
+            }
+        }
+        let (calls, sleeps) = replay(&layers, script);
         return behaviour(case, calls, &sleeps);
     }
     if let Feed::Bucket = plan.feed {
@@ -48,6 +53,27 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
 pub fn read(layer: &str) -> Result<LayerKind, String> {
     let layer = scenario::layer(layer).map_err(|e| e.render(false))?;
     Ok(layer.kind)
+}
+
+/// The layers around a model call under a stack, outermost first.
+fn stacked(stack: &str) -> Result<Vec<LayerKind>, String> {
+    let text = format!(
+        "name: stack\nmodels: {{m: {{latency: 1s}}}}\n\
+         fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{llm: m, output: 1}}]}}}}\n\
+         policies: {{p: {{stack: {stack}}}}}\n"
+    );
+    let loaded = scenario::parse(&text, "stack", Path::new(""), &[]);
+    let policy = loaded
+        .map_err(|e| e.render(false))?
+        .scenario
+        .policies
+        .remove(0);
+    let layers = policy
+        .task
+        .iter()
+        .chain(&policy.turn)
+        .chain(&policy.llm.others);
+    Ok(layers.map(|layer| layer.kind.clone()).collect())
 }
 
 fn delays(backoff: &Backoff, plan: &Plan, case: &Value) -> Result<(), String> {
@@ -150,7 +176,8 @@ fn behaviour(case: &Value, calls: usize, sleeps: &[f64]) -> Result<(), String> {
     {
         return Err(format!("{calls} calls, retried should be {retried}"));
     }
-    if let Some(theirs) = expect["calls"].as_u64()
+    let theirs = expect["calls"].as_u64();
+    if let Some(theirs) = theirs.or(expect["model_requests"].as_u64())
         && theirs != calls as u64
     {
         return Err(format!("{calls} calls in place of {theirs}"));
