@@ -33,6 +33,7 @@ mod reader;
 mod retry;
 mod retry_budgets;
 mod routes;
+mod size;
 mod stacks;
 mod stores;
 pub mod storm;
