@@ -100,12 +100,15 @@ pub struct RunOptions {
 #[derive(Debug, clap::Args)]
 pub struct CheckOptions {
     /// The scenario files
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
     pub files: Vec<PathBuf>,
+    /// Say what a rule of the storm lint finds, why, and what to do
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
     /// Override a value of the scenarios, as for run (repeatable)
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Count warnings as errors
+    /// Count warnings as errors (exit code 2), and what the storm lint finds as a failed check (1)
     #[arg(long)]
     pub strict: bool,
 }

@@ -23,8 +23,20 @@ pub fn load_for_run(options: &ScenarioOptions, quiet: bool) -> Result<(Loaded, u
     if !quiet && !loaded.warnings.is_empty() {
         say_warnings(&loaded);
     }
+    if !quiet && !loaded.lint.is_empty() {
+        let (counted, file) = (counted(loaded.lint.len()), options.file.display());
+        terminal::say(&format!("{counted}; `squall check {file}` shows them"));
+    }
     let seed = options.seed.unwrap_or(loaded.scenario.seed);
     Ok((loaded, seed))
+}
+
+/// "3 warnings".
+pub fn counted(n: usize) -> String {
+    match n {
+        1 => "1 warning".to_owned(),
+        n => format!("{n} warnings"),
+    }
 }
 
 /// Says a scenario's warnings on stderr.

@@ -60,6 +60,7 @@ fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
         shared,
         label: format!("{label} {key}"),
     };
+    r.marks.places.push((layer.label.clone(), value.owner));
     Some((layer, value.owner))
 }
 

@@ -20,6 +20,7 @@ mod fleets;
 mod headers;
 mod layers;
 mod limits;
+pub mod lint;
 pub mod model;
 mod overrides;
 mod plan;
@@ -64,6 +65,8 @@ pub struct Loaded {
     pub source: String,
     /// What is allowed but perhaps not meant.
     pub warnings: Vec<Diagnostic>,
+    /// What makes storms, in the order of the file.
+    pub lint: Vec<lint::Finding>,
 }
 
 /// Reads and checks a scenario file; each override is a `path=value` as in
@@ -118,6 +121,10 @@ pub fn parse(
         }
         top::scenario(&root, &mut reader)
     });
+    let lint = match &scenario {
+        Some(scenario) if reader.errors() == 0 => lint::findings(scenario, &mut reader),
+        _ => vec![],
+    };
     let errors = reader.errors();
     let (problems, source) = reader.finish();
     match scenario {
@@ -125,6 +132,7 @@ pub fn parse(
             scenario,
             source,
             warnings: problems.diagnostics,
+            lint,
         }),
         _ => Err(problems),
     }

@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::layers::{Placed, fleet_layers, layers};
+use super::lint::allow;
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
 use super::reader::Reader;
@@ -21,6 +22,7 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
+    f.optional("allow", r, |n, r| allow(n, name, r));
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
         let label = format!("{name}.{key}");
         let read = f.optional(key, r, |n, r| call_layers(n, &label, named, r));
