@@ -22,7 +22,7 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
-    f.optional("allow", r, |n, r| allow(n, name, r));
+    f.optional("allow", r, |n, r| allow(n, node.owner, r));
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
         let label = format!("{name}.{key}");
         let read = f.optional(key, r, |n, r| call_layers(n, &label, named, r));
@@ -43,6 +43,10 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     if r.errors() == errors_before {
         layers_act(&tool, &llm, &turn, &task, r);
     }
+    let calls = tool.lists().chain(llm.lists());
+    let written = calls.chain([&turn, &task]).flatten();
+    let places = written.map(|(_, place)| *place).collect();
+    r.marks.policy_read(node.owner, places);
     Some(Policy {
         name: name.to_owned(),
         about: about.unwrap_or_default(),

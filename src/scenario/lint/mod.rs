@@ -1,18 +1,24 @@
 //! Storm lint: reads policies as an experienced reviewer would.
 //!
 //! A rule is a function over a [`View`] of the checked scenario and an entry in [`RULES`]. What it
-//! finds is a warning at the place of a layer or policy; `allow: [RULE]` in a policy silences it.
+//! finds is a warning at the place of a layer or policy; `allow: [RULE]` in a policy or beside a
+//! layer silences it. Layers that several policies take from one place of the file (by an anchor)
+//! are warned of once.
 
 mod calls;
+mod costs;
+mod marks;
 mod states;
+mod traffic;
 mod view;
 mod waits;
 
 use super::diagnostics::Diagnostic;
 use super::model::Scenario;
 use super::reader::Reader;
-use super::tree::{Node, Place};
-use view::View;
+use super::tree::Place;
+pub(super) use marks::{Marks, allow, allowing};
+use view::{Hit, View};
 
 /// One thing that a reviewer looks for.
 #[derive(Clone, Copy, Debug)]
@@ -28,31 +34,21 @@ pub struct Rule {
     check: fn(&View) -> Vec<Hit>,
 }
 
-/// What a rule found: the label of a layer (or a policy's name), and what to say about it.
-type Hit = (String, String);
-
 /// One warning of the lint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The rule's id.
     pub rule: &'static str,
-    /// Index of the policy.
-    pub policy: usize,
+    /// Indices of the policies that it is about, ascending.
+    pub policies: Vec<usize>,
     /// What, where, and what to do.
     pub diagnostic: Diagnostic,
-}
-
-/// Where layers and policies stand in the file, and what they allow on purpose.
-#[derive(Debug, Default)]
-pub(super) struct Marks {
-    /// Labels of layers and names of policies, with their places.
-    pub(super) places: Vec<(String, Place)>,
-    /// A policy's name, a rule that it allows, and where it says so.
-    pub(super) allowed: Vec<(String, &'static str, Place)>,
+    /// Lines of the other layers that have a part in it, outermost first.
+    pub lines: Vec<usize>,
 }
 
 /// All rules, in the order in which they are documented.
-pub const RULES: [Rule; 16] = [
+pub const RULES: [Rule; 21] = [
     waits::NO_CAP,
     waits::NO_BACKOFF,
     waits::UNCAPPED_BACKOFF,
@@ -63,12 +59,17 @@ pub const RULES: [Rule; 16] = [
     calls::PERMANENT_RETRIED,
     calls::TURN_REPEATS_TOOLS,
     calls::LAYERS_MULTIPLY,
-    calls::TIMEOUT_BELOW_P50,
+    calls::TIMEOUT_TOO_SHORT,
     states::BREAKER_NEVER_TRIPS,
     states::BREAKER_OUTLASTS_OUTAGE,
     states::HALF_OPEN_FOR_ALL,
     states::SLOT_HELD_ASLEEP,
     states::LIMITER_PER_CLIENT,
+    costs::INVALID_WITHOUT_BUDGET,
+    costs::CROWD_WITHOUT_BUDGET,
+    costs::HEDGE_WITHOUT_BUDGET,
+    costs::HEDGE_TOO_EARLY,
+    costs::SAME_AS_ANOTHER,
 ];
 
 /// The rule of that name.
@@ -76,59 +77,91 @@ pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
 }
 
-/// The value of a policy's key `allow`.
-pub(super) fn allow(node: &Node, policy: &str, r: &mut Reader) -> Option<()> {
-    r.each(node, "a list of rules", |n, r| {
-        let id = r.text(n, "a rule")?;
-        match rule(id) {
-            Some(rule) => {
-                let mark = (policy.to_owned(), rule.id, n.place);
-                r.marks.allowed.push(mark);
-            }
-            None => r.unknown(n.place, "rule", id, RULES.iter().map(|rule| rule.id)),
-        }
-        Some(())
-    })?;
-    Some(())
+/// What a rule found, at its place and before it is worded.
+struct Found {
+    place: Place,
+    rule: &'static Rule,
+    message: String,
+    policies: Vec<usize>,
+    others: Vec<Place>,
 }
 
 /// Everything that the rules find, in the order of the file; an `allow` that never acts is noted
 /// as a warning of the reader.
 pub(super) fn findings(scenario: &Scenario, r: &mut Reader) -> Vec<Finding> {
-    let marks = std::mem::take(&mut r.marks);
-    let mut idle = vec![true; marks.allowed.len()];
-    let mut found = vec![];
-    for (policy, one) in scenario.policies.iter().enumerate() {
-        let view = View::of(scenario, one);
+    let mut marks = std::mem::take(&mut r.marks);
+    let mut all: Vec<Found> = vec![];
+    for policy in 0..scenario.policies.len() {
+        let view = View::of(scenario, policy);
         for rule in &RULES {
-            let hits = (rule.check)(&view);
-            let allowed = marks.allowed.iter().zip(&mut idle);
-            let mut allowed =
-                allowed.filter(|((name, id, _), _)| *name == one.name && *id == rule.id);
-            if !hits.is_empty()
-                && let Some((_, idle)) = allowed.next()
-            {
-                *idle = false;
-                continue;
-            }
-            for (label, message) in hits {
-                let place = marks.places.iter().find(|(known, _)| *known == label);
-                let place = place.map_or_else(Place::default, |(_, place)| *place);
-                let message = format!("{}: {message}", rule.id);
-                let diagnostic = r.warning(place, message).with_help(rule.advice);
-                let finding = Finding {
-                    rule: rule.id,
-                    policy,
-                    diagnostic,
+            for hit in (rule.check)(&view) {
+                let place = marks.place(policy, hit.layer);
+                if marks.allows(policy, place, rule.id) {
+                    continue;
+                }
+                let same = |f: &&mut Found| {
+                    f.place == place && f.rule.id == rule.id && f.message == hit.message
                 };
-                found.push((place, finding));
+                if let Some(found) = all.iter_mut().find(same) {
+                    if found.policies.last() != Some(&policy) {
+                        found.policies.push(policy);
+                    }
+                    continue;
+                }
+                let others = hit.others.iter();
+                let others = others.map(|layer| marks.place(policy, Some(*layer)));
+                let others = others.filter(|other| *other != place).collect();
+                all.push(Found {
+                    place,
+                    rule,
+                    message: hit.message,
+                    policies: vec![policy],
+                    others,
+                });
             }
         }
     }
-    for ((_, id, place), _) in marks.allowed.iter().zip(idle).filter(|(_, idle)| *idle) {
-        let message = format!("this `allow` never acts: `{id}` finds nothing in the policy");
-        r.warn(*place, message, "take it out");
+    for (id, place) in marks.idle() {
+        let message = format!("this `allow` never acts: `{id}` finds nothing here");
+        r.warn(place, message, "take it out");
     }
-    found.sort_by_key(|(place, _)| (place.origin, place.start));
-    found.into_iter().map(|(_, finding)| finding).collect()
+    all.sort_by_key(|found| (found.place.origin, found.place.start));
+    all.into_iter()
+        .map(|found| worded(found, scenario, r))
+        .collect()
+}
+
+/// A finding as it is shown.
+fn worded(found: Found, scenario: &Scenario, r: &Reader) -> Finding {
+    let mut message = format!("{}: {}", found.rule.id, found.message);
+    if let [first, more @ ..] = &found.policies[..]
+        && !more.is_empty()
+    {
+        let name = &scenario.policies[*first].name;
+        let policies = if more.len() == 1 {
+            "policy"
+        } else {
+            "policies"
+        };
+        message += &format!(" (in `{name}` and {} more {policies})", more.len());
+    }
+    let mut help = found.rule.advice.to_owned();
+    let mut lines: Vec<usize> = vec![];
+    for place in &found.others {
+        let line = r.warning(*place, String::new()).line;
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    if !lines.is_empty() {
+        let listed: Vec<String> = lines.iter().map(usize::to_string).collect();
+        let word = if lines.len() == 1 { "line" } else { "lines" };
+        help += &format!("; the others are on {word} {}", listed.join(", "));
+    }
+    Finding {
+        rule: found.rule.id,
+        policies: found.policies,
+        diagnostic: r.warning(found.place, message).with_help(help),
+        lines,
+    }
 }

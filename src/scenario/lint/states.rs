@@ -1,8 +1,9 @@
 //! Rules about layers with a state that several share: breakers, semaphores, limiters.
 
-use super::view::{Scope, Site, Used, View, retry_of};
+use super::Rule;
+use super::calls::rounded;
+use super::view::{Hit, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
-use super::{Hit, Rule};
 use crate::resilience::{BreakerSpec, HalfOpen};
 use crate::scenario::model::{LayerKind, Shared};
 use crate::units::Span;
@@ -10,27 +11,29 @@ use crate::world::{Algorithm, LimitPer, LimitUnit};
 
 pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
     id: "breaker-never-trips",
-    finds: "a breaker of one task that sees too few calls to open",
-    why: "With a state for each task it counts only that task's failures, and the task ends first.",
+    finds: "a breaker of one task or agent that sees too few calls to open",
+    why: "With a state for each it counts only that one's failures, and the work ends before there are enough.",
     advice: "write `shared: fleet`, or lower `failures`",
     check: |view| {
         breakers(view, |site, spec| {
-            if site.layer.shared != Shared::Task || site.scope != Scope::Call {
+            let (who, calls): (_, fn(&Used) -> u64) = match site.layer.shared {
+                Shared::Task => ("a task", |used| used.traffic.calls),
+                Shared::Agent => ("an agent", |used| used.traffic.calls_of_one),
+                Shared::Fleet | Shared::All => return None,
+            };
+            if site.scope != Scope::Call {
                 return None;
             }
             let retries = site.around.iter().filter_map(|layer| retry_of(layer));
             let per_call = retries.fold(1_u64, |product, spec| {
                 product.saturating_mul(spec.attempts.map_or(u64::MAX, u64::from))
             });
-            let seen = site
-                .targets
-                .iter()
-                .map(|used| used.calls.saturating_mul(per_call))
-                .max()?;
-            (seen < u64::from(spec.failures)).then(|| {
+            let seen = site.targets.iter().map(|used| calls(used));
+            let seen = seen.max()?.saturating_mul(per_call);
+            let failures = spec.failures;
+            (seen < u64::from(failures)).then(|| {
                 format!(
-                    "this opens after {} failures, but a task makes at most {seen} attempts",
-                    spec.failures
+                    "this opens after {failures} failures, but {who} makes at most {seen} attempts"
                 )
             })
         })
@@ -40,21 +43,18 @@ pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
 pub(super) const BREAKER_OUTLASTS_OUTAGE: Rule = Rule {
     id: "breaker-outlasts-outage",
     finds: "a breaker that stays open longer than the outages that it meets",
-    why: "It turns a short outage into a longer one.",
-    advice: "set `open_for` to a fraction of the outages that you expect",
+    why: "The target is back and nobody asks: a short outage becomes as long as the breaker stays open, and where \
+          calls are refused at once their tasks fail.",
+    advice: "set `open_for` to a fraction of the outages that you expect: a probe costs one call",
     check: |view| {
         breakers(view, |site, spec| {
-            let down = site
-                .targets
-                .iter()
-                .filter_map(|used| Some((used, longest_outage(used)?)));
+            let targets = site.targets.iter();
+            let down = targets.filter_map(|used| Some((used, longest_outage(used)?)));
             let (used, down) = down.max_by_key(|(_, down)| *down)?;
+            let name = &used.target.name;
             (spec.open_for > down).then(|| {
-                let (open, down) = (spec.open_for.as_seconds(), down.as_seconds());
-                format!(
-                    "this stays open for {open} s: the outages of `{}` last {down} s",
-                    used.target.name
-                )
+                let (open, down) = (rounded(spec.open_for), rounded(down));
+                format!("this turns an outage of `{name}` of {down} into one of {open} or more")
             })
         })
     },
@@ -68,7 +68,7 @@ pub(super) const HALF_OPEN_FOR_ALL: Rule = Rule {
     check: |view| {
         breakers(view, |site, spec| {
             let wide = matches!(site.layer.shared, Shared::Fleet | Shared::All);
-            let used = site.targets.iter().find(|used| used.agents > 1)?;
+            let used = site.targets.iter().find(|used| used.traffic.agents > 1)?;
             (wide && spec.half_open == HalfOpen::All).then(|| {
                 format!(
                     "half-open, this lets {} through to `{}` at once",
@@ -86,15 +86,13 @@ pub(super) const SLOT_HELD_ASLEEP: Rule = Rule {
     why: "In an outage all slots are held by sleepers, and calls that would succeed wait behind them.",
     advice: "list `concurrency` after (inside) the `retry`",
     check: |view| {
-        let sites = view.sites();
-        let held = sites.iter().filter(|site| {
-            let sleeps = |spec: &crate::resilience::RetrySpec| spec.attempts != Some(1);
-            matches!(site.layer.kind, LayerKind::Concurrency(_))
-                && site.inside.iter().filter_map(retry_of).any(sleeps)
-        });
-        let message = "this slot is held while the retry inside it waits";
-        held.map(|site| (site.layer.label.clone(), message.to_owned()))
-            .collect()
+        view.each_site(|site| {
+            let held = matches!(site.layer.kind, LayerKind::Concurrency(_))
+                && site.inside.iter().any(|layer| retry_of(layer).is_some());
+            held.then(|| {
+                "this slot is held through all attempts and waits of the retry inside it".to_owned()
+            })
+        })
     },
 };
 
@@ -104,47 +102,38 @@ pub(super) const LIMITER_PER_CLIENT: Rule = Rule {
     why: "Each keeps to its own rate, and all together are over the account's.",
     advice: "write `shared: all`, or divide the quota by the number of agents",
     check: |view| {
-        let mut hits = vec![];
-        for site in view.sites() {
+        view.each_site(|site| {
             let LayerKind::RateLimit(spec) = &site.layer.kind else {
-                continue;
+                return None;
             };
             if !matches!(site.layer.shared, Shared::Task | Shared::Agent) {
-                continue;
+                return None;
             }
-            let over = site.targets.iter().find(|used| {
-                let all = used.agents as f64 * spec.rate.per_nanosecond();
-                used.agents > 1 && quota(used).is_some_and(|quota| all > quota)
-            });
-            if let Some(used) = over {
-                let message = format!(
-                    "{} at this rate each exceed the quota of `{}`",
-                    crowd(used),
-                    used.target.name
-                );
-                hits.push((site.layer.label.clone(), message));
-            }
-        }
-        hits
+            let over = |used: &&&Used| {
+                let agents = used.traffic.agents;
+                let all = agents as f64 * spec.rate.per_nanosecond();
+                agents > 1 && quota(used).is_some_and(|quota| all > quota)
+            };
+            let used = site.targets.iter().find(over)?;
+            let (crowd, name) = (crowd(used), &used.target.name);
+            Some(format!(
+                "{crowd}, each at this rate, exceed the quota of `{name}`"
+            ))
+        })
     },
 };
 
 fn breakers(view: &View, judge: impl Fn(&Site, &BreakerSpec) -> Option<String>) -> Vec<Hit> {
-    let sites = view.sites();
-    let judged = sites.iter().filter_map(|site| match &site.layer.kind {
-        LayerKind::CircuitBreaker(spec) => Some((site.layer.label.clone(), judge(site, spec)?)),
+    view.each_site(|site| match &site.layer.kind {
+        LayerKind::CircuitBreaker(spec) => judge(site, spec),
         _ => None,
-    });
-    judged.collect()
+    })
 }
 
 /// The longest outage of a target, or the mean of its random ones if that is longer.
 fn longest_outage(used: &Used) -> Option<Span> {
-    let windows = used
-        .target
-        .outages
-        .iter()
-        .map(|window| window.until.since(window.from));
+    let outages = used.target.outages.iter();
+    let windows = outages.map(|window| window.until.since(window.from));
     windows
         .chain(used.target.episodes.map(|episodes| episodes.mean_down))
         .max()

@@ -1,10 +1,36 @@
 //! What the rules see: each layer of a policy with what is around it, inside it, and whom it calls.
 
-use crate::resilience::RetrySpec;
-use crate::scenario::model::{
-    Agents, CallLayers, Layer, LayerKind, LlmStep, Policy, Scenario, Step, TargetId,
+use super::super::model::{
+    Arrivals, CallLayers, Fleet, Layer, LayerKind, LlmStep, Policy, Scenario, Shared, TargetId,
+    Tokens, TraceRow,
 };
-use crate::world::Target;
+use super::traffic::{Traffic, traffic};
+use crate::resilience::RetrySpec;
+use crate::units::{Money, Span};
+use crate::wire::{Outcome, Reply};
+use crate::world::price::Usage;
+use crate::world::{BillingRule, Target, Work};
+
+/// What a rule found.
+pub(super) struct Hit {
+    /// The number of the layer that it is about, as in [`Site::number`]; `None` is the policy.
+    pub(super) layer: Option<usize>,
+    /// What to say.
+    pub(super) message: String,
+    /// The numbers of other layers that have a part in it.
+    pub(super) others: Vec<usize>,
+}
+
+impl Hit {
+    /// At a layer.
+    pub(super) fn at(site: &Site, message: String) -> Hit {
+        Hit {
+            layer: Some(site.number),
+            message,
+            others: vec![],
+        }
+    }
+}
 
 /// Where a layer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +41,16 @@ pub(super) enum Scope {
     Turn,
     /// Around tasks.
     Task,
+    /// In the queue that submits failed tasks again.
+    Fleet,
 }
 
 /// A layer and its surroundings.
 pub(super) struct Site<'a> {
     /// The layer.
     pub(super) layer: &'a Layer,
+    /// Its number in the policy: tool layers, model layers, turn, task, then the fleet's retry.
+    pub(super) number: usize,
     /// Where it stands.
     pub(super) scope: Scope,
     /// What is around it, outermost first.
@@ -31,64 +61,123 @@ pub(super) struct Site<'a> {
     pub(super) targets: Vec<&'a Used<'a>>,
 }
 
+impl Site<'_> {
+    /// The retry that it is, if it is one that tries again.
+    pub(super) fn retry(&self) -> Option<&RetrySpec> {
+        retry_of(self.layer)
+    }
+}
+
 /// A target that some plan calls.
 pub(super) struct Used<'a> {
     /// Its number.
     pub(super) id: TargetId,
     /// The target.
     pub(super) target: &'a Target,
-    /// How many agents and sub-agents may call it at once; `u64::MAX` in an open loop.
-    pub(super) agents: u64,
-    /// How many calls the busiest task makes.
-    pub(super) calls: u64,
-    /// The steps that ask it, of a model.
-    pub(super) asks: Vec<&'a LlmStep>,
+    /// Who calls it, and how often.
+    pub(super) traffic: Traffic<'a>,
+}
+
+impl Used<'_> {
+    /// How long a good attempt takes at this quantile, its answer at the same one; of a model that
+    /// of the step with the longest answers.
+    pub(super) fn latency(&self, q: f64) -> Span {
+        let target = self.target;
+        let way = target.network.as_ref();
+        let network = way.map_or(0.0, |way| 2.0 * way.quantile(0.5));
+        let work = match &target.work {
+            Work::Tool { latency } => latency.quantile(q),
+            Work::Model {
+                first_token,
+                per_token,
+                ..
+            } => {
+                let asks = self.traffic.asks.iter();
+                let outputs = asks.map(|(step, fleet)| tokens(&step.output, fleet, q));
+                let answer = per_token * outputs.fold(0.0, f64::max);
+                // The greater part varies, the other is as usual.
+                let first = first_token.quantile(if answer > 0.0 { 0.5 } else { q });
+                first + answer
+            }
+        };
+        Span::from_nanos_f64(network + work)
+    }
+
+    /// What one attempt of the dearest step costs that ends so, by the step's own prompt alone.
+    pub(super) fn price(&self, outcome: Outcome) -> Money {
+        let target = self.target;
+        let rule = match outcome {
+            Outcome::Ok => BillingRule::FULL,
+            _ => target.billing.rule(outcome),
+        };
+        let usage = |(step, fleet): &(&LlmStep, &Fleet)| Usage {
+            input: tokens(&step.prompt, fleet, 0.5) as u32,
+            output: tokens(&step.output, fleet, 0.5) as u32,
+            ..Usage::default()
+        };
+        let asks = self.traffic.asks.iter().map(usage);
+        let costs = asks.chain([Usage::default()]);
+        let costs = costs.map(|usage| target.price.cost(usage, rule));
+        costs.max().unwrap_or(Money::ZERO)
+    }
+}
+
+/// The quantile of a number of tokens.
+fn tokens(tokens: &Tokens, fleet: &Fleet, q: f64) -> f64 {
+    let drawn = match tokens {
+        Tokens::Drawn(tokens) => return tokens.quantile(q),
+        Tokens::TraceContext => |row: &TraceRow| row.context,
+        Tokens::TraceGenerated => |row: &TraceRow| row.generated,
+    };
+    let Arrivals::Trace(rows) = &fleet.tasks.arrivals else {
+        return 0.0;
+    };
+    let mut all: Vec<u32> = rows.iter().map(drawn).collect();
+    all.sort_unstable();
+    let at = (all.len() as f64 * q) as usize;
+    all.get(at.min(all.len().saturating_sub(1)))
+        .map_or(0.0, |n| f64::from(*n))
 }
 
 /// A policy in its scenario.
 pub(super) struct View<'a> {
+    /// The scenario.
+    pub(super) scenario: &'a Scenario,
+    /// The policy's index.
+    pub(super) index: usize,
     /// The policy.
     pub(super) policy: &'a Policy,
-    used: Vec<Used<'a>>,
+    /// The targets that some plan calls.
+    pub(super) used: Vec<Used<'a>>,
+    /// The fleet's retry as a layer.
+    fleet: Vec<Layer>,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn of(scenario: &'a Scenario, policy: &'a Policy) -> View<'a> {
-        let mut used: Vec<Used> = vec![];
-        for (i, target) in scenario.targets.iter().enumerate() {
+    pub(super) fn of(scenario: &'a Scenario, index: usize) -> View<'a> {
+        let policy = &scenario.policies[index];
+        let targets = scenario.targets.iter().enumerate();
+        let used = targets.map(|(i, target)| {
             let id = TargetId(i as u16);
-            let mut one = Used {
+            let traffic = traffic(&scenario.fleets, id);
+            Used {
                 id,
                 target,
-                agents: 0,
-                calls: 0,
-                asks: vec![],
-            };
-            for fleet in &scenario.fleets {
-                let agents = match fleet.agents {
-                    Agents::Count(n) => u64::from(n),
-                    Agents::Unlimited => u64::MAX,
-                };
-                let (mut widest, mut calls) = (0, 0);
-                count(
-                    &fleet.plan,
-                    id,
-                    (1, 1),
-                    &mut (&mut widest, &mut calls, &mut one.asks),
-                );
-                one.agents = one.agents.saturating_add(agents.saturating_mul(widest));
-                one.calls = one.calls.max(calls);
+                traffic,
             }
-            if one.calls > 0 {
-                used.push(one);
-            }
+        });
+        let fleet = policy.fleet.retry.iter().map(|spec| Layer {
+            kind: LayerKind::Retry(Box::new(spec.clone())),
+            shared: Shared::Task,
+            label: format!("{}.fleet retry", policy.name),
+        });
+        View {
+            scenario,
+            index,
+            policy,
+            used: used.filter(|used| used.traffic.calls > 0).collect(),
+            fleet: fleet.collect(),
         }
-        View { policy, used }
-    }
-
-    /// The targets that some plan calls.
-    pub(super) fn used(&self) -> &[Used<'a>] {
-        &self.used
     }
 
     /// The call layers around a target.
@@ -106,49 +195,83 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Every layer that acts on some target, task scope first.
+    /// Every layer around calls of a target, outermost first, the fleet's retry left out.
+    pub(super) fn path(&self, used: &Used) -> impl Iterator<Item = &'a Layer> {
+        let Policy { task, turn, .. } = self.policy;
+        task.iter().chain(turn).chain(self.around_calls(used))
+    }
+
+    /// Whether anything bounds the spend of, or the retries around, calls of a target.
+    pub(super) fn budgeted(&self, used: &Used) -> bool {
+        let bounds =
+            |layer: &Layer| matches!(layer.kind, LayerKind::Budget(_) | LayerKind::RetryBudget(_));
+        self.policy.fleet.breaker.is_some() || self.path(used).any(bounds)
+    }
+
+    /// Every layer that acts on some target.
     pub(super) fn sites(&self) -> Vec<Site<'_>> {
-        let (turn, task) = (&self.policy.turn, &self.policy.task);
+        let Policy { turn, task, .. } = self.policy;
         let all: Vec<&Used> = self.used.iter().collect();
         let mut sites = vec![];
-        spread(task, Scope::Task, &[], &all, &mut sites);
-        let mut outer: Vec<&Layer> = task.iter().collect();
-        spread(turn, Scope::Turn, &outer, &all, &mut sites);
-        outer.extend(turn);
-        for model in [true, false] {
+        let mut next = 0;
+        let outer: Vec<&Layer> = task.iter().chain(turn).collect();
+        for model in [false, true] {
             let calls = self.calls(model);
             let lists = calls.of.iter().map(|(id, list)| (Some(*id), list));
-            for (own, list) in lists.chain([(None, &calls.others)]) {
+            for (own, list) in [(None, &calls.others)].into_iter().chain(lists) {
                 let met = |used: &&&Used| {
                     let listed = calls.of.iter().any(|(id, _)| *id == used.id);
                     used.target.is_model() == model && own.map_or(!listed, |own| own == used.id)
                 };
                 let met: Vec<&Used> = all.iter().filter(met).copied().collect();
-                spread(list, Scope::Call, &outer, &met, &mut sites);
+                spread(list, Scope::Call, &outer, &met, &mut next, &mut sites);
             }
         }
+        let outer: Vec<&Layer> = task.iter().collect();
+        spread(turn, Scope::Turn, &outer, &all, &mut next, &mut sites);
+        spread(task, Scope::Task, &[], &all, &mut next, &mut sites);
+        spread(&self.fleet, Scope::Fleet, &[], &all, &mut next, &mut sites);
         sites
     }
 
-    /// The sites that try again, with how.
-    pub(super) fn retries(&self) -> Vec<(Site<'_>, &RetrySpec)> {
+    /// The sites around calls of a target that try again, outermost first.
+    pub(super) fn retries_of(&self, used: &Used) -> Vec<Site<'_>> {
         let sites = self.sites().into_iter();
-        let retries = sites.filter_map(|site| {
-            let spec = retry_of(site.layer)?;
-            Some((site, spec))
-        });
+        let around = sites.filter(|site| site.targets.iter().any(|t| t.id == used.id));
+        let mut retries: Vec<Site> = around.filter(|site| site.retry().is_some()).collect();
+        retries.sort_by_key(|site| std::cmp::Reverse(site.scope as u8));
         retries
-            .filter(|(_, spec)| spec.attempts != Some(1))
-            .collect()
+    }
+
+    /// One hit for each retry for which `judge` has something to say.
+    pub(super) fn each_retry(
+        &self,
+        judge: impl Fn(&Site, &RetrySpec) -> Option<String>,
+    ) -> Vec<Hit> {
+        self.each_site(|site| judge(site, site.retry()?))
+    }
+
+    /// One hit for each layer for which `judge` has something to say.
+    pub(super) fn each_site(&self, judge: impl Fn(&Site) -> Option<String>) -> Vec<Hit> {
+        let sites = self.sites();
+        let judged = sites
+            .iter()
+            .filter_map(|site| Some(Hit::at(site, judge(site)?)));
+        judged.collect()
     }
 }
 
-/// The retry that a layer is, if it is one.
+/// The retry that a layer is, if it is one that tries again.
 pub(super) fn retry_of(layer: &Layer) -> Option<&RetrySpec> {
     match &layer.kind {
-        LayerKind::Retry(spec) => Some(spec),
+        LayerKind::Retry(spec) if spec.attempts != Some(1) => Some(spec),
         _ => None,
     }
+}
+
+/// Whether a retry tries again what ended like this.
+pub(super) fn wants(spec: &RetrySpec, outcome: Outcome) -> bool {
+    spec.when.wants(&Reply::of(outcome), false)
 }
 
 fn spread<'v>(
@@ -156,54 +279,22 @@ fn spread<'v>(
     scope: Scope,
     outer: &[&'v Layer],
     targets: &[&'v Used<'v>],
+    next: &mut usize,
     sites: &mut Vec<Site<'v>>,
 ) {
-    if targets.is_empty() {
-        return;
-    }
     for (i, layer) in list.iter().enumerate() {
+        let number = *next;
+        *next += 1;
+        if targets.is_empty() {
+            continue;
+        }
         sites.push(Site {
             layer,
+            number,
             scope,
             around: outer.iter().copied().chain(&list[..i]).collect(),
             inside: &list[i + 1..],
             targets: targets.to_vec(),
         });
-    }
-}
-
-/// Adds up how widely and how often `steps` call a target, and the steps that do.
-fn count<'a>(
-    steps: &'a [Step],
-    id: TargetId,
-    (wide, often): (u64, u64),
-    sums: &mut (&mut u64, &mut u64, &mut Vec<&'a LlmStep>),
-) {
-    for step in steps {
-        let met = match step {
-            Step::Llm(llm) if llm.target == id => {
-                sums.2.push(llm);
-                true
-            }
-            Step::Tool(tool) => tool.target == id,
-            Step::Repeat { times, steps } => {
-                let often = often.saturating_mul(u64::from(*times));
-                count(steps, id, (wide, often), sums);
-                false
-            }
-            Step::Parallel(step) => {
-                for branch in &step.branches {
-                    let n = u64::from(branch.agents);
-                    let inner = (wide.saturating_mul(n), often.saturating_mul(n));
-                    count(&branch.steps, id, inner, sums);
-                }
-                false
-            }
-            _ => false,
-        };
-        if met {
-            *sums.0 = (*sums.0).max(wide);
-            *sums.1 = sums.1.saturating_add(often);
-        }
     }
 }

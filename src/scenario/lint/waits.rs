@@ -1,13 +1,20 @@
 //! Rules about when a retry ends and how long it waits.
 
-use super::view::{Scope, Site, Used, View, retry_of};
-use super::{Hit, Rule};
-use crate::resilience::{Backoff, BackoffKind, Jitter, RetryAfterRule, RetrySpec};
+use super::Rule;
+use super::calls::{passing, rounded};
+use super::view::{Scope, Site, Used, wants};
+use crate::resilience::{
+    Backoff, BackoffKind, Jitter, RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
+};
 use crate::scenario::model::LayerKind;
-use crate::units::Span;
-use crate::wire::{Outcome, Reply};
+use crate::units::{Money, Span};
+use crate::wire::Outcome;
 use crate::world::RetryAfterHint;
 
+/// From here on a bound is none: so many attempts, or an hour of them. Our assumption: in an
+/// incident somebody looks before either has passed.
+const AS_GOOD_AS_NEVER: u32 = 1000;
+const AS_GOOD_AS_EVER: Span = Span::seconds(3600);
 /// From here on a backoff without a cap is long. Our assumption: nobody waits ten minutes by
 /// choice without having written so.
 const LONG: Span = Span::seconds(600);
@@ -22,22 +29,33 @@ pub(super) const NO_CAP: Rule = Rule {
           backoff with jitter\", Amazon Builders' Library.",
     advice: "bound `attempts`, add a `deadline`, or put a `retry_budget`, `budget` or `timeout` around it",
     check: |view| {
-        hits(view, |site, spec| {
-            let ends = spec.attempts.is_some()
-                || spec.deadline.is_some()
-                || spec.give_up_after.is_some()
-                || site.around.iter().any(|layer| {
-                    matches!(
-                        layer.kind,
-                        LayerKind::RetryBudget(_) | LayerKind::Budget(_) | LayerKind::Timeout(_)
-                    )
-                });
-            (!ends).then(|| {
-                "this retries for ever: nothing bounds its attempts or its time".to_owned()
+        view.each_retry(|site, spec| {
+            if ends(site, spec) {
+                return None;
+            }
+            Some(match spec.attempts {
+                Some(n) => format!("{n} attempts are as good as no bound"),
+                None => "nothing bounds its attempts, nor its time to less than an hour".to_owned(),
             })
         })
     },
 };
+
+/// Whether something ends a retry before long.
+fn ends(site: &Site, spec: &RetrySpec) -> bool {
+    let times = spec.deadline.into_iter().chain(spec.give_up_after);
+    let few = spec.attempts.is_some_and(|n| n <= AS_GOOD_AS_NEVER);
+    let paid = |used: &&Used| used.price(Outcome::Ok) > Money::ZERO;
+    few || times.into_iter().any(|time| time <= AS_GOOD_AS_EVER)
+        || site.around.iter().any(|layer| match &layer.kind {
+            LayerKind::Timeout(time) => *time <= AS_GOOD_AS_EVER,
+            LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => *n <= AS_GOOD_AS_NEVER,
+            LayerKind::RetryBudget(_) => true,
+            // What is free is never denied.
+            LayerKind::Budget(_) => site.targets.iter().copied().all(|used| paid(&used)),
+            _ => false,
+        })
+}
 
 pub(super) const NO_BACKOFF: Rule = Rule {
     id: "no-backoff",
@@ -46,7 +64,7 @@ pub(super) const NO_BACKOFF: Rule = Rule {
           Source: Google, \"Site Reliability Engineering\", chapter 22, Addressing Cascading Failures.",
     advice: "add `backoff: {exponential: {base: 1s, max: 60s}, jitter: full}`",
     check: |view| {
-        hits(view, |site, spec| {
+        view.each_retry(|site, spec| {
             let spaced = site
                 .inside
                 .iter()
@@ -64,7 +82,7 @@ pub(super) const UNCAPPED_BACKOFF: Rule = Rule {
     why: "After an outage the agents sleep on for as long again as it lasted, and nobody sees why.",
     advice: "add `max` to the backoff, as in `{exponential: {base: 1s, max: 60s}}`",
     check: |view| {
-        hits(view, |_, spec| {
+        view.each_retry(|_, spec| {
             let bounded = spec.deadline.is_some() || spec.give_up_after.is_some();
             let open = spec.backoff.cap == Span::MAX
                 && !matches!(
@@ -84,7 +102,7 @@ pub(super) const NO_JITTER: Rule = Rule {
           \"Exponential Backoff And Jitter\", AWS Architecture Blog, 2015.",
     advice: "add `jitter: full` (or `equal`) beside the growth",
     check: |view| {
-        hits(view, |site, spec| {
+        view.each_retry(|site, spec| {
             let backoff = &spec.backoff;
             let jitters = backoff.jitter != Jitter::None
                 || matches!(
@@ -93,7 +111,7 @@ pub(super) const NO_JITTER: Rule = Rule {
                         | BackoffKind::DecorrelatedRedis { .. }
                         | BackoffKind::DecorrelatedV2 { .. }
                 );
-            let target = site.targets.iter().find(|used| used.agents > 1)?;
+            let target = site.targets.iter().find(|used| used.traffic.agents > 1)?;
             let waits = longest(backoff, spec.attempts) > Span::ZERO;
             (passing(spec) && waits && !jitters).then(|| {
                 format!(
@@ -112,7 +130,7 @@ pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
     why: "The retry pays for the whole conversation at the full price of input.",
     advice: "lower the backoff's `max` below the cache's `ttl`, or count the cold prompt in",
     check: |view| {
-        hits(view, |site, spec| {
+        view.each_retry(|site, spec| {
             let wait = longest(&spec.backoff, spec.attempts);
             let cold = |used: &&&Used| {
                 used.target
@@ -123,8 +141,8 @@ pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
             let target = site.targets.iter().find(cold)?;
             (site.scope == Scope::Call).then(|| {
                 format!(
-                    "this waits up to {} s: the prompt cache of `{}` does not live so long",
-                    wait.as_seconds(),
+                    "this waits up to {}: the prompt cache of `{}` does not live so long",
+                    rounded(wait),
                     target.target.name
                 )
             })
@@ -139,7 +157,7 @@ pub(super) const IGNORES_RETRY_AFTER: Rule = Rule {
           rejected requests count moves the moment further off.",
     advice: "write `retry_after: honor`",
     check: |view| {
-        hits(view, |site, spec| {
+        view.each_retry(|site, spec| {
             let told = |used: &&&Used| sent(used).is_some();
             let target = site.targets.iter().find(told)?;
             let deaf = spec.headers.rule == RetryAfterRule::Ignore;
@@ -160,53 +178,37 @@ pub(super) const RETRY_AFTER_TOO_LONG: Rule = Rule {
           None of it is what the target asked for.",
     advice: "raise `longest_retry_after`, or say with `if_longer` what is meant",
     check: |view| {
-        hits(view, |site, spec| {
+        view.each_retry(|site, spec| {
             let (longest, _) = spec.headers.longest?;
             let longer = |used: &&&Used| sent(used).is_some_and(|wait| wait > longest);
             let target = site.targets.iter().find(longer)?;
+            let then = match spec.headers.longest?.1 {
+                WhenTooLong::GiveUp => "this gives up".to_owned(),
+                WhenTooLong::Cap => format!("this comes back after {}", rounded(longest)),
+                WhenTooLong::AtOnce => "this comes back at once".to_owned(),
+                WhenTooLong::Backoff | WhenTooLong::Shorter => {
+                    "this comes back after its own backoff".to_owned()
+                }
+            };
+            let told = sent(target).map_or(Span::ZERO, |wait| wait);
             (site.scope == Scope::Call && wants(spec, Outcome::RateLimited)).then(|| {
                 format!(
-                    "`{}` may send a longer Retry-After than the {} s accepted here",
+                    "told to wait up to {} by `{}`, {then}: it accepts {} at most",
+                    rounded(told),
                     target.target.name,
-                    longest.as_seconds()
+                    rounded(longest)
                 )
             })
         })
     },
 };
 
-/// One hit for each retry for which `judge` has something to say.
-pub(super) fn hits(view: &View, judge: impl Fn(&Site, &RetrySpec) -> Option<String>) -> Vec<Hit> {
-    let retries = view.retries();
-    let judged = retries.iter().filter_map(|(site, spec)| {
-        debug_assert!(retry_of(site.layer).is_some(), "retries are retry layers");
-        Some((site.layer.label.clone(), judge(site, spec)?))
-    });
-    judged.collect()
-}
-
-/// Whether a retry tries again what ended like this.
-pub(super) fn wants(spec: &RetrySpec, outcome: Outcome) -> bool {
-    spec.when.wants(&Reply::of(outcome), false)
-}
-
 /// "20 agents", or "any number of agents" in an open loop.
 pub(super) fn crowd(used: &Used) -> String {
-    match used.agents {
+    match used.traffic.agents {
         u64::MAX => "any number of agents".to_owned(),
         n => format!("{n} agents"),
     }
-}
-
-/// Whether a retry tries again what passes when the load falls.
-fn passing(spec: &RetrySpec) -> bool {
-    let passing = [
-        Outcome::Transient,
-        Outcome::RateLimited,
-        Outcome::Overloaded,
-        Outcome::Timeout,
-    ];
-    passing.into_iter().any(|outcome| wants(spec, outcome))
 }
 
 /// The longest wait that a backoff comes to, with little luck.
