@@ -11,6 +11,7 @@
 
 mod backoff;
 mod billing;
+mod breaker;
 mod diagnostics;
 mod distributions;
 mod faults;
@@ -23,6 +24,7 @@ mod layers;
 mod limits;
 pub mod lint;
 pub mod model;
+pub mod nesting;
 mod overrides;
 mod plan;
 mod policies;
@@ -30,7 +32,10 @@ mod presets;
 mod prices;
 mod reader;
 mod retry;
+mod retry_budgets;
 mod routes;
+mod stacks;
+mod stores;
 mod targets;
 mod thresholds;
 mod top;
@@ -45,7 +50,7 @@ pub use diagnostics::{Diagnostic, Problems, Severity};
 pub use model::{
     Agents, Arrivals, Branch, CallLayers, Comparison, Fleet, FleetBreaker, FleetLayers, Layer,
     LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Start, Statistic, Step,
-    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow,
+    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;

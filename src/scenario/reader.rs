@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Problems, Severity, Source};
 use super::lint::Marks;
+use super::model::TargetId;
 use super::tree::{Key, Kind, Node, Place};
 use super::words::{advice, any_of, near, shortened};
 use crate::units::text::{self, QuantityError};
@@ -25,6 +26,8 @@ pub(super) struct Reader<'a> {
     pub(super) tools: Vec<String>,
     /// What the lint needs to know of places.
     pub(super) marks: Marks,
+    /// The stores' names, in the order written.
+    pub(super) stores: Vec<String>,
     sources: Vec<Source>,
     found: Vec<(Place, Diagnostic)>,
     dropped: usize,
@@ -38,6 +41,7 @@ impl<'a> Reader<'a> {
             models: Vec::new(),
             tools: Vec::new(),
             marks: Marks::default(),
+            stores: Vec::new(),
             sources: vec![source],
             found: Vec::new(),
             dropped: 0,
@@ -49,6 +53,16 @@ impl<'a> Reader<'a> {
     pub(super) fn add_source(&mut self, source: Source) -> u16 {
         self.sources.push(source);
         (self.sources.len() - 1) as u16
+    }
+
+    /// The name of a target: models come first.
+    pub(super) fn target_name(&self, target: TargetId) -> &str {
+        let at = usize::from(target.0);
+        self.models
+            .iter()
+            .chain(&self.tools)
+            .nth(at)
+            .map_or("", String::as_str)
     }
 
     fn note(&mut self, place: Place, diagnostic: Diagnostic) {

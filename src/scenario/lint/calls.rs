@@ -1,15 +1,17 @@
 //! Rules about what is tried again, how often in all, and how long one call may take.
 
 use super::Rule;
-use super::view::{Hit, Scope, Site, Used, View, retry_of, wants};
-use crate::resilience::{RetryBudgetSpec, RetrySpec};
+use super::view::{Hit, Scope, Used, View, retry_of, wants};
+use crate::resilience::RetrySpec;
 use crate::scenario::model::LayerKind;
+use crate::scenario::nesting::{Bound, Nested, nested};
 use crate::units::{Span, text};
 use crate::wire::Outcome;
 
-/// The most attempts of one call before nested layers are worth a warning: two layers of three
-/// pass, three layers do not. Our assumption.
-const MOST_ATTEMPTS: u64 = 10;
+/// A product of nested attempts above this multiplies an outage.
+///
+/// Our assumption: three layers of three are 27, and most stacks have two.
+pub const MOST_NESTED: u64 = 10;
 /// The quantile of good calls that a timeout should let through at least. Our assumption: what is
 /// cut off above it is a fifth more load while the target is well.
 const LET_THROUGH: f64 = 0.8;
@@ -20,23 +22,27 @@ pub(super) const PERMANENT_RETRIED: Rule = Rule {
     why: "A request that is wrong (4xx, a prompt too long) is wrong the next time too; each attempt is lost, \
           and an agent that could mend the request learns of it late.",
     advice: "list in `on` (or `statuses`) only what can pass: transient, rate_limited, overloaded, timeout",
+    alone: Some(|spec| lost(spec).is_some()),
     check: |view| {
         view.each_retry(|_, spec| {
-            let lost = [Outcome::Permanent, Outcome::ContextOverflow];
-            let lost = lost.into_iter().find(|outcome| wants(spec, *outcome))?;
-            Some(format!(
-                "this retries `{}`, which cannot succeed",
-                lost.name()
-            ))
+            let name = lost(spec)?.name();
+            Some(format!("this retries `{name}`, which cannot succeed"))
         })
     },
 };
+
+/// What a retry tries again in vain.
+fn lost(spec: &RetrySpec) -> Option<Outcome> {
+    let lost = [Outcome::Permanent, Outcome::ContextOverflow];
+    lost.into_iter().find(|outcome| wants(spec, *outcome))
+}
 
 pub(super) const TURN_REPEATS_TOOLS: Rule = Rule {
     id: "turn-repeats-tools",
     finds: "a retry around whole turns or tasks, where one around the tool would do",
     why: "A tool that fails once makes the agent ask, and pay, the model again.",
     advice: "put a `retry` under `tool`, and keep this one for what only a new answer can mend",
+    alone: None,
     check: |view| {
         let bare = |used: &&Used| {
             let around = view.around_calls(used);
@@ -63,49 +69,57 @@ pub(super) const LAYERS_MULTIPLY: Rule = Rule {
     why: "Attempts of nested layers multiply, and no layer's log shows more than its own. Source: \
           Google, \"Site Reliability Engineering\", chapter 22 (three layers of four are 64).",
     advice: "retry at one layer, or put a `retry_budget` around them",
+    alone: None,
     check: layers_multiply,
 };
 
 fn layers_multiply(view: &View) -> Vec<Hit> {
     let mut hits: Vec<Hit> = vec![];
-    for used in &view.used {
-        let retries = view.retries_of(used);
-        let passing = PASSING.into_iter().map(|outcome| {
-            let act = |site: &&Site| site.retry().is_some_and(|spec| wants(spec, outcome));
-            retries.iter().filter(act).collect::<Vec<_>>()
+    for step in nested(&view.scenario.fleets, view.policy) {
+        let worst = PASSING.into_iter().filter_map(|outcome| {
+            let acting = acting(&step, outcome);
+            let most = step.attempts_on(outcome);
+            let many = acting.len() > 1 && most.is_none_or(|n| n > MOST_NESTED);
+            many.then_some((most, acting))
         });
-        let worst = passing
-            .filter(|acting| acting.len() > 1)
-            .map(|acting| (most_attempts(&acting), acting))
-            .filter(|(most, _)| most.is_none_or(|n| n > MOST_ATTEMPTS))
-            .max_by_key(|(most, acting)| (most.unwrap_or(u64::MAX), acting.len()));
+        let worst = worst.max_by_key(|(most, acting)| (most.unwrap_or(u64::MAX), acting.len()));
         let Some((most, acting)) = worst else {
             continue;
         };
-        let [outer, inner @ ..] = &acting[..] else {
-            continue;
-        };
-        if hits.iter().any(|hit| hit.layer == Some(outer.number)) {
+        let (outer, inner) = (acting[0], &acting[1..]);
+        if hits.iter().any(|hit| hit.layer == Some(outer)) {
             continue;
         }
         let many = most.map_or("attempts without end".to_owned(), |n| {
             format!("up to {} attempts", text::count(n.into()))
         });
-        let message = format!(
-            "this and {} inside it make {many} of one call of `{}`",
-            match inner.len() {
-                1 => "the retry".to_owned(),
-                n => format!("{n} retries"),
-            },
-            used.target.name
-        );
+        let retries = match inner.len() {
+            1 => "the retry".to_owned(),
+            n => format!("the {n} retries"),
+        };
+        let name = &view.scenario.targets[usize::from(step.target.0)].name;
         hits.push(Hit {
-            layer: Some(outer.number),
-            message,
-            others: inner.iter().map(|site| site.number).collect(),
+            layer: Some(outer),
+            message: format!("this and {retries} inside it make {many} of one call of `{name}`"),
+            others: inner.to_vec(),
         });
     }
     hits
+}
+
+/// The numbers of the layers that try again on an outcome, outermost first.
+fn acting(step: &Nested, outcome: Outcome) -> Vec<usize> {
+    let mut acting: Vec<usize> = vec![];
+    for around in &step.layers {
+        if let Bound::Retry(spec) = around.bound
+            && spec.attempts != Some(1)
+            && wants(spec, outcome)
+            && !acting.contains(&around.id)
+        {
+            acting.push(around.id);
+        }
+    }
+    acting
 }
 
 /// What may pass by itself.
@@ -117,34 +131,13 @@ const PASSING: [Outcome; 5] = [
     Outcome::Invalid,
 ];
 
-/// The most attempts that nested retries make of one call; `None` is without end. A budget of n
-/// retries allows n more than what comes from outside it.
-fn most_attempts(retries: &[&Site]) -> Option<u64> {
-    let mut product = Some(1_u64);
-    let mut allowed: Option<u64> = None;
-    for site in retries {
-        let budgets = site.around.iter().filter_map(|layer| match &layer.kind {
-            LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => Some(u64::from(*n)),
-            // The dollars of so many first attempts, as if each cost the same.
-            LayerKind::RetryBudget(RetryBudgetSpec::Cost { factor }) => Some(*factor as u64),
-            _ => None,
-        });
-        // Of the budgets around this layer those that the layers before it are outside of bound it
-        // least; each is an upper bound by itself.
-        let most = budgets.filter_map(|n| product.map(|p| p.saturating_add(n)));
-        allowed = allowed.into_iter().chain(most).min();
-        let attempts = site.retry().and_then(|spec| spec.attempts).map(u64::from);
-        product = product.zip(attempts).map(|(p, n)| p.saturating_mul(n));
-    }
-    allowed.into_iter().chain(product).min()
-}
-
 pub(super) const TIMEOUT_TOO_SHORT: Rule = Rule {
     id: "timeout-too-short",
     finds: "a timeout that cuts off more than one good call in five",
     why: "Those calls are cut off while the target is well; each is paid for, thrown away and tried again, and the \
           more load there is the more of them there are.",
     advice: "set the timeout above the target's p99",
+    alone: None,
     check: |view| {
         view.each_site(|site| {
             let LayerKind::Timeout(timeout) = site.layer.kind else {

@@ -24,6 +24,7 @@ pub(super) const INVALID_WITHOUT_BUDGET: Rule = Rule {
           and thrown away, and where the failed answer is sent along each costs more than the last. What has failed \
           five times will not pass.",
     advice: "ask at most five times, or put a `budget` or `retry_budget` around it",
+    alone: None,
     check: |view| {
         view.each_retry(|site, spec| {
             let many = spec.attempts.is_none_or(|n| n > MOST_ANSWERS);
@@ -62,6 +63,7 @@ pub(super) const CROWD_WITHOUT_BUDGET: Rule = Rule {
     finds: "retries of paid calls of an expensive model by hundreds of agents, without a budget",
     why: "One bad hour multiplies by agents, attempts and price, and nothing stops it before the invoice does.",
     advice: "put a `budget` around the task or the fleet, or a `retry_budget` around the retries",
+    alone: None,
     check: |view| {
         view.each_retry(|site, spec| {
             let dear = |used: &&&Used| {
@@ -105,6 +107,7 @@ pub(super) const HEDGE_WITHOUT_BUDGET: Rule = Rule {
           then. Source: J. Dean, L. Barroso, \"The Tail at Scale\", CACM 2013 (hedges after p95 add 5 % load; \
           that holds while the 95th percentile is that of now).",
     advice: "put a `retry_budget` around it",
+    alone: None,
     check: |view| {
         view.each_site(|site| {
             let LayerKind::Hedge(spec) = &site.layer.kind else {
@@ -130,6 +133,7 @@ pub(super) const HEDGE_TOO_EARLY: Rule = Rule {
     finds: "a hedge that goes out before half of the good calls are back",
     why: "It doubles most calls while the target is well, for little: the slow ones are few.",
     advice: "write `after: p95`",
+    alone: None,
     check: |view| {
         view.each_site(|site| {
             let LayerKind::Hedge(spec) = &site.layer.kind else {
@@ -154,6 +158,7 @@ pub(super) const SAME_AS_ANOTHER: Rule = Rule {
     why: "Both meet the same weather, so their rows are equal to the last digit: a change that was meant was \
           forgotten, or undone by an override.",
     advice: "change it, or take it out",
+    alone: None,
     check: |view| {
         let policies = &view.scenario.policies;
         let own = nameless(view.policy);

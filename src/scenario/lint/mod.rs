@@ -17,6 +17,8 @@ use super::diagnostics::Diagnostic;
 use super::model::Scenario;
 use super::reader::Reader;
 use super::tree::Place;
+use crate::resilience::RetrySpec;
+pub use calls::MOST_NESTED;
 pub(super) use marks::{Marks, allow, allowing};
 use view::{Hit, View};
 
@@ -31,6 +33,8 @@ pub struct Rule {
     pub why: &'static str,
     /// What to do.
     pub advice: &'static str,
+    /// Whether a retry breaks it wherever it stands, for rules of which that can be said.
+    alone: Option<fn(&RetrySpec) -> bool>,
     check: fn(&View) -> Vec<Hit>,
 }
 
@@ -48,7 +52,7 @@ pub struct Finding {
 }
 
 /// All rules, in the order in which they are documented.
-pub const RULES: [Rule; 21] = [
+pub static RULES: [Rule; 21] = [
     waits::NO_CAP,
     waits::NO_BACKOFF,
     waits::UNCAPPED_BACKOFF,
@@ -75,6 +79,13 @@ pub const RULES: [Rule; 21] = [
 /// The rule of that name.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.id == id)
+}
+
+/// The rules that a retry layer may break wherever it stands: what in it feeds a storm.
+pub fn storm_prone(spec: &RetrySpec) -> impl Iterator<Item = &'static Rule> {
+    let tries = spec.attempts != Some(1);
+    let breaks = move |rule: &&Rule| rule.alone.is_some_and(|breaks| breaks(spec));
+    RULES.iter().filter(move |rule| tries && breaks(rule))
 }
 
 /// What a rule found, at its place and before it is worded.

@@ -4,7 +4,8 @@ use super::Rule;
 use super::calls::rounded;
 use super::view::{Hit, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
-use crate::resilience::{BreakerSpec, HalfOpen};
+
+use crate::resilience::{BreakerSpec, HalfOpen, Limit, OpenFor, Trip};
 use crate::scenario::model::{LayerKind, Shared};
 use crate::units::Span;
 use crate::world::{Algorithm, LimitPer, LimitUnit};
@@ -14,6 +15,7 @@ pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
     finds: "a breaker of one task or agent that sees too few calls to open",
     why: "With a state for each it counts only that one's failures, and the work ends before there are enough.",
     advice: "write `shared: fleet`, or lower `failures`",
+    alone: None,
     check: |view| {
         breakers(view, |site, spec| {
             let (who, calls): (_, fn(&Used) -> u64) = match site.layer.shared {
@@ -30,10 +32,10 @@ pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
             });
             let seen = site.targets.iter().map(|used| calls(used));
             let seen = seen.max()?.saturating_mul(per_call);
-            let failures = spec.failures;
-            (seen < u64::from(failures)).then(|| {
+            let (needed, of_what) = fewest(spec);
+            (seen < u64::from(needed)).then(|| {
                 format!(
-                    "this opens after {failures} failures, but {who} makes at most {seen} attempts"
+                    "this opens after {needed} {of_what}, but {who} makes at most {seen} attempts"
                 )
             })
         })
@@ -46,15 +48,26 @@ pub(super) const BREAKER_OUTLASTS_OUTAGE: Rule = Rule {
     why: "The target is back and nobody asks: a short outage becomes as long as the breaker stays open, and where \
           calls are refused at once their tasks fail.",
     advice: "set `open_for` to a fraction of the outages that you expect: a probe costs one call",
+    alone: None,
     check: |view| {
         breakers(view, |site, spec| {
             let targets = site.targets.iter();
             let down = targets.filter_map(|used| Some((used, longest_outage(used)?)));
             let (used, down) = down.max_by_key(|(_, down)| *down)?;
             let name = &used.target.name;
-            (spec.open_for > down).then(|| {
-                let (open, down) = (rounded(spec.open_for), rounded(down));
-                format!("this turns an outage of `{name}` of {down} into one of {open} or more")
+            let open = match &spec.open_for {
+                OpenFor::Fixed(time) => *time,
+                OpenFor::Growing(backoff) => backoff.delay(1, &mut Span::ZERO.clone(), 0.0),
+            };
+            (open > down).then(|| {
+                let after = match open {
+                    Span::MAX => "one without end".to_owned(),
+                    open => format!("one of {} or more", rounded(open)),
+                };
+                format!(
+                    "this turns an outage of `{name}` of {} into {after}",
+                    rounded(down)
+                )
             })
         })
     },
@@ -65,11 +78,19 @@ pub(super) const HALF_OPEN_FOR_ALL: Rule = Rule {
     finds: "a shared breaker that lets everybody through when it is half-open",
     why: "All who waited come back in the same instant, onto a target that has just recovered.",
     advice: "write `half_open: one`",
+    alone: None,
     check: |view| {
         breakers(view, |site, spec| {
             let wide = matches!(site.layer.shared, Shared::Fleet | Shared::All);
             let used = site.targets.iter().find(|used| used.traffic.agents > 1)?;
-            (wide && spec.half_open == HalfOpen::All).then(|| {
+            let all = matches!(
+                spec.half_open,
+                HalfOpen::Probes {
+                    at_once: u32::MAX,
+                    ..
+                }
+            );
+            (wide && all).then(|| {
                 format!(
                     "half-open, this lets {} through to `{}` at once",
                     crowd(used),
@@ -85,6 +106,7 @@ pub(super) const SLOT_HELD_ASLEEP: Rule = Rule {
     finds: "a concurrency limit around a retry: its slot is held while the retry sleeps",
     why: "In an outage all slots are held by sleepers, and calls that would succeed wait behind them.",
     advice: "list `concurrency` after (inside) the `retry`",
+    alone: None,
     check: |view| {
         view.each_site(|site| {
             let held = matches!(site.layer.kind, LayerKind::Concurrency(_))
@@ -101,6 +123,7 @@ pub(super) const LIMITER_PER_CLIENT: Rule = Rule {
     finds: "a limiter for each client, where the clients together exceed a shared quota",
     why: "Each keeps to its own rate, and all together are over the account's.",
     advice: "write `shared: all`, or divide the quota by the number of agents",
+    alone: None,
     check: |view| {
         view.each_site(|site| {
             let LayerKind::RateLimit(spec) = &site.layer.kind else {
@@ -128,6 +151,22 @@ fn breakers(view: &View, judge: impl Fn(&Site, &BreakerSpec) -> Option<String>) 
         LayerKind::CircuitBreaker(spec) => judge(site, spec),
         _ => None,
     })
+}
+
+/// How few calls can open a breaker, and what they must be.
+fn fewest(spec: &BreakerSpec) -> (u32, &'static str) {
+    match &spec.trip {
+        Trip::Consecutive(failures) => (*failures, "failures"),
+        Trip::Window(window) => {
+            let least = |limit: Limit| match limit {
+                Limit::Count(n) => n,
+                Limit::AtLeast(_) | Limit::Above(_) => 1,
+            };
+            let slow = window.slow.map(|slow| slow.limit);
+            let limits = window.failures.into_iter().chain(slow).map(least);
+            (limits.min().unwrap_or(1).max(window.minimum_calls), "calls")
+        }
+    }
 }
 
 /// The longest outage of a target, or the mean of its random ones if that is longer.

@@ -169,6 +169,7 @@ impl<'a> View<'a> {
         let fleet = policy.fleet.retry.iter().map(|spec| Layer {
             kind: LayerKind::Retry(Box::new(spec.clone())),
             shared: Shared::Task,
+            via: None,
             label: format!("{}.fleet retry", policy.name),
         });
         View {
@@ -232,15 +233,6 @@ impl<'a> View<'a> {
         spread(task, Scope::Task, &[], &all, &mut next, &mut sites);
         spread(&self.fleet, Scope::Fleet, &[], &all, &mut next, &mut sites);
         sites
-    }
-
-    /// The sites around calls of a target that try again, outermost first.
-    pub(super) fn retries_of(&self, used: &Used) -> Vec<Site<'_>> {
-        let sites = self.sites().into_iter();
-        let around = sites.filter(|site| site.targets.iter().any(|t| t.id == used.id));
-        let mut retries: Vec<Site> = around.filter(|site| site.retry().is_some()).collect();
-        retries.sort_by_key(|site| std::cmp::Reverse(site.scope as u8));
-        retries
     }
 
     /// One hit for each retry for which `judge` has something to say.

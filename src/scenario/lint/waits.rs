@@ -4,7 +4,7 @@ use super::Rule;
 use super::calls::{passing, rounded};
 use super::view::{Scope, Site, Used, wants};
 use crate::resilience::{
-    Backoff, BackoffKind, Jitter, RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
+    Backoff, BackoffKind, RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
 };
 use crate::scenario::model::LayerKind;
 use crate::units::{Money, Span};
@@ -28,6 +28,7 @@ pub(super) const NO_CAP: Rule = Rule {
           adds one more; nothing makes the load fall. Source: M. Brooker, \"Timeouts, retries, and \
           backoff with jitter\", Amazon Builders' Library.",
     advice: "bound `attempts`, add a `deadline`, or put a `retry_budget`, `budget` or `timeout` around it",
+    alone: Some(|spec| !ends_itself(spec)),
     check: |view| {
         view.each_retry(|site, spec| {
             if ends(site, spec) {
@@ -41,12 +42,17 @@ pub(super) const NO_CAP: Rule = Rule {
     },
 };
 
+/// Whether a retry ends by itself before long.
+fn ends_itself(spec: &RetrySpec) -> bool {
+    let mut times = spec.deadline.into_iter().chain(spec.give_up_after);
+    spec.attempts.is_some_and(|n| n <= AS_GOOD_AS_NEVER)
+        || times.any(|time| time <= AS_GOOD_AS_EVER)
+}
+
 /// Whether something ends a retry before long.
 fn ends(site: &Site, spec: &RetrySpec) -> bool {
-    let times = spec.deadline.into_iter().chain(spec.give_up_after);
-    let few = spec.attempts.is_some_and(|n| n <= AS_GOOD_AS_NEVER);
     let paid = |used: &&Used| used.price(Outcome::Ok) > Money::ZERO;
-    few || times.into_iter().any(|time| time <= AS_GOOD_AS_EVER)
+    ends_itself(spec)
         || site.around.iter().any(|layer| match &layer.kind {
             LayerKind::Timeout(time) => *time <= AS_GOOD_AS_EVER,
             LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => *n <= AS_GOOD_AS_NEVER,
@@ -63,6 +69,7 @@ pub(super) const NO_BACKOFF: Rule = Rule {
     why: "A target that fails because it has too much to do is asked again at once, by everybody. \
           Source: Google, \"Site Reliability Engineering\", chapter 22, Addressing Cascading Failures.",
     advice: "add `backoff: {exponential: {base: 1s, max: 60s}, jitter: full}`",
+    alone: Some(at_once),
     check: |view| {
         view.each_retry(|site, spec| {
             let spaced = site
@@ -70,8 +77,7 @@ pub(super) const NO_BACKOFF: Rule = Rule {
                 .iter()
                 .chain(site.around.iter().copied())
                 .any(|layer| matches!(layer.kind, LayerKind::RateLimit(_)));
-            (passing(spec) && !spaced && longest(&spec.backoff, spec.attempts) == Span::ZERO)
-                .then(|| "this tries again at once".to_owned())
+            (at_once(spec) && !spaced).then(|| "this tries again at once".to_owned())
         })
     },
 };
@@ -81,19 +87,30 @@ pub(super) const UNCAPPED_BACKOFF: Rule = Rule {
     finds: "a backoff that grows past ten minutes without a cap",
     why: "After an outage the agents sleep on for as long again as it lasted, and nobody sees why.",
     advice: "add `max` to the backoff, as in `{exponential: {base: 1s, max: 60s}}`",
+    alone: Some(grows_for_ever),
     check: |view| {
         view.each_retry(|_, spec| {
-            let bounded = spec.deadline.is_some() || spec.give_up_after.is_some();
-            let open = spec.backoff.cap == Span::MAX
-                && !matches!(
-                    spec.backoff.kind,
-                    BackoffKind::Fixed { .. } | BackoffKind::Table(_)
-                );
-            (open && !bounded && longest(&spec.backoff, spec.attempts) > LONG)
-                .then(|| "this backoff grows past ten minutes, without a `max`".to_owned())
+            let grown = || "this backoff grows past ten minutes, without a `max`".to_owned();
+            grows_for_ever(spec).then(grown)
         })
     },
 };
+
+/// Whether a retry waits for nothing.
+fn at_once(spec: &RetrySpec) -> bool {
+    passing(spec) && longest(&spec.backoff, spec.attempts) == Span::ZERO
+}
+
+/// Whether nothing bounds a backoff that grows long.
+fn grows_for_ever(spec: &RetrySpec) -> bool {
+    let bounded = spec.deadline.is_some() || spec.give_up_after.is_some();
+    let grows = !matches!(
+        spec.backoff.kind,
+        BackoffKind::Fixed { .. } | BackoffKind::Table(_)
+    );
+    let open = grows && spec.backoff.cap == Span::MAX && !bounded;
+    open && longest(&spec.backoff, spec.attempts) > LONG
+}
 
 pub(super) const NO_JITTER: Rule = Rule {
     id: "no-jitter",
@@ -101,34 +118,28 @@ pub(super) const NO_JITTER: Rule = Rule {
     why: "Those that failed together come back together, and fail together again. Source: M. Brooker, \
           \"Exponential Backoff And Jitter\", AWS Architecture Blog, 2015.",
     advice: "add `jitter: full` (or `equal`) beside the growth",
+    alone: Some(in_step),
     check: |view| {
         view.each_retry(|site, spec| {
-            let backoff = &spec.backoff;
-            let jitters = backoff.jitter != Jitter::None
-                || matches!(
-                    backoff.kind,
-                    BackoffKind::Decorrelated { .. }
-                        | BackoffKind::DecorrelatedRedis { .. }
-                        | BackoffKind::DecorrelatedV2 { .. }
-                );
-            let target = site.targets.iter().find(|used| used.traffic.agents > 1)?;
-            let waits = longest(backoff, spec.attempts) > Span::ZERO;
-            (passing(spec) && waits && !jitters).then(|| {
-                format!(
-                    "this waits without jitter, and {} call `{}`",
-                    crowd(target),
-                    target.target.name
-                )
-            })
+            let used = site.targets.iter().find(|used| used.traffic.agents > 1)?;
+            let (crowd, name) = (crowd(used), &used.target.name);
+            in_step(spec).then(|| format!("this waits without jitter, and {crowd} call `{name}`"))
         })
     },
 };
+
+/// Whether those that begin to wait together all wait as long.
+fn in_step(spec: &RetrySpec) -> bool {
+    let waits = longest(&spec.backoff, spec.attempts) > Span::ZERO;
+    passing(spec) && waits && !spec.backoff.draws()
+}
 
 pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
     id: "backoff-outlives-cache",
     finds: "a backoff longer than the prompt cache lives",
     why: "The retry pays for the whole conversation at the full price of input.",
     advice: "lower the backoff's `max` below the cache's `ttl`, or count the cold prompt in",
+    alone: None,
     check: |view| {
         view.each_retry(|site, spec| {
             let wait = longest(&spec.backoff, spec.attempts);
@@ -156,12 +167,12 @@ pub(super) const IGNORES_RETRY_AFTER: Rule = Rule {
     why: "The target knows when it has room. Who comes earlier is turned away again, and where \
           rejected requests count moves the moment further off.",
     advice: "write `retry_after: honor`",
+    alone: Some(deaf),
     check: |view| {
         view.each_retry(|site, spec| {
             let told = |used: &&&Used| sent(used).is_some();
             let target = site.targets.iter().find(told)?;
-            let deaf = spec.headers.rule == RetryAfterRule::Ignore;
-            (site.scope == Scope::Call && deaf && wants(spec, Outcome::RateLimited)).then(|| {
+            (site.scope == Scope::Call && deaf(spec)).then(|| {
                 format!(
                     "this ignores the Retry-After that `{}` sends",
                     target.target.name
@@ -171,12 +182,23 @@ pub(super) const IGNORES_RETRY_AFTER: Rule = Rule {
     },
 };
 
+/// Whether a 429 is tried again whatever its Retry-After says.
+fn deaf(spec: &RetrySpec) -> bool {
+    spec.headers.rule == RetryAfterRule::Ignore && wants(spec, Outcome::RateLimited)
+}
+
 pub(super) const RETRY_AFTER_TOO_LONG: Rule = Rule {
     id: "retry-after-too-long",
     finds: "a Retry-After that the target sends, longer than the client accepts",
     why: "Libraries differ in what they do then: give up, come back at once, use their own backoff. \
           None of it is what the target asked for.",
     advice: "raise `longest_retry_after`, or say with `if_longer` what is meant",
+    alone: Some(|spec| {
+        // Who gives up, or waits for as long as it may, storms nobody.
+        let then = spec.headers.longest.map(|(_, then)| then);
+        !matches!(then, None | Some(WhenTooLong::GiveUp | WhenTooLong::Cap))
+            && wants(spec, Outcome::RateLimited)
+    }),
     check: |view| {
         view.each_retry(|site, spec| {
             let (longest, _) = spec.headers.longest?;
