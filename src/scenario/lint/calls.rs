@@ -5,7 +5,7 @@ use super::view::{Hit, Scope, Used, View, retry_of, wants};
 use crate::resilience::RetrySpec;
 use crate::scenario::model::LayerKind;
 use crate::scenario::nesting::{Bound, Nested, nested};
-use crate::units::{Span, text};
+use crate::units::text;
 use crate::wire::Outcome;
 
 /// A product of nested attempts above this multiplies an outage.
@@ -74,37 +74,42 @@ pub(super) const LAYERS_MULTIPLY: Rule = Rule {
 };
 
 fn layers_multiply(view: &View) -> Vec<Hit> {
-    let mut hits: Vec<Hit> = vec![];
-    for step in nested(&view.scenario.fleets, view.policy) {
-        let worst = PASSING.into_iter().filter_map(|outcome| {
-            let acting = acting(&step, outcome);
+    let steps = nested(&view.scenario.fleets, view.policy);
+    let mut worst: Vec<(Option<u64>, &Nested, Vec<usize>)> = vec![];
+    for step in &steps {
+        for outcome in PASSING {
+            let acting = acting(step, outcome);
             let most = step.attempts_on(outcome);
-            let many = acting.len() > 1 && most.is_none_or(|n| n > MOST_NESTED);
-            many.then_some((most, acting))
-        });
-        let worst = worst.max_by_key(|(most, acting)| (most.unwrap_or(u64::MAX), acting.len()));
-        let Some((most, acting)) = worst else {
-            continue;
-        };
-        let (outer, inner) = (acting[0], &acting[1..]);
-        if hits.iter().any(|hit| hit.layer == Some(outer)) {
-            continue;
+            if acting.len() < 2 || most.is_some_and(|n| n <= MOST_NESTED) {
+                continue;
+            }
+            let rank =
+                |most: Option<u64>, acting: &[usize]| (most.unwrap_or(u64::MAX), acting.len());
+            match worst.iter_mut().find(|(.., known)| known[0] == acting[0]) {
+                None => worst.push((most, step, acting)),
+                Some(known) if rank(known.0, &known.2) < rank(most, &acting) => {
+                    *known = (most, step, acting);
+                }
+                Some(_) => {}
+            }
         }
-        let many = most.map_or("attempts without end".to_owned(), |n| {
+    }
+    let hits = worst.into_iter().map(|(most, step, acting)| {
+        let many = most.map_or("any number of attempts".to_owned(), |n| {
             format!("up to {} attempts", text::count(n.into()))
         });
-        let retries = match inner.len() {
+        let retries = match acting.len() - 1 {
             1 => "the retry".to_owned(),
             n => format!("the {n} retries"),
         };
         let name = &view.scenario.targets[usize::from(step.target.0)].name;
-        hits.push(Hit {
-            layer: Some(outer),
+        Hit {
+            layer: Some(acting[0]),
             message: format!("this and {retries} inside it make {many} of one call of `{name}`"),
-            others: inner.to_vec(),
-        });
-    }
-    hits
+            others: acting[1..].to_vec(),
+        }
+    });
+    hits.collect()
 }
 
 /// The numbers of the layers that try again on an outcome, outermost first.
@@ -151,18 +156,13 @@ pub(super) const TIMEOUT_TOO_SHORT: Rule = Rule {
             } else {
                 "more than one in five of the good calls"
             };
-            let (name, p50) = (&used.target.name, rounded(p50));
+            let (name, p50) = (&used.target.name, text::span(p50));
             Some(format!(
                 "this cuts off {how_many} of `{name}`, whose p50 is {p50}"
             ))
         })
     },
 };
-
-/// A time for a message.
-pub(super) fn rounded(time: Span) -> String {
-    text::span(time)
-}
 
 /// Whether a retry tries again what passes when the load falls.
 pub(super) fn passing(spec: &RetrySpec) -> bool {

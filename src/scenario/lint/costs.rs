@@ -1,7 +1,6 @@
 //! Rules about what retries and hedges cost, and about policies that say nothing new.
 
 use super::Rule;
-use super::calls::rounded;
 use super::view::{Hit, Scope, Site, Used, wants};
 use super::waits::crowd;
 use crate::resilience::{HedgeAfter, RetrySpec};
@@ -144,7 +143,7 @@ pub(super) const HEDGE_TOO_EARLY: Rule = Rule {
             };
             let early = |used: &&&Used| used.latency(0.5) > after;
             let used = site.targets.iter().find(early)?;
-            let (name, p50) = (&used.target.name, rounded(used.latency(0.5)));
+            let (name, p50) = (&used.target.name, text::span(used.latency(0.5)));
             Some(format!(
                 "this doubles more than half of the calls of `{name}`, whose p50 is {p50}"
             ))

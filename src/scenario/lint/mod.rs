@@ -105,7 +105,10 @@ pub(super) fn findings(scenario: &Scenario, r: &mut Reader) -> Vec<Finding> {
     for policy in 0..scenario.policies.len() {
         let view = View::of(scenario, policy);
         for rule in &RULES {
-            for hit in (rule.check)(&view) {
+            for mut hit in (rule.check)(&view) {
+                if let Some(name) = hit.layer.and_then(|layer| view.name_in_stack(layer)) {
+                    hit.message += &format!(" (`{name}`)");
+                }
                 let place = marks.place(policy, hit.layer);
                 if marks.allows(policy, place, rule.id) {
                     continue;

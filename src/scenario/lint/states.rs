@@ -1,13 +1,12 @@
 //! Rules about layers with a state that several share: breakers, semaphores, limiters.
 
 use super::Rule;
-use super::calls::rounded;
 use super::view::{Hit, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
 
 use crate::resilience::{BreakerSpec, HalfOpen, Limit, OpenFor, Trip};
 use crate::scenario::model::{LayerKind, Shared};
-use crate::units::Span;
+use crate::units::{Span, text};
 use crate::world::{Algorithm, LimitPer, LimitUnit};
 
 pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
@@ -62,11 +61,11 @@ pub(super) const BREAKER_OUTLASTS_OUTAGE: Rule = Rule {
             (open > down).then(|| {
                 let after = match open {
                     Span::MAX => "one without end".to_owned(),
-                    open => format!("one of {} or more", rounded(open)),
+                    open => format!("one of {} or more", text::span_exact(open)),
                 };
                 format!(
                     "this turns an outage of `{name}` of {} into {after}",
-                    rounded(down)
+                    text::span_exact(down)
                 )
             })
         })

@@ -209,6 +209,13 @@ impl<'a> View<'a> {
         self.policy.fleet.breaker.is_some() || self.path(used).any(bounds)
     }
 
+    /// What a layer of a stack is called there: one place of the file stands for all of them.
+    pub(super) fn name_in_stack(&self, layer: usize) -> Option<&'a str> {
+        let label = &self.policy.written_layers().nth(layer)?.label;
+        let (_, name) = self.policy.short_label(label).split_once("] ")?;
+        name.contains(": ").then_some(name)
+    }
+
     /// Every layer that acts on some target.
     pub(super) fn sites(&self) -> Vec<Site<'_>> {
         let Policy { turn, task, .. } = self.policy;
