@@ -6,7 +6,7 @@ use super::args::{CheckFormat, CheckOptions};
 use super::exit::{Exit, Failure};
 use super::input::{self, Checked, Unsound};
 use super::{check_json, terminal};
-use crate::scenario::{Loaded, lint};
+use crate::scenario::{self, Loaded, lint};
 
 /// Checks every file; the worst of them decides the exit code.
 pub fn check(options: &CheckOptions) -> Result<Exit, Failure> {
@@ -81,10 +81,11 @@ fn say_findings(loaded: &Loaded) {
 fn explain(id: &str) -> Result<Exit, Failure> {
     let Some(rule) = lint::rule(id) else {
         let ids: Vec<&str> = lint::RULES.iter().map(|rule| rule.id).collect();
-        let ids = ids.join(", ");
-        return Err(Failure::Usage(format!(
-            "there is no rule `{id}`; there are: {ids}"
-        )));
+        let help = match scenario::nearest(id, &ids) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", ids.join(", ")),
+        };
+        return Err(Failure::Usage(format!("there is no rule `{id}`; {help}")));
     };
     let (finds, why, advice) = (rule.finds, rule.why, rule.advice);
     terminal::print(&format!(
