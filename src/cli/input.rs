@@ -49,12 +49,16 @@ pub fn load_for_run(options: &ScenarioOptions, quiet: bool) -> Result<(Loaded, u
     if !quiet && !loaded.warnings.is_empty() {
         say_warnings(&loaded);
     }
-    if !quiet && !loaded.lint.is_empty() {
-        let (counted, file) = (counted(loaded.lint.len()), options.file.display());
-        terminal::say(&format!("{counted}; `squall check {file}` shows them"));
-    }
     let seed = options.seed.unwrap_or(loaded.scenario.seed);
     Ok((loaded, seed))
+}
+
+/// Says on stderr how much the storm lint found, if anything.
+pub fn say_how_many(loaded: &Loaded, file: &Path) {
+    if !loaded.lint.is_empty() {
+        let (counted, file) = (counted(loaded.lint.len()), file.display());
+        terminal::say(&format!("{counted}; `squall check {file}` shows them"));
+    }
 }
 
 /// "3 warnings".

@@ -5,7 +5,7 @@ use super::view::{Hit, Scope, Used, View, retry_of, wants};
 use crate::resilience::RetrySpec;
 use crate::scenario::model::LayerKind;
 use crate::scenario::nesting::{Bound, Nested, nested};
-use crate::units::text;
+use crate::units::{Span, text};
 use crate::wire::Outcome;
 
 /// A product of nested attempts above this multiplies an outage.
@@ -163,6 +163,16 @@ pub(super) const TIMEOUT_TOO_SHORT: Rule = Rule {
         })
     },
 };
+
+/// A time as people write it; to three digits where that is long.
+pub(super) fn brief(time: Span) -> String {
+    const SHORT: usize = 8;
+    let exact = text::span_exact(time);
+    if exact.len() <= SHORT {
+        return exact;
+    }
+    text::span(time)
+}
 
 /// Whether a retry tries again what passes when the load falls.
 pub(super) fn passing(spec: &RetrySpec) -> bool {

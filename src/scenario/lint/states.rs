@@ -1,12 +1,13 @@
 //! Rules about layers with a state that several share: breakers, semaphores, limiters.
 
 use super::Rule;
+use super::calls::brief;
 use super::view::{Hit, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
 
 use crate::resilience::{BreakerSpec, HalfOpen, Limit, OpenFor, Trip};
 use crate::scenario::model::{LayerKind, Shared};
-use crate::units::{Span, text};
+use crate::units::Span;
 use crate::world::{Algorithm, LimitPer, LimitUnit};
 
 pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
@@ -61,11 +62,11 @@ pub(super) const BREAKER_OUTLASTS_OUTAGE: Rule = Rule {
             (open > down).then(|| {
                 let after = match open {
                     Span::MAX => "one without end".to_owned(),
-                    open => format!("one of {} or more", text::span_exact(open)),
+                    open => format!("one of {} or more", brief(open)),
                 };
                 format!(
                     "this turns an outage of `{name}` of {} into {after}",
-                    text::span_exact(down)
+                    brief(down)
                 )
             })
         })

@@ -1,13 +1,13 @@
 //! Rules about when a retry ends and how long it waits.
 
 use super::Rule;
-use super::calls::passing;
+use super::calls::{brief, passing};
 use super::view::{Scope, Site, Used, wants};
 use crate::resilience::{
     Backoff, BackoffKind, RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
 };
 use crate::scenario::model::LayerKind;
-use crate::units::{Money, Span, text};
+use crate::units::{Money, Span};
 use crate::wire::Outcome;
 use crate::world::RetryAfterHint;
 
@@ -153,7 +153,7 @@ pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
             (site.scope == Scope::Call).then(|| {
                 format!(
                     "this waits up to {}: the prompt cache of `{}` does not live so long",
-                    text::span_exact(wait),
+                    brief(wait),
                     target.target.name
                 )
             })
@@ -206,7 +206,7 @@ pub(super) const RETRY_AFTER_TOO_LONG: Rule = Rule {
             let target = site.targets.iter().find(longer)?;
             let then = match spec.headers.longest?.1 {
                 WhenTooLong::GiveUp => "this gives up".to_owned(),
-                WhenTooLong::Cap => format!("this comes back after {}", text::span_exact(longest)),
+                WhenTooLong::Cap => format!("this comes back after {}", brief(longest)),
                 WhenTooLong::AtOnce => "this comes back at once".to_owned(),
                 WhenTooLong::Backoff | WhenTooLong::Shorter => {
                     "this comes back after its own backoff".to_owned()
@@ -217,9 +217,9 @@ pub(super) const RETRY_AFTER_TOO_LONG: Rule = Rule {
             (site.scope == Scope::Call && hears && wants(spec, Outcome::RateLimited)).then(|| {
                 format!(
                     "told to wait up to {} by `{}`, {then}: it accepts {} at most",
-                    text::span_exact(told),
+                    brief(told),
                     target.target.name,
-                    text::span_exact(longest)
+                    brief(longest)
                 )
             })
         })
