@@ -457,3 +457,43 @@ fn the_page_lists_each_rule() {
     let rules: Vec<String> = lint::RULES.iter().map(row).collect();
     assert_eq!(rows, rules);
 }
+
+/// The README shows what is really said.
+#[test]
+fn the_sample_in_the_readme_is_real() {
+    let readme = include_str!("../README.md");
+    let (_, sample) = readme.split_once("## Storm lint").unwrap();
+    let sample = sample.split("```").nth(1).unwrap().trim();
+    let loaded = scenario::load(Path::new("scenarios/slow-tool.yaml"), &[]).unwrap();
+    let said = loaded.lint.iter().map(|f| f.diagnostic.render(false));
+    let said: Vec<String> = said.collect();
+    let said = said.join("\n\n");
+    assert!(said.contains(sample), "{said}");
+}
+
+/// The layer's own rules are those that `squall presets show` tells.
+#[test]
+fn a_preset_breaks_the_rules_that_its_layer_breaks() {
+    let broken = |retry: &str| -> Vec<&str> {
+        let layer = scenario::layer(&format!("{{retry: {retry}}}")).unwrap();
+        let scenario::LayerKind::Retry(spec) = layer.kind else {
+            panic!("{retry}")
+        };
+        lint::storm_prone(&spec).map(|rule| rule.id).collect()
+    };
+    assert_eq!(broken("openai-python@3"), [""; 0]);
+    assert_eq!(broken("openai-python@1"), ["retry-after-too-long"]);
+    assert_eq!(
+        broken("{attempts: 1, on: any, retry_after: ignore}"),
+        [""; 0]
+    );
+    assert_eq!(broken("{attempts: 3, delay: 1s}"), ["no-jitter"]);
+    let all = "{attempts: unlimited, on: any, retry_after: ignore}";
+    let expected = [
+        "no-cap",
+        "no-backoff",
+        "ignores-retry-after",
+        "permanent-retried",
+    ];
+    assert_eq!(broken(all), expected);
+}

@@ -154,7 +154,7 @@ fn show(preset: &Preset) -> String {
         out.push_str(&outlook_of(&spec));
     }
     let _ = writeln!(out, "Storm-prone: {}", preset.storm);
-    for told in retry_of(preset).iter().flat_map(|spec| storm_prone(spec)) {
+    for told in retry_of(preset).iter().flat_map(storm_prone) {
         let _ = writeln!(out, "Storm-prone: {} ({}).", told.finds, told.id);
     }
     out

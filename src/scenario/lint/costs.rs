@@ -91,8 +91,8 @@ fn repeats_paid_work(site: &Site, spec: &RetrySpec, used: &Used) -> bool {
         Outcome::Ok => false,
         Outcome::Invalid => used.traffic.asks.iter().any(|(step, _)| may_fail(step)),
         Outcome::Timeout => {
-            let cuts = |layer: &&Layer| matches!(layer.kind, LayerKind::Timeout(_));
-            site.inside.iter().any(|layer| cuts(&layer))
+            let cuts = |layer: &Layer| matches!(layer.kind, LayerKind::Timeout(_));
+            site.inside.iter().any(cuts)
         }
         _ => true,
     });
@@ -116,7 +116,7 @@ pub(super) const HEDGE_WITHOUT_BUDGET: Rule = Rule {
             let fixed = matches!(spec.after, HedgeAfter::Time(_));
             let bounded = |layer: &&Layer| matches!(layer.kind, LayerKind::RetryBudget(_));
             let used = site.targets.iter().find(|used| used.traffic.agents > 1)?;
-            (fixed && !site.around.iter().any(|layer| bounded(layer))).then(|| {
+            (fixed && !site.around.iter().any(bounded)).then(|| {
                 format!(
                     "when `{}` is slow, this makes {} calls of each",
                     used.target.name,
