@@ -147,6 +147,109 @@ fn check_accepts_everything_that_is_shipped() {
     }
 }
 
+/// A file with a scenario of one retry.
+fn one_retry(folder: &TempDir, policy: &str) -> String {
+    let path = folder.path().join("one.yaml");
+    let text = format!(
+        "name: one\ntools: {{t: {{latency: 1s}}}}\n\
+         fleets: {{f: {{agents: 2, tasks: {{count: 2}}, plan: [{{tool: t}}]}}}}\n\
+         policies:\n  p: {policy}\n"
+    );
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_lint_warns_and_fails_only_if_strict() {
+    let folder = TempDir::new().unwrap();
+    let file = one_retry(&folder, "{tool: [{retry: {attempts: 3}}]}");
+    let (code, stdout, stderr) = run(&["check", &file]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.ends_with(": ok (1 policies, 100 replications)\n"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains("warning: no-backoff: this tries again at once"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("one.yaml:5:15"), "{stderr}");
+    assert!(
+        stderr.contains("one: 1 warning; `squall check --explain RULE` says more"),
+        "{stderr}"
+    );
+    let (code, stdout, _) = run(&["check", "--strict", &file]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    let (_, _, stderr) = run(&["run", &file, "--no-files"]);
+    assert!(
+        stderr.contains(&format!("1 warning; `squall check {file}` shows them")),
+        "{stderr}"
+    );
+    let (_, _, stderr) = run(&["run", &file, "--no-files", "--quiet"]);
+    assert_eq!(stderr, "");
+    let file = one_retry(
+        &folder,
+        "{tool: [{retry: {attempts: 3}, allow: [no-backoff]}]}",
+    );
+    assert_eq!(run(&["check", "--strict", &file]).0, 0);
+    let file = one_retry(&folder, "{allow: [no-cap], tool: [{timeout: 9s}]}");
+    let (code, _, stderr) = run(&["check", "--strict", &file]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("this `allow` never acts: `no-cap` finds nothing here"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn check_explains_its_rules() {
+    let (code, stdout, _) = run(&["check", "--explain", "no-jitter"]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.starts_with("no-jitter: a backoff without jitter"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("What to do: add `jitter: full`"),
+        "{stdout}"
+    );
+    let (code, _, stderr) = run(&["check", "--explain", "no-jiter"]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("there is no rule `no-jiter`; did you mean `no-jitter`?"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn check_has_a_form_for_machines() {
+    let folder = TempDir::new().unwrap();
+    let file = one_retry(&folder, "{tool: [{retry: {attempts: 3}}]}");
+    let bad = folder.path().join("bad.yaml");
+    fs::write(&bad, "name: bad\n").unwrap();
+    let (code, stdout, stderr) = run(&[
+        "check",
+        "--format",
+        "json",
+        &file,
+        bad.to_str().unwrap(),
+        "nowhere.yaml",
+    ]);
+    assert_eq!((code, stderr.as_str()), (4, ""));
+    let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(document["version"], 1);
+    let status = |i: usize| document["files"][i]["status"].as_str().unwrap();
+    assert_eq!([status(0), status(1), status(2)], ["ok", "wrong", "unread"]);
+    let found = &document["files"][0]["findings"][0];
+    assert_eq!(found["rule"], "no-backoff");
+    assert_eq!(
+        (found["line"].as_u64(), found["column"].as_u64()),
+        (Some(5), Some(15))
+    );
+    assert_eq!(found["policies"], serde_json::json!(["p"]));
+    assert_eq!(document["files"][1]["findings"][0]["severity"], "error");
+}
+
 #[test]
 fn exit_codes_say_what_happened() {
     let threshold = |text: &str| {

@@ -103,14 +103,29 @@ pub struct RunOptions {
 #[derive(Debug, clap::Args)]
 pub struct CheckOptions {
     /// The scenario files
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE", required_unless_present = "explain")]
     pub files: Vec<PathBuf>,
+    /// Say what a rule of the storm lint finds, why, and what to do
+    #[arg(long, value_name = "RULE", conflicts_with = "files")]
+    pub explain: Option<String>,
     /// Override a value of the scenarios, as for run (repeatable)
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Count warnings as errors
+    /// The form of what is said: for people on stderr, or a JSON document on stdout
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+    /// Count warnings as errors (exit code 2), and what the storm lint finds as a failed check (1)
     #[arg(long)]
     pub strict: bool,
+}
+
+/// The forms of what `squall check` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// Each finding under its line
+    Human,
+    /// One document for all files; `docs/lint.md` says what is in it
+    Json,
 }
 
 /// Options of `squall trace`.

@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod check_json;
 mod exit;
 mod files;
 mod input;

@@ -16,6 +16,9 @@ use super::{files, input, terminal};
 /// Runs, prints the comparison, writes the files.
 pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     let (loaded, seed) = input::load_for_run(&options.scenario, options.quiet)?;
+    if !options.quiet && !options.json {
+        input::say_how_many(&loaded, &options.scenario.file);
+    }
     let mut scenario = loaded.scenario;
     select_policies(&mut scenario, &options.policies)?;
     let plan = Plan {
