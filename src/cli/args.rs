@@ -23,6 +23,8 @@ pub enum Command {
     Run(RunOptions),
     /// Check scenario files without running them
     Check(CheckOptions),
+    /// Make the cost report from saved results: one page to send around
+    Report(ReportOptions),
     /// Write the event log of one run: one row an attempt
     Trace(TraceOptions),
     /// List the presets: retry stacks of real libraries, by name and version
@@ -85,6 +87,9 @@ pub struct RunOptions {
     /// Print summary.json to stdout and nothing else
     #[arg(long)]
     pub json: bool,
+    /// Write report.html too
+    #[arg(long, conflicts_with = "no_files")]
+    pub report: bool,
     /// Write no files
     #[arg(long)]
     pub no_files: bool,
@@ -94,6 +99,31 @@ pub struct RunOptions {
     /// Say nothing on stderr but errors
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Options of `squall report`.
+#[derive(Debug, clap::Args)]
+pub struct ReportOptions {
+    /// Results: result.json files or their folders; by default the one in output/ written last
+    #[arg(value_name = "RESULT")]
+    pub results: Vec<PathBuf>,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
+    pub format: ReportFormat,
+    /// Where to write; beside the first result by default
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// The forms of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// report.html: one self-contained page
+    Html,
+    /// report.md, with its charts as image files beside it
+    Markdown,
+    /// report.csv: every figure of the report, one a line
+    Csv,
 }
 
 /// Options of `squall check`.

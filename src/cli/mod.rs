@@ -9,6 +9,7 @@ mod files;
 mod input;
 mod presets;
 mod progress;
+mod report;
 mod run;
 mod terminal;
 mod trace;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     let result = match &args.command {
         Command::Run(options) => run::run(options),
         Command::Check(options) => check::check(options),
+        Command::Report(options) => report::report(options),
         Command::Trace(options) => trace::trace(options),
         Command::Presets(options) => presets::presets(options),
     };

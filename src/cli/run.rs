@@ -106,7 +106,11 @@ fn play(
 
 fn write(options: &RunOptions, document: &Document) -> Result<(), Failure> {
     let folder: PathBuf = options.output.join(&document.scenario);
-    let made = report::files(document).map_err(|error| bug(options, document, &error))?;
+    let mut made = report::files(document).map_err(|error| bug(options, document, &error))?;
+    if options.report {
+        let page = report::report_html(&[document]);
+        made.extend(page.map_err(|error| bug(options, document, &error))?);
+    }
     files::write_all(&folder, &made)?;
     if !options.json && !options.quiet {
         let n = made.len();

@@ -9,7 +9,9 @@ use crate::units::{Money, Span};
 use crate::wire::Outcome;
 
 use super::Metric;
-use super::document::{CauseSpend, LayerResult, PolicyResult, SPEND_SAMPLES, Series, TargetResult};
+use super::document::{
+    CauseSpend, Difference, LayerResult, PolicyResult, SPEND_SAMPLES, Series, TargetResult,
+};
 
 /// The metrics of one run; `None` where a metric has no value.
 pub type Row = [Option<f64>; Metric::COUNT];
@@ -89,18 +91,14 @@ impl Gathered {
     /// Sums up on a grid of `length` buckets of `width`.
     pub fn result(
         &self,
+        scenario: &Scenario,
         policy: &Policy,
         baseline: Option<&Gathered>,
         (width, length): (Span, usize),
     ) -> PolicyResult {
         let n = self.rows.len() as f64;
-        let column = |rows: &[Row], metric: Metric| -> Vec<Option<f64>> {
-            rows.iter().map(|row| row[metric as usize]).collect()
-        };
         let metrics = Metric::ALL.map(|m| summarise(&column(&self.rows, m)));
-        let versus = baseline.map(|base| {
-            Metric::ALL.map(|m| difference(&column(&self.rows, m), &column(&base.rows, m)))
-        });
+        let versus = baseline.map(|base| self.minus(base));
         let layers = self.labels.iter().zip(&self.acted);
         let layers = layers.map(|(label, acted)| LayerResult {
             label: policy.short_label(label).to_owned(),
@@ -111,8 +109,8 @@ impl Gathered {
             name: policy.name.clone(),
             about: policy.about.clone(),
             metrics: metrics.into(),
-            versus_baseline: versus.map(Vec::from).unwrap_or_default(),
-            targets: self.target_results(n),
+            versus_baseline: versus.unwrap_or_default(),
+            targets: self.target_results(scenario, n),
             layers: layers.collect(),
             spend_by_cause: self.spend_by_cause(policy, n),
             series: self.series_result(n, width, length),
@@ -120,9 +118,19 @@ impl Gathered {
         }
     }
 
-    fn target_results(&self, n: f64) -> Vec<TargetResult> {
+    /// The paired differences to another policy, in the order of [`Metric::ALL`].
+    pub fn minus(&self, other: &Gathered) -> Vec<Difference> {
+        let of = |m| difference(&column(&self.rows, m), &column(&other.rows, m));
+        Metric::ALL.map(of).into()
+    }
+
+    fn target_results(&self, scenario: &Scenario, n: f64) -> Vec<TargetResult> {
         let pages = self.targets.iter().zip(&self.busy_peaks);
-        let result = |(page, (peaks, most)): (&TargetBook, &(u64, u32))| TargetResult {
+        let pages = pages.zip(&scenario.targets);
+        let result = |((page, (peaks, most)), target): (
+            (&TargetBook, &(u64, u32)),
+            &crate::world::Target,
+        )| TargetResult {
             attempts: page.attempts as f64 / n,
             first_attempts: page.first as f64 / n,
             open: page.outcomes[Outcome::COUNT] as f64 / n,
@@ -134,6 +142,7 @@ impl Gathered {
                 .map(|o| page.spend[o as usize].as_dollars() / n)
                 .into(),
             open_usd: page.spend[Outcome::COUNT].as_dollars() / n,
+            cache_write_usd: cache_writes(target, page.tokens.written).as_dollars() / n,
             busy_peak: *peaks as f64 / n,
             busy_peak_max: *most,
         };
@@ -213,6 +222,17 @@ fn scope(label: &str) -> &str {
     label.split(['.', '[', ' ']).next().unwrap_or_default()
 }
 
+/// One metric of every replication.
+fn column(rows: &[Row], metric: Metric) -> Vec<Option<f64>> {
+    rows.iter().map(|row| row[metric as usize]).collect()
+}
+
+/// What writing so many tokens to the prompt cache costs.
+fn cache_writes(target: &crate::world::Target, tokens: u64) -> Money {
+    let price = target.price.tokens.map_or(0, |p| p.cache_write.0);
+    Money(i128::from(price) * i128::from(tokens))
+}
+
 /// Cumulative dollars on a grid whose buckets hold `merged` of the given ones each.
 fn cumulative(spend: &[Money], merged: usize, length: usize) -> Vec<f64> {
     let mut sum = Money::ZERO;
@@ -235,6 +255,7 @@ fn add_page(sum: &mut TargetBook, page: &TargetBook) {
     for (money, more) in sum.spend.iter_mut().zip(page.spend) {
         *money += more;
     }
+    sum.tokens.written += page.tokens.written;
 }
 
 /// The metrics of one run.

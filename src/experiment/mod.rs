@@ -4,9 +4,11 @@
 //! the same weather, and makes the result [`document`]. Runs finish in any order; their books are
 //! collected by index and added up serially, so the document is the same on any number of threads.
 
+mod assumptions;
 pub mod document;
 mod gather;
 mod ideal;
+mod life;
 mod metric;
 mod runner;
 mod thresholds;

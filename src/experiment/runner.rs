@@ -10,9 +10,11 @@ use crate::scenario::model::{Policy, Scenario};
 use crate::simulation::{Cut, Observer, Program, RunEnd, run as simulate};
 use crate::units::Money;
 
-use super::document::{Document, OutageInfo, SCHEMA, TargetInfo};
+use super::assumptions;
+use super::document::{Difference, Document, OutageInfo, SCHEMA, TargetInfo};
 use super::gather::Gathered;
 use super::ideal::ideal;
+use super::life;
 use super::thresholds;
 use super::warnings;
 
@@ -124,6 +126,7 @@ pub fn run(
     };
     let mut document = document(scenario, &plan, &gathered);
     document.warnings = warnings::collect(scenario, &document, &cuts);
+    document.life = life::of(scenario, &programs, plan.seed, statistics.events, progress);
     if all > u64::from(complete) * runs {
         let asked = all / runs;
         let text = format!("interrupted: {complete} of {asked} replications were run");
@@ -169,7 +172,7 @@ fn document(scenario: &Scenario, plan: &Plan, gathered: &[Gathered]) -> Document
     let length = gathered.iter().map(|g| g.length(width)).max().unwrap_or(0);
     let result = |(i, policy): (usize, &Policy)| {
         let baseline = (i > 0).then(|| &gathered[0]);
-        gathered[i].result(policy, baseline, (width, length))
+        gathered[i].result(scenario, policy, baseline, (width, length))
     };
     let policies: Vec<_> = scenario.policies.iter().enumerate().map(result).collect();
     let verdict = |t| thresholds::decide(t, &policies);
@@ -186,10 +189,18 @@ fn document(scenario: &Scenario, plan: &Plan, gathered: &[Gathered]) -> Document
         horizon_seconds: scenario.horizon.as_seconds(),
         targets: targets(scenario),
         outages: outages(scenario),
+        differences: differences(gathered),
+        life: None,
         thresholds: scenario.thresholds.iter().map(verdict).collect(),
         policies,
         warnings: vec![],
     }
+}
+
+/// The paired differences of each policy to all before it.
+fn differences(gathered: &[Gathered]) -> Vec<Vec<Vec<Difference>>> {
+    let to_earlier = |i: usize| gathered[..i].iter().map(|g| gathered[i].minus(g)).collect();
+    (0..gathered.len()).map(to_earlier).collect()
 }
 
 fn targets(scenario: &Scenario) -> Vec<TargetInfo> {
@@ -197,6 +208,7 @@ fn targets(scenario: &Scenario) -> Vec<TargetInfo> {
         name: target.name.clone(),
         model: target.is_model(),
         price_source: target.price.source.clone(),
+        assumptions: assumptions::of(target),
     };
     scenario.targets.iter().map(info).collect()
 }

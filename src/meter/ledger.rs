@@ -68,6 +68,8 @@ pub struct Tokens {
     pub input: u64,
     /// Read from the prompt cache.
     pub cached: u64,
+    /// Written to the prompt cache.
+    pub written: u64,
     /// Output.
     pub output: u64,
 }
@@ -140,6 +142,7 @@ impl Tokens {
     fn add(&mut self, usage: Usage) {
         self.input += u64::from(usage.input);
         self.cached += u64::from(usage.cached);
+        self.written += u64::from(usage.written);
         self.output += u64::from(usage.output);
     }
 }

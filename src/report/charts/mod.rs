@@ -18,6 +18,7 @@ mod palette;
 mod render;
 mod scene;
 mod spend_distribution;
+pub mod styles;
 
 use crate::experiment::document::Document;
 
