@@ -26,7 +26,9 @@ fn document(replications: Option<u32>) -> Document {
         source: loaded.source,
         overrides: vec![],
     };
-    experiment::run(&loaded.scenario, &plan, &Unwatched).unwrap().0
+    experiment::run(&loaded.scenario, &plan, &Unwatched)
+        .unwrap()
+        .0
 }
 
 #[test]
@@ -69,9 +71,20 @@ fn the_parts_add_up_to_the_spend() {
     for policy in &doc.policies {
         let spend = policy.metric(Metric::Spend).mean.unwrap();
         let parts: f64 = report::story::parts(policy).iter().map(|p| p.usd).sum();
-        let outcomes: f64 = report::story::by_outcome(policy).iter().map(|(_, usd)| usd).sum();
-        assert!((parts - spend).abs() < 1e-9, "{}: {parts} of {spend}", policy.name);
-        assert!((outcomes - spend).abs() < 1e-9, "{}: {outcomes} of {spend}", policy.name);
+        let outcomes: f64 = report::story::by_outcome(policy)
+            .iter()
+            .map(|(_, usd)| usd)
+            .sum();
+        assert!(
+            (parts - spend).abs() < 1e-9,
+            "{}: {parts} of {spend}",
+            policy.name
+        );
+        assert!(
+            (outcomes - spend).abs() < 1e-9,
+            "{}: {outcomes} of {spend}",
+            policy.name
+        );
     }
 }
 
@@ -81,9 +94,18 @@ fn a_life_is_the_tasks_own() {
     let life = doc.life.unwrap();
     assert_eq!(life.policies.len(), doc.policies.len());
     for (policy, life) in doc.policies.iter().zip(&life.policies) {
-        let kept = life.spans.iter().filter(|s| s.until_seconds > s.from_seconds).count();
+        let kept = life
+            .spans
+            .iter()
+            .filter(|s| s.until_seconds > s.from_seconds)
+            .count();
         assert!(kept <= life.attempts as usize, "{}", policy.name);
-        assert_eq!(life.left_out > 0, life.attempts as usize > kept, "{}", policy.name);
+        assert_eq!(
+            life.left_out > 0,
+            life.attempts as usize > kept,
+            "{}",
+            policy.name
+        );
         if life.left_out == 0 {
             let usd: f64 = life.spans.iter().map(|s| s.usd).sum();
             assert!((usd - life.usd).abs() < 1e-9);

@@ -140,12 +140,14 @@ fn money_went(doc: &Document) -> String {
     for policy in &doc.policies {
         let total = story::mean(policy, Metric::Spend);
         let name = text(&story::name(&policy.name));
-        for part in story::parts(policy) {
+        let parts = story::parts(policy);
+        let dollars: Vec<f64> = parts.iter().map(|p| p.usd).collect();
+        for (part, shown) in parts.iter().zip(story::adding_up(&dollars, total)) {
             rows.push(vec![
                 name.clone(),
                 text(&part.label),
                 count(part.attempts),
-                exact_money(part.usd, total),
+                shown,
             ]);
         }
         let attempts = count(story::mean(policy, Metric::Attempts));

@@ -97,7 +97,7 @@ async function sums(page, file, doc) {
     check(Math.abs(sum - truth) <= 1e-9 * Math.max(1, truth), `${file}: parts ${sum}, spend ${truth}`);
     check(card.total[0] === truth, `${file}: total ${card.total[0]}, spend ${truth}`);
     const shown = card.parts.reduce((s, [, t]) => s + +t.slice(1), 0);
-    check(Math.abs(shown - +card.total[1].slice(1)) < 0.01, `${file}: shown parts ${shown}, shown total ${card.total[1]}`);
+    check(Math.abs(shown - +card.total[1].slice(1)) < 1e-9, `${file}: shown parts ${shown}, shown total ${card.total[1]}`);
   });
   for (let base = 0; base < doc.policies.length; base++) {
     await result.locator(".baseline").selectOption(String(base));

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult};
 use crate::report::charts::styles;
-use crate::report::story::{self, COLUMNS};
+use crate::report::story;
 
+use super::sections::versus;
 use super::writer::json_in_script;
 
 /// The JSON of a document, fit for a script element.
@@ -50,16 +51,12 @@ fn policy(doc: &Document, index: usize, policy: &PolicyResult) -> Value {
     let groups = styles::outcomes().into_iter();
     let rounded_all = |v: &[f64]| v.iter().copied().map(rounded).collect::<Vec<f64>>();
     let spend = policy.metric(Metric::Spend);
-    let versus = |column: &story::Column| -> Vec<Value> {
-        let others = 0..doc.policies.len();
-        let to = |j| match doc
-            .difference(index, j, column.metric)
-            .filter(|_| !column.p95)
-        {
-            Some(d) => json!([d.mean.map(rounded), d.ci95.map(|c| c.map(rounded))]),
-            None => Value::Null,
-        };
-        others.map(to).collect()
+    let versus = |other| {
+        let (text, spread) = versus(doc, index, other);
+        let mean = doc
+            .difference(index, other, Metric::Spend)
+            .and_then(|d| d.mean);
+        json!([mean, text, spread])
     };
     json!({
         "name": story::name(&policy.name),
@@ -71,7 +68,7 @@ fn policy(doc: &Document, index: usize, policy: &PolicyResult) -> Value {
         "p95": rounded_all(&series.spend_p95),
         "samples": rounded_all(&policy.spend_samples),
         "summary": [spend.p50, spend.p95, spend.max, spend.mean],
-        "versus": COLUMNS.iter().map(versus).collect::<Vec<_>>(),
+        "versus": (0..doc.policies.len()).map(versus).collect::<Vec<Value>>(),
         "life": doc.life.as_ref().and_then(|life| life.policies.get(index)).map(life),
     })
 }

@@ -24,7 +24,6 @@ const html = (tag, cls, parent, text) => {
 };
 const digits = v => v === 0 ? 2 : v < 9.995 ? Math.min(12, Math.max(2, 2 - Math.floor(Math.log10(v)))) : 2;
 const money = v => v == null ? "–" : (v < 0 ? "-" : "") + "$" + Math.abs(v).toLocaleString("en-US", {minimumFractionDigits: digits(Math.abs(v)), maximumFractionDigits: digits(Math.abs(v))});
-const change = v => (v > 0 ? "+" : "") + money(v);
 const count = v => v >= 100 ? Math.round(v).toLocaleString("en-US") : String(+v.toFixed(v < 1 ? 3 : 1));
 const short = v => "$" + (v >= 1e6 ? +(v / 1e6).toPrecision(3) + "M" : v >= 1e4 ? +(v / 1e3).toPrecision(3) + "k" : +v.toPrecision(6));
 const time = s => s < 60 ? +s.toFixed(s < 10 ? 2 : 1) + " s" : s < 3600 ? Math.floor(s / 60) + "m " + String(Math.floor(s % 60)).padStart(2, "0") + "s" : Math.floor(s / 3600) + "h " + String(Math.floor(s % 3600 / 60)).padStart(2, "0") + "m";
@@ -141,8 +140,8 @@ function chartsOf(root) {
       const shown = on();
       const lo = bucket(zoom[0]), hi = bucket(zoom[1]);
       const top = Math.max(...shown.map(([p]) => Math.max(at(p.p95, zoom[1]), at(p.spend, zoom[1]))), 0);
-      const plot = timePlot(box, "Cumulative spend over time", W, H, pad, t => shown.map(([p]) => [p.colour, p.name, money(at(p.spend, t)) + " (" + money(at(p.p5, t)) + " to " + money(at(p.p95, t)) + ")"]).sort((a, b) => 0));
-      const y = yAxis(plot.area.parentNode.insertBefore(el("g"), plot.area), W, H, pad, top, 5, short);
+      const plot = timePlot(box, "Cumulative spend over time", W, H, pad, t => shown.map(([p]) => [p.colour, p.name, money(at(p.spend, t)) + " (" + money(at(p.p5, t)) + " to " + money(at(p.p95, t)) + ")"]));
+      const y = yAxis(plot.area.parentNode.insertBefore(el("g"), plot.area), W, H, pad, top * 1.04, 5, short);
       const points = row => {
         const out = [[plot.x(lo * data.width), y(lo ? row[Math.min(row.length, lo) - 1] || 0 : 0)]];
         for (let b = lo; b <= Math.min(hi, row.length - 1); b++) out.push([plot.x((b + 1) * data.width), y(row[b])]);
@@ -161,6 +160,8 @@ function chartsOf(root) {
         labels.sort((a, b) => a[0] - b[0]);
         let low = H - pad.b + 6;
         for (let i = labels.length - 1; i >= 0; i--) { labels[i][0] = Math.min(labels[i][0], low); low = labels[i][0] - 15; }
+        let high = 12;
+        for (const l of labels) { l[0] = Math.max(l[0], high); high = l[0] + 15; }
         for (const [py, p] of labels) el("text", {x: W - pad.r + 8, y: py + 4, style: "fill:" + ink(p.colour) + ";font-weight:600"}, plot.svg, p.name.length > 20 ? p.name.slice(0, 19) + "…" : p.name);
       }
     },
@@ -193,7 +194,7 @@ function chartsOf(root) {
           const rows = data.groups.map(([name, colour], g) => [colour, name, p.outcomes[g][bucket(t)] || 0]).filter(r => r[2] > 0).map(([c, name, v]) => [c, name, count(v / data.width) + "/s"]);
           return rows.length ? rows : [["", "no attempts", ""]];
         });
-        const y = yAxis(plot.area.parentNode.insertBefore(el("g"), plot.area), W, H, pad, ownScale ? peaks[n] : all, 3, v => count(v));
+        const y = yAxis(plot.area.parentNode.insertBefore(el("g"), plot.area), W, H, pad, (ownScale ? peaks[n] : all) * 1.06, 3, v => count(v));
         const name = p.name.length > W / 11 ? p.name.slice(0, Math.floor(W / 11)) + "…" : p.name;
         el("line", {x1: 0, x2: 24, y1: 9, y2: 9, stroke: ink(p.colour), "stroke-width": 4, "stroke-dasharray": p.dash.join(" ")}, plot.svg);
         el("text", {class: "strong", x: 32, y: 13}, plot.svg, name);
@@ -238,8 +239,8 @@ function chartsOf(root) {
         el("text", {class: "strong", x: 0, y: W > 640 ? y + 4 : y - 14}, g, p.name.length > most ? p.name.slice(0, most - 1) + "…" : p.name);
         p.samples.forEach((v, i) => { if (v > 0 || !log) el("circle", {cx: x(v), cy: y + ((i * .618034) % 1 - .5) * 15, r: 2.6, fill: ink(p.colour), opacity: .5}, g); });
         if (p50 != null && (p50 > 0 || !log)) {
-          el("line", {x1: x(p50), x2: x(p50), y1: y - 11, y2: y + 11, stroke: "currentColor", "stroke-width": 2}, g);
-          el("rect", {x: x(p95) - 2, y: y - 8, width: 4, height: 16, fill: "currentColor", opacity: .75}, g);
+          el("line", {x1: x(p50), x2: x(p50), y1: y - 11, y2: y + 11, stroke: ink(p.colour), "stroke-width": 3}, g);
+          el("rect", {x: x(p95) - 2, y: y - 8, width: 4, height: 16, fill: ink(p.colour)}, g);
           el("circle", {cx: x(worst), cy: y, r: 6, fill: "none", stroke: "currentColor", "stroke-width": 1.5}, g);
           el("text", {x: x(worst) + 12, y: y + 4}, g, money(worst));
         }
@@ -268,6 +269,10 @@ function chartsOf(root) {
           const a = plot.x(s[0]), w = Math.max(2.5, plot.x(s[1]) - a), fine = s[3] === "ok";
           const mark = el("rect", {x: a, y: y - (fine ? 10 : 7), width: w, height: fine ? 20 : 14, rx: Math.min(2, w / 3), fill: ink(outcomeColour(s[3]))}, plot.area);
           mark.addEventListener("pointermove", e => { e.stopPropagation(); showTip(time(s[0]), tell(s), e.clientX, e.clientY); });
+        }
+        if (life.left) {
+          const from = life.spans[life.spans.length - 1][1], mid = (plot.x(Math.max(from, zoom[0])) + plot.x(Math.min(stop, zoom[1]))) / 2;
+          if (from < zoom[1]) el("text", {x: mid, y: y - 6, "text-anchor": "middle"}, plot.area, count(life.left) + " more attempts not drawn");
         }
         const word = life.end == null ? "… unfinished" : life.outcome === "ok" ? "✓ " + time(life.end) : "✗ " + time(life.end);
         const ex = plot.x(last), inside = ex >= pad.l && ex <= W - pad.r;
@@ -313,11 +318,10 @@ function chartsOf(root) {
   const versus = () => {
     const base = +baseline.value;
     for (const tr of rows()) {
-      const cell = tr.querySelector("td.vs"), d = P[+tr.dataset.policy].versus[0][base];
-      cell.replaceChildren();
-      cell.dataset.value = d && d[0] != null ? d[0] : "";
-      cell.append(d && d[0] != null ? change(d[0]) : "–");
-      if (d && d[1] && d[1][1] > d[1][0]) { cell.append(" "); html("small", "", cell, "±" + money((d[1][1] - d[1][0]) / 2)); }
+      const cell = tr.querySelector("td.vs"), [value, text, spread] = P[+tr.dataset.policy].versus[base];
+      cell.replaceChildren(text);
+      cell.dataset.value = value ?? "";
+      if (spread) { cell.append(" "); html("small", "", cell, spread); }
     }
   };
   baseline.addEventListener("change", () => { versus(); });

@@ -3,7 +3,9 @@
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult, Verdict};
 use crate::report::charts::styles;
-use crate::report::format::{NO_VALUE, count, money, money_change, percent, ratio, seconds};
+use crate::report::format::{
+    NO_VALUE, count, money, money_change, money_spread, percent, ratio, seconds,
+};
 use crate::report::story::{self, COLUMNS, best, exact_money, value};
 
 use super::writer::{esc, sentence, source};
@@ -169,7 +171,8 @@ fn comparison(doc: &Document, r: usize) -> String {
                 "<td data-value=\"{key}\">{mark}{text}{interval}</td>"
             ));
             if c == 0 {
-                inner.push_str(&format!("<td class=\"vs\">{}</td>", versus(doc, i)));
+                let (text, spread) = versus(doc, i, 0);
+                inner.push_str(&format!("<td class=\"vs\">{text}{}</td>", small(&spread)));
             }
         }
         inner.push_str("</tr>\n");
@@ -196,25 +199,29 @@ fn comparison(doc: &Document, r: usize) -> String {
 }
 
 fn half_width(policy: &PolicyResult) -> String {
-    match policy.metric(Metric::Spend).ci95 {
-        Some([low, high]) if high > low => {
-            format!(" <small>±{}</small>", money((high - low) / 2.0))
-        }
-        _ => String::new(),
+    let spend = policy.metric(Metric::Spend);
+    small(&spread(spend.mean, spend.ci95))
+}
+
+/// Half the width of an interval of dollars; empty where all replications agree.
+fn spread(mean: Option<f64>, ci95: Option<[f64; 2]>) -> String {
+    let half = |(mean, [low, high]): (f64, [f64; 2])| money_spread(mean, (high - low) / 2.0);
+    mean.zip(ci95).map_or_else(String::new, half)
+}
+
+fn small(text: &str) -> String {
+    match text {
+        "" => String::new(),
+        text => format!(" <small>{text}</small>"),
     }
 }
 
-fn versus(doc: &Document, i: usize) -> String {
-    let Some(d) = doc.difference(i, 0, Metric::Spend) else {
-        return NO_VALUE.to_owned();
-    };
-    let mean = d.mean.map_or_else(|| NO_VALUE.to_owned(), money_change);
-    match d.ci95 {
-        Some([low, high]) if high > low => {
-            format!("{mean} <small>±{}</small>", money((high - low) / 2.0))
-        }
-        _ => mean,
-    }
+/// A policy's spend against another's: the paired difference, and half of its interval.
+pub(super) fn versus(doc: &Document, i: usize, other: usize) -> (String, String) {
+    let difference = doc.difference(i, other, Metric::Spend);
+    let mean = difference.and_then(|d| d.mean);
+    let text = mean.map_or_else(|| NO_VALUE.to_owned(), money_change);
+    (text, spread(mean, difference.and_then(|d| d.ci95)))
 }
 
 fn chart(r: usize, id: &str, title: &str, note: &str) -> String {
@@ -231,6 +238,7 @@ fn money_went(doc: &Document, r: usize) -> String {
         .iter()
         .map(|p| story::mean(p, Metric::Spend))
         .fold(0.0, f64::max);
+    let caches = doc.policies.iter().any(|p| story::cache_writes(p) > 0.0);
     let mut body = String::new();
     for (i, policy) in doc.policies.iter().enumerate() {
         let total = story::mean(policy, Metric::Spend);
@@ -249,10 +257,11 @@ fn money_went(doc: &Document, r: usize) -> String {
             ));
         }
         body.push_str("</div>\n<table class=\"parts\"><thead><tr><th scope=\"col\">For</th><th scope=\"col\">Attempts</th><th scope=\"col\">Dollars</th></tr></thead><tbody>\n");
-        for part in &parts {
+        let dollars: Vec<f64> = parts.iter().map(|p| p.usd).collect();
+        for (part, text) in parts.iter().zip(story::adding_up(&dollars, total)) {
             body.push_str(&format!(
                 "<tr><th scope=\"row\"><i class=\"key\" style=\"background:{}\"></i>{}</th><td>{}</td><td data-usd=\"{}\">{}</td></tr>\n",
-                styles::scope(&part.scope), esc(&part.label), count(part.attempts), part.usd, exact_money(part.usd, total)
+                styles::scope(&part.scope), esc(&part.label), count(part.attempts), part.usd, text
             ));
         }
         let row = |class: &str, label: &str, usd: f64| {
@@ -268,18 +277,14 @@ fn money_went(doc: &Document, r: usize) -> String {
             "of it thrown away",
             story::mean(policy, Metric::Wasted),
         ));
-        body.push_str(&row(
-            "of",
-            "of it writing the prompt cache",
-            story::cache_writes(policy),
-        ));
+        if caches {
+            let usd = story::cache_writes(policy);
+            body.push_str(&row("of", "of it writing the prompt cache", usd));
+        }
         for (outcome, usd) in story::by_outcome(policy) {
             body.push_str(&row(
                 "of",
-                &format!(
-                    "of it for attempts that ended {}",
-                    outcome.replace('_', " ")
-                ),
+                &format!("of it ended {}", outcome.replace('_', " ")),
                 usd,
             ));
         }

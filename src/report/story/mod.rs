@@ -73,16 +73,42 @@ pub fn by_outcome(policy: &PolicyResult) -> Vec<(&'static str, f64)> {
     rows.filter(|(_, usd)| *usd != 0.0).collect()
 }
 
-/// Dollars for a table whose rows add up: as many decimals as its largest value needs for four
-/// digits, at least cents, the same in every row.
-pub fn exact_money(dollars: f64, largest: f64) -> String {
+/// Dollars for a table beside a total: as many decimals as the total needs for five digits, at
+/// least cents, the same in every row.
+pub fn exact_money(dollars: f64, total: f64) -> String {
+    let decimals = decimals_for(total);
+    format!("${dollars:.decimals$}")
+}
+
+fn decimals_for(total: f64) -> usize {
     let mut decimals = 2;
-    let mut scaled = largest.abs() * 100.0;
-    while scaled > 0.0 && scaled < 1000.0 && decimals < 9 {
+    let mut scaled = total.abs() * 100.0;
+    while scaled > 0.0 && scaled < 10_000.0 && decimals < 9 {
         scaled *= 10.0;
         decimals += 1;
     }
-    format!("${dollars:.decimals$}")
+    decimals
+}
+
+/// The parts of a total as [`exact_money`] writes it, so that what is written adds up to what is
+/// written: each is rounded down to the last decimal, and those that lose most get the units that
+/// are missing (largest remainders, the first among equals).
+pub fn adding_up(parts: &[f64], total: f64) -> Vec<String> {
+    let decimals = decimals_for(total);
+    let power = (0..decimals).fold(1.0, |power, _| power * 10.0);
+    // A millionth of a unit: what adding up floats may lose.
+    let units = |dollars: f64| (dollars * power + 1e-6).floor();
+    let mut floors: Vec<f64> = parts.iter().map(|usd| units(*usd)).collect();
+    let whole = exact_money(total, total)[1..].parse().unwrap_or(0.0) * power;
+    let missing = (whole - floors.iter().sum::<f64>()).round();
+    let lost = |i: &usize| parts[*i] * power - floors[*i];
+    let mut order: Vec<usize> = (0..parts.len()).filter(|i| parts[*i] > 0.0).collect();
+    order.sort_by(|a, b| lost(b).total_cmp(&lost(a)));
+    for i in order.into_iter().take(missing.max(0.0) as usize) {
+        floors[i] += 1.0;
+    }
+    let written = |units: f64| exact_money(units / power, total);
+    floors.into_iter().map(written).collect()
 }
 
 /// The command that makes every figure again.
@@ -100,4 +126,28 @@ pub fn command(doc: &Document) -> String {
 /// The mean of a metric, or zero.
 pub fn mean(policy: &PolicyResult, metric: Metric) -> f64 {
     policy.metric(metric).mean.unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_adds_up_to_what_is_written() {
+        for (parts, total) in [
+            (vec![0.0225, 0.2025, 0.9, 0.0], 1.125),
+            (vec![1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0], 1.0),
+            (vec![2_000.0 / 3.0, 1_000.0 / 3.0], 1_000.0),
+            (vec![0.0], 0.0),
+        ] {
+            let texts = adding_up(&parts, total);
+            let decimals = decimals_for(total);
+            let sum: f64 = texts.iter().map(|t| t[1..].parse::<f64>().unwrap()).sum();
+            assert_eq!(
+                format!("${sum:.decimals$}"),
+                exact_money(total, total),
+                "{texts:?}"
+            );
+        }
+    }
 }
