@@ -85,9 +85,9 @@ fn matrix(docs: &[&Document]) -> String {
         }
     }
     let mut out = String::from(
-        "<section aria-labelledby=\"matrix\"><h2 id=\"matrix\">Policy by scenario</h2>\n\
+        "<section><h2 id=\"matrix\">Policy by scenario</h2>\n\
          <p class=\"note\">Mean spend a run, and the share of tasks that finished.</p>\n\
-         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Policy by scenario\">\
+         <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Policy by scenario\">\
          <table class=\"matrix\"><thead><tr><th scope=\"col\">Policy</th>",
     );
     for (i, doc) in docs.iter().enumerate() {

@@ -33,9 +33,7 @@ fn section(r: usize, id: &str, title: &str, note: &str, body: &str) -> String {
         "" => String::new(),
         text => format!("<p class=\"note\">{}</p>\n", esc(text)),
     };
-    format!(
-        "<section class=\"{id}\" aria-labelledby=\"{id}-{r}\">\n<h2 id=\"{id}-{r}\">{title}</h2>\n{note}{body}</section>\n"
-    )
+    format!("<section class=\"{id}\">\n<h2 id=\"{id}-{r}\">{title}</h2>\n{note}{body}</section>\n")
 }
 
 fn opening(doc: &Document, r: usize) -> String {
@@ -128,7 +126,7 @@ fn policy_cell(index: usize, policy: &PolicyResult) -> String {
 
 fn table(caption: &str, class: &str, inner: &str) -> String {
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table class=\"{class}\">\n{inner}</table></div>\n"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\"><table class=\"{class}\">\n{inner}</table></div>\n"
     )
 }
 
