@@ -1,6 +1,7 @@
 //! Models and tools.
 
 use super::billing::billing;
+use super::contention::contention;
 use super::distributions::times;
 use super::faults::{self, Failing};
 use super::fields::Fields;
@@ -30,8 +31,10 @@ pub(super) fn tool(name: &str, node: &Node, r: &mut Reader) -> Option<Target> {
     let mut f = Fields::of(node, "a tool", r)?;
     let latency = f.required("latency", r, times);
     let price = f.optional("price", r, prices::of_tool).unwrap_or_default();
+    let contention = f.optional("contention", r, contention);
     let work = latency.map(|latency| Work::Tool { latency });
-    rest(name, f, work, price, None, r)
+    let tool = rest(name, f, work, price, None, r)?;
+    Some(Target { contention, ..tool })
 }
 
 /// A model.
@@ -125,6 +128,7 @@ fn rest(
         network: network.filter(|network| !network.is_zero()),
         rejection_latency: rejection_latency.unwrap_or(Distribution::Constant(REJECTION_LATENCY)),
         capacity: capacity.unwrap_or(Capacity::Infinite),
+        contention: None,
         cancels: cancels.unwrap_or(false),
         limits: limits.unwrap_or_default(),
         price,

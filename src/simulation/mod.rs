@@ -13,7 +13,8 @@
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
 //! `drive` steps through ops and blocks, `layers` through single layers; `attempts` launches and ends attempts; `jobs` moves those
-//! that travel or queue; `tasks` hands out work; [`agent`] and [`server`] hold the state.
+//! that travel or queue; `rows` is what some
+//! of them write; `tasks` hands out work; [`agent`] and [`server`] hold the state.
 
 pub mod agent;
 mod arrivals;
@@ -25,6 +26,7 @@ mod jobs;
 mod layers;
 pub mod observer;
 pub mod program;
+mod rows;
 mod run;
 mod server;
 mod shared;

@@ -1,6 +1,6 @@
 //! Targets: what can be called.
 
-use super::{Billing, CachePolicy, Episodes, LimitSpec, PriceList, Script, Window};
+use super::{Billing, CachePolicy, Contention, Episodes, LimitSpec, PriceList, Script, Window};
 use crate::random::Distribution;
 use crate::units::{Share, Span};
 use crate::wire::Outcome;
@@ -35,6 +35,8 @@ pub struct Target {
     pub rejection_latency: Distribution,
     /// How many it can work on at once.
     pub capacity: Capacity,
+    /// Whether its clients write over each other.
+    pub contention: Option<Contention>,
     /// Whether it stops working when its client has gone.
     pub cancels: bool,
     /// Rate limits, all of which must admit an attempt.
