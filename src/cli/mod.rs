@@ -12,6 +12,7 @@ mod progress;
 mod run;
 mod terminal;
 mod trace;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Check(options) => check::check(options),
         Command::Trace(options) => trace::trace(options),
         Command::Presets(options) => presets::presets(options),
+        Command::Verify(options) => verify::verify(options),
     };
     match result {
         Ok(exit) => exit.into(),
