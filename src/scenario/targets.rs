@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
 use crate::random::Distribution;
 use crate::units::Span;
-use crate::world::{CachePolicy, Capacity, PriceList, Target, WhenFull, Work};
+use crate::world::{CachePolicy, Capacity, Order, PriceList, Target, WhenFull, Work};
 
 /// How long a rejection takes unless the scenario says otherwise \[ns\].
 ///
@@ -185,6 +185,8 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     let when_full = f.optional("when_full", r, |n, r| {
         Some((n.owner, r.choice(n, &when_full)?))
     });
+    let orders = [("fifo", Order::Fifo), ("lifo", Order::Lifo)];
+    let order = f.optional("order", r, |n, r| r.choice(n, &orders));
     if let (Some((place, _)), None) = (when_full, f.get("queue")) {
         let help = "bound it with `queue: 100`";
         r.error_help(place, "an unlimited queue is never full", help);
@@ -194,6 +196,7 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
         servers: servers?,
         queue,
         when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
+        order: order.unwrap_or_default(),
     })
 }
 
@@ -264,8 +267,11 @@ mod tests {
             servers: 4,
             queue: None,
             when_full: WhenFull::Overloaded,
+            order: Order::Fifo,
         };
         assert_eq!(read("{servers: 4}", capacity), Ok(servers));
+        let last_first = read("{servers: 4, order: lifo}", capacity);
+        assert_ne!(last_first, Ok(servers));
         let load = Capacity::Load {
             each: Span::millis(5),
             share: 0.0,

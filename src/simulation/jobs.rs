@@ -249,7 +249,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let server = &mut self.servers[usize::from(target.0)];
         server.finish(fleet, counted);
         server.end_service();
-        if let Some(next) = server.line.pop_front() {
+        if let Some(next) = server.next_in_line() {
             server.begin_service();
             self.serve(next);
         }

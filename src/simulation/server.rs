@@ -8,7 +8,7 @@ use crate::wire::Outcome;
 use crate::world::failure::{EpisodeTimeline, WindowCursor};
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
 use crate::world::price::Usage;
-use crate::world::{Capacity, LimitSpec, Target, WhenFull, Work};
+use crate::world::{Capacity, LimitSpec, Order, Target, WhenFull, Work};
 
 use super::rows::Rows;
 
@@ -155,6 +155,7 @@ impl<'a> Server<'a> {
             servers,
             queue,
             when_full,
+            ..
         } = self.spec.capacity
         {
             let full = self.serving >= servers
@@ -212,6 +213,16 @@ impl<'a> Server<'a> {
                 self.serving += 1;
                 true
             }
+        }
+    }
+
+    /// Takes who is served next out of the line.
+    pub fn next_in_line(&mut self) -> Option<u32> {
+        match self.spec.capacity {
+            Capacity::Servers {
+                order: Order::Lifo, ..
+            } => self.line.pop_back(),
+            _ => self.line.pop_front(),
         }
     }
 

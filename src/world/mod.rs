@@ -19,4 +19,4 @@ pub use contention::Contention;
 pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
-pub use target::{Capacity, Failures, Hangs, Slowdown, Target, WhenFull, Work};
+pub use target::{Capacity, Failures, Hangs, Order, Slowdown, Target, WhenFull, Work};
