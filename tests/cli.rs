@@ -223,3 +223,23 @@ fn a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn verify_says_theirs_and_ours() {
+    let (code, text, _) = run(&["verify", "--filter", "1,026 calls"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("$33.86") && text.contains("$33.858"),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 of 1 claims reproduced; none failed"),
+        "{text}"
+    );
+    let (code, _, told) = run(&["verify", "--filter", "nobody claims this"]);
+    assert_eq!(code, 2);
+    assert!(
+        told.contains("no claim has `nobody claims this` in it"),
+        "{told}"
+    );
+}

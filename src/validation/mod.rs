@@ -27,7 +27,7 @@ pub struct Source {
     pub key: &'static str,
     /// Author and title.
     pub title: &'static str,
-    /// When it was published, or the edition.
+    /// When it was published.
     pub year: u16,
     /// Where it can be read; empty if it stands nowhere by itself.
     pub link: &'static str,

@@ -27,12 +27,10 @@ pub fn table(findings: &[Finding]) -> String {
     for (finding, row) in findings.iter().zip(&rows) {
         if source.is_none_or(|s| !std::ptr::eq(s, finding.case.source)) {
             let s = finding.case.source;
-            let _ = writeln!(out, "\n{} ({})", s.title, s.year);
-            let _ = writeln!(
-                out,
-                "{}\n",
-                if s.link.is_empty() { s.detail } else { s.link }
-            );
+            let _ = match s.link {
+                "" => writeln!(out, "\n{}\n{}\n", s.title, s.detail),
+                link => writeln!(out, "\n{} ({})\n{link}\n", s.title, s.year),
+            };
             let _ = writeln!(out, "{}", line(heads));
             source = Some(s);
         }

@@ -24,8 +24,7 @@ static BUILDERS: Source = Source {
     year: 2019,
     link: "https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/",
     detail: "A stack five deep, three attempts in each layer: the load on the database grows 243 \
-             times. The five layers stand here as two around the call, two around the turn and one \
-             around the task.",
+             times.",
 };
 
 const fn load(policy: &'static str, theirs: f64, tolerance: Tolerance) -> Claim {

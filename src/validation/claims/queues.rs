@@ -96,7 +96,7 @@ pub(super) static CASES: &[Case] = &[
             "tools.server.latency={lognormal: {p50: 606.53066ms, sigma: 1}}",
             "fleets.customers.tasks.arrivals={poisson: 4/s}",
         ],
-        24,
+        64,
         &[loss(|| erlang_b(5, 4.0))],
     ),
     open(
@@ -108,8 +108,28 @@ pub(super) static CASES: &[Case] = &[
     open(
         "M/G/1, lognormal, 58 % busy",
         &["tools.server.latency={lognormal: {p50: 500ms, sigma: 1}}"],
-        120,
+        160,
         &[sojourn(|| mg1(0.7, lognormal().0, lognormal().1))],
+    ),
+    open(
+        "M/G/1, Weibull of shape 2, 70 % busy",
+        // The scale is 1/Gamma(3/2), so that the mean is 1 and the second moment 4/pi.
+        &["tools.server.latency={weibull: {scale: 1128.379167ms, shape: 2}}"],
+        64,
+        &[sojourn(|| mg1(0.7, 1.0, 4.0 / std::f64::consts::PI))],
+    ),
+    open(
+        "M/G/1, two exponentials, 50 % busy",
+        &[
+            "tools.server.latency={mixture: [{share: 80%, of: {exponential: {mean: 500ms}}}, \
+             {share: 20%, of: {exponential: {mean: 3s}}}]}",
+            "fleets.customers.tasks.arrivals={poisson: 5/10s}",
+        ],
+        240,
+        // The second moment of an exponential is twice its mean squared.
+        &[sojourn(|| {
+            mg1(0.5, 1.0, 0.8 * 2.0 * 0.25 + 0.2 * 2.0 * 9.0)
+        })],
     ),
     Case {
         source: &SOURCE,
