@@ -35,6 +35,8 @@ pub struct Spot {
     pub round: u32,
     /// Which attempt of this step in this task, from 0.
     pub attempt: u32,
+    /// Which hedge beside that attempt, from 1; 0 is the attempt itself. At most 15.
+    pub hedge: u8,
 }
 
 /// The source of all keyed draws of one replication.
@@ -59,8 +61,8 @@ impl Weather {
     /// The four words for this spot and purpose.
     #[inline]
     pub fn draw(&self, spot: Spot, purpose: Purpose) -> [u32; 4] {
-        let place =
-            u32::from(spot.step) << 16 | u32::from(spot.fleet) << 8 | u32::from(purpose as u8);
+        let what = u32::from(spot.hedge) << 4 | u32::from(purpose as u8);
+        let place = u32::from(spot.step) << 16 | u32::from(spot.fleet) << 8 | what;
         philox::block(self.key, [spot.task, place, spot.round, spot.attempt])
     }
 
@@ -99,6 +101,7 @@ mod tests {
         step: 3,
         round: 4,
         attempt: 5,
+        hedge: 0,
     };
 
     #[test]
@@ -112,6 +115,7 @@ mod tests {
             weather.draw(Spot { step: 4, ..SPOT }, Purpose::Attempt),
             weather.draw(Spot { round: 5, ..SPOT }, Purpose::Attempt),
             weather.draw(Spot { attempt: 6, ..SPOT }, Purpose::Attempt),
+            weather.draw(Spot { hedge: 1, ..SPOT }, Purpose::Attempt),
             weather.draw(SPOT, Purpose::Backoff),
             Weather::new(8, 0).draw(SPOT, Purpose::Attempt),
             Weather::new(7, 1).draw(SPOT, Purpose::Attempt),

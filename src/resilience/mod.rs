@@ -7,12 +7,14 @@
 mod backoff;
 mod breaker;
 mod headers;
+mod hedge;
 mod jitter;
 mod outlook;
 mod predicate;
 mod rate_limit;
 mod retry;
 mod retry_budget;
+mod router;
 mod semaphore;
 
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
@@ -21,10 +23,12 @@ pub use headers::{
     Grammar, HeaderRules, HeaderSet, HeaderTexts, Number, Reading, RetryAfterRule, Told, Unusable,
     WhenTooLong, date,
 };
+pub use hedge::{HedgeAfter, HedgeSpec, Latencies, Missed};
 pub use jitter::Jitter;
 pub use outlook::{DelayRange, Outlook};
 pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
 pub use retry::{Decision, RetrySpec, RetryState};
 pub use retry_budget::{RetryBudget, RetryBudgetSpec};
+pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

@@ -1,10 +1,12 @@
 //! The layers of a policy.
 
 use super::fields::Fields;
+use super::hedge::hedge;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
 use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::{outcomes, retry};
+use super::routes::{fallback, route};
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
@@ -12,7 +14,7 @@ use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec,
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 10] = [
     "retry",
     "timeout",
     "circuit_breaker",
@@ -20,12 +22,15 @@ const KINDS: [&str; 7] = [
     "rate_limit",
     "retry_budget",
     "budget",
+    "hedge",
+    "fallback",
+    "route",
 ];
 
 /// What a circuit breaker takes for a failure unless the scenario says otherwise.
 ///
 /// Our assumption: what speaks of the target's health, and not of the request.
-const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
+pub(super) const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
     Outcome::Transient,
     Outcome::RateLimited,
     Outcome::Overloaded,
@@ -71,11 +76,14 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
         "concurrency" => concurrency(node, r),
         "rate_limit" => rate_limit(node, r),
         "retry_budget" => retry_budget(node, r),
+        "hedge" => hedge(node, r),
+        "fallback" => fallback(node, r),
+        "route" => route(node, r),
         _ => budget(node, r),
     }
 }
 
-fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
+pub(super) fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
     let choices = [
         ("task", Shared::Task),
         ("agent", Shared::Agent),

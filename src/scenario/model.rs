@@ -1,8 +1,11 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
+};
 use crate::units::{Money, Rate, Share, Span, Time};
+use crate::wire::OutcomeSet;
 use crate::world::Target;
 
 /// One scenario file, read and found sound.
@@ -246,8 +249,8 @@ pub struct CallLayers {
 pub struct Layer {
     /// What it does.
     pub kind: LayerKind,
-    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency` and `rate_limit`
-    /// have a state for each target besides; budgets have one for all targets.
+    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency`, `rate_limit`
+    /// and `hedge` have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
     /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
@@ -270,6 +273,12 @@ pub enum LayerKind {
     RetryBudget(RetryBudgetSpec),
     /// Bounds the spend of the attempts inside it.
     Budget(Money),
+    /// Sends a second attempt when the first is late.
+    Hedge(HedgeSpec),
+    /// Makes a call that ended so at these targets instead, one after the other.
+    Fallback(Vec<TargetId>, OutcomeSet),
+    /// Makes each attempt at one of these targets.
+    Route(Vec<TargetId>, RouterSpec),
 }
 
 /// Who shares a layer's state.

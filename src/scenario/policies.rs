@@ -64,11 +64,16 @@ fn layers_act(
     let inside_task = inside_turn || has_retry(turn);
     tool.lists().for_each(|list| budgets_act(list, false, r));
     llm.lists().for_each(|list| budgets_act(list, false, r));
+    tool.lists()
+        .for_each(|list| requests_make_sense(list, false, r));
+    llm.lists()
+        .for_each(|list| requests_make_sense(list, true, r));
     budgets_act(turn, inside_turn, r);
     budgets_act(task, inside_task, r);
     tool.lists()
         .for_each(|list| no_prompt_grows(list, "a tool has no prompt", r));
-    for list in [turn, task] {
+    for (scope, list) in [("turn", turn), ("task", task)] {
+        only_around_calls(list, scope, r);
         no_prompt_grows(list, "what is begun anew asks as it did before", r);
     }
 }
@@ -126,7 +131,7 @@ fn plain(list: Vec<Placed>) -> Vec<Layer> {
 
 fn has_retry(list: &[Placed]) -> bool {
     list.iter()
-        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_)))
+        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)))
 }
 
 /// A retry budget bounds the retry layers inside it; without one it does nothing.
@@ -136,6 +141,60 @@ fn budgets_act(list: &[Placed], inside: bool, r: &mut Reader) {
         if is_budget && !inside && !has_retry(&list[i..]) {
             let help = "list a `retry` after it, or one in a scope inside this one";
             r.error_help(*place, "this never acts: no retry layer is inside it", help);
+        }
+    }
+}
+
+/// Hedges, fallbacks and routes are about one request.
+fn only_around_calls(list: &[Placed], scope: &str, r: &mut Reader) {
+    for (layer, place) in list {
+        if let Some(name) = one_request(&layer.kind) {
+            let message = format!("`{name}` makes no sense at `{scope}` scope");
+            let help = "it stands around calls; move it to `tool` or `llm`";
+            r.error_help(*place, message, help);
+        }
+    }
+}
+
+/// The name of a layer that is about one request.
+fn one_request(kind: &LayerKind) -> Option<&'static str> {
+    match kind {
+        LayerKind::Hedge(_) => Some("hedge"),
+        LayerKind::Fallback(..) => Some("fallback"),
+        LayerKind::Route(..) => Some("route"),
+        _ => None,
+    }
+}
+
+/// At most one hedge, fallback and route, the fallback outside the route, and all of their targets
+/// of the kind that is called here.
+fn requests_make_sense(list: &[Placed], models: bool, r: &mut Reader) {
+    let mut seen: Vec<&str> = Vec::new();
+    let first_tool = r.models.len();
+    for (layer, place) in list {
+        let Some(name) = one_request(&layer.kind) else {
+            continue;
+        };
+        if seen.contains(&name) {
+            r.error(*place, format!("there is one `{name}` already"));
+        }
+        if name == "fallback" && seen.contains(&"route") {
+            let help = "list the `fallback` first: it is for when no deployment is left";
+            r.error_help(*place, "this fallback stands inside a `route`", help);
+        }
+        seen.push(name);
+        let (LayerKind::Fallback(to, _) | LayerKind::Route(to, _)) = &layer.kind else {
+            continue;
+        };
+        if to.iter().any(|t| (usize::from(t.0) < first_tool) != models) {
+            let (called, other) = match models {
+                true => ("model", "tool"),
+                false => ("tool", "model"),
+            };
+            r.error(
+                *place,
+                format!("a {called} cannot be replaced by a {other}"),
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::scenario::model::{
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
-    LayerId, Loop, NO_BLOCK, Op, Pc, Program, Scope, written_layers,
+    LayerId, Loop, NO_BLOCK, Op, Pc, Program, RouteLayer, Scope, written_layers,
 };
 
 pub(super) struct Compiler<'a> {
@@ -55,6 +55,7 @@ impl<'a> Compiler<'a> {
                 blocks: vec![],
                 layers: vec![],
                 guards: vec![],
+                detours: vec![],
                 calls: vec![],
                 waits: vec![],
                 loops: vec![],
@@ -231,9 +232,12 @@ impl<'a> Compiler<'a> {
         self.attach(block, layers, Some(target));
         let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
         let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
-        let caches = self.scenario.targets[usize::from(target.0)].cache.is_some();
+        let targets = targets_of(target, layers);
+        let mut all = targets.iter();
+        let caches = all.any(|t| self.scenario.targets[usize::from(t.0)].cache.is_some());
         self.program.prepays |= caches || budgets.0 != budgets.1;
-        let (step, counter) = (self.number(), self.counter(1));
+        let lanes = 1 + self.hedges_of(block);
+        let (step, counter) = (self.number(), self.counter(lanes));
         let longest_output = match &kind {
             CallKind::Llm(LlmStep {
                 output: Tokens::Drawn(tokens),
@@ -241,16 +245,19 @@ impl<'a> Compiler<'a> {
             }) => tokens.high() as u32,
             _ => 0,
         };
-        self.program.calls.push(Call {
-            longest_output,
-            target,
-            step,
-            counter,
-            kind,
-            budgets,
-            payers,
-        });
-        let call = (self.program.calls.len() - 1) as u16;
+        let call = self.program.calls.len() as u16;
+        for target in targets {
+            self.program.calls.push(Call {
+                longest_output,
+                target,
+                step,
+                counter,
+                lanes,
+                kind: kind.clone(),
+                budgets,
+                payers,
+            });
+        }
         self.program.ops.push(Op::Call(block));
         let after = self.pc();
         let block = &mut self.program.blocks[usize::from(block)];
@@ -309,12 +316,25 @@ impl<'a> Compiler<'a> {
             Scope::Turn => self.task_words + SNAPSHOT_WORDS,
             Scope::Call => self.task_words + self.turn_words,
         };
+        let targets = target.map_or(vec![], |own| targets_of(own, layers));
+        let mut detours = false;
+        let mut fallback = None;
         for layer in layers {
             let id = self.id(layer);
             let group = self.group(layer, id, target);
+            let groups = match detours {
+                true => self.groups(layer, id, &targets),
+                false => None,
+            };
             let at = self.program.layers.len() as u16;
+            let kind = compiled(&layer.kind, &targets, fallback);
+            detours |= kind.makes_detours();
+            if matches!(kind, Kind::Fallback(..)) {
+                fallback = Some(word);
+            }
             self.program.layers.push(CompiledLayer {
-                kind: compiled(&layer.kind),
+                kind,
+                detours: groups,
                 id,
                 shared: layer.shared,
                 group,
@@ -322,13 +342,35 @@ impl<'a> Compiler<'a> {
                 guards: (0, 0),
             });
             self.program.blocks[usize::from(block)].end = at + 1;
-            if matches!(layer.kind, LayerKind::Retry(_)) {
+            if matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)) {
                 let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
                 let guards = self.guards(block, at, outside);
                 self.program.layers[usize::from(at)].guards = guards;
             }
             word += CompiledLayer::words(&layer.kind);
         }
+    }
+
+    /// The groups of a layer for each target of a call that may be made elsewhere.
+    fn groups(&mut self, layer: &Layer, id: LayerId, targets: &[TargetId]) -> Option<u16> {
+        let groups: Vec<u16> = targets
+            .iter()
+            .map(|target| self.group(layer, id, Some(*target)))
+            .collect();
+        let from = self.program.detours.len() as u16;
+        self.program.detours.extend(groups);
+        Some(from)
+    }
+
+    /// How many hedges may go out beside an attempt in this block.
+    fn hedges_of(&self, block: BlockId) -> u16 {
+        let b = self.program.blocks[usize::from(block)];
+        let layers = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
+        let most = layers.iter().map(|layer| match &layer.kind {
+            Kind::Hedge(spec) => spec.most as u16,
+            _ => 0,
+        });
+        most.max().unwrap_or(0)
     }
 
     fn id(&self, layer: &Layer) -> LayerId {
@@ -348,7 +390,9 @@ impl<'a> Compiler<'a> {
                 LayerKind::RateLimit(_) => (true, &mut all.limits),
                 LayerKind::RetryBudget(_) => (false, &mut all.retry_budgets),
                 LayerKind::Budget(_) => (false, &mut all.accounts),
-                LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
+                LayerKind::Hedge(_) => (true, &mut all.latencies),
+                LayerKind::Route(..) => (true, &mut all.routers),
+                LayerKind::Retry(_) | LayerKind::Timeout(_) | LayerKind::Fallback(..) => return 0,
             }
         };
         let key = (id, target.filter(|_| per_target));
@@ -401,8 +445,37 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn compiled(kind: &LayerKind) -> Kind {
+/// The targets at which a call may be made, its own first: how far down this list is a detour.
+fn targets_of(own: TargetId, layers: &[Layer]) -> Vec<TargetId> {
+    let mut targets = vec![own];
+    for layer in layers {
+        let (LayerKind::Fallback(more, _) | LayerKind::Route(more, _)) = &layer.kind else {
+            continue;
+        };
+        for target in more {
+            if !targets.contains(target) {
+                targets.push(*target);
+            }
+        }
+    }
+    targets
+}
+
+fn compiled(kind: &LayerKind, targets: &[TargetId], fallback: Option<u16>) -> Kind {
+    let detour = |target: &TargetId| {
+        let at = targets.iter().position(|t| t == target);
+        at.expect("a layer's targets are the call's") as u8
+    };
     match kind {
+        // Falling back to the target that has just failed is no fallback.
+        LayerKind::Fallback(to, on) => {
+            Kind::Fallback(to.iter().map(detour).filter(|d| *d != 0).collect(), *on)
+        }
+        LayerKind::Route(deployments, spec) => Kind::Route(Box::new(RouteLayer {
+            spec: *spec,
+            detours: deployments.iter().map(detour).collect(),
+            fallback,
+        })),
         LayerKind::Retry(spec) => Kind::Retry(spec.clone()),
         LayerKind::Timeout(after) => Kind::Timeout(*after),
         LayerKind::CircuitBreaker(spec) => Kind::Breaker(*spec),
@@ -410,6 +483,7 @@ fn compiled(kind: &LayerKind) -> Kind {
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
         LayerKind::Budget(limit) => Kind::Budget(*limit),
+        LayerKind::Hedge(spec) => Kind::Hedge(*spec),
     }
 }
 

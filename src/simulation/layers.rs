@@ -36,12 +36,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Breaker(spec) => {
+                let group = self.group_of(a, layer);
                 let sharer = self.sharer(a);
-                let admission = self
-                    .shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .admit(spec, now);
+                let admission = self.shared.breakers.of(group, sharer).admit(spec, now);
                 if admission == Admission::Refuse {
                     return Some(self.refuse(a, i, Outcome::CircuitOpen));
                 }
@@ -49,16 +46,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Concurrency(spec) => {
+                let group = self.group_of(a, layer);
                 let agent = &mut self.agents.all[a as usize];
                 agent.ticket = agent.ticket.wrapping_add(1);
                 let who = (a, agent.ticket);
                 let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .semaphores
-                    .of(layer.group, sharer)
-                    .enter(spec, who)
-                {
+                match self.shared.semaphores.of(group, sharer).enter(spec, who) {
                     Entry::Granted => None,
                     Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
                     Entry::Waits => {
@@ -70,13 +63,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
             }
             Kind::RateLimit(spec) => {
+                let group = self.group_of(a, layer);
                 let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .limits
-                    .of(layer.group, sharer)
-                    .reserve(spec, now)
-                {
+                match self.shared.limits.of(group, sharer).reserve(spec, now) {
                     None => Some(self.refuse(a, i, Outcome::Rejected)),
                     Some(Span::ZERO) => None,
                     Some(wait) => {
@@ -86,12 +75,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     }
                 }
             }
+            Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
+            Kind::Fallback(..) => {
+                self.enter_fallback(a, layer);
+                None
+            }
+            Kind::Route(route) => self.enter_route(a, i, route),
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
 
     /// A layer refuses entry: the agent leaves through the layers before it.
-    fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
+    pub(super) fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
         self.observer.acted(self.program.layers[usize::from(i)].id);
         self.agents.all[a as usize].layer = i;
         self.deny(a, outcome);
@@ -102,8 +97,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn deny(&mut self, a: AgentId, outcome: Outcome) {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
-        let call =
-            (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
+        let call = (block.scope == Scope::Call).then(|| self.call_of(a));
         self.observer.denied(&Denial {
             at: self.agenda.now(),
             agent: a,
@@ -123,14 +117,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Retry(_) if reply.outcome == Outcome::Ok => None,
             Kind::Retry(spec) => self.try_again(a, i, spec, reply),
             Kind::Breaker(spec) => {
+                let group = self.group_of(a, layer);
                 let admission = admission_of(*self.agents.word(a, layer.word));
                 let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let breaker = self.shared.breakers.of(layer.group, sharer);
+                let breaker = self.shared.breakers.of(group, sharer);
                 breaker.record(spec, now, admission, reply.outcome);
                 None
             }
             Kind::Timeout(_) | Kind::Concurrency(_) => {
                 self.release(a, layer);
+                None
+            }
+            Kind::Hedge(spec) => Some(self.helper_replied(a, i, spec, reply)),
+            Kind::Fallback(to, on) => self.fall_back(a, i, to, *on, reply),
+            Kind::Route(route) => {
+                self.leave_route(a, i, route, reply);
                 None
             }
             Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => None,
@@ -177,7 +178,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Asks all retry budgets outside a retry layer.
-    fn may_retry(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
+    pub(super) fn may_retry(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
         let (from, to) = layer.guards;
         if from == to {
             return true;
@@ -206,7 +207,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Luck for a backoff: keyed by the layer and by how often this agent has come here.
-    fn backoff_luck(&mut self, a: AgentId, layer: &CompiledLayer, attempts: u32) -> f64 {
+    pub(super) fn backoff_luck(&mut self, a: AgentId, layer: &CompiledLayer, attempts: u32) -> f64 {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
         let (fleet, task, round, before) = (
@@ -218,7 +219,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let made = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
-                self.agents.counters_of(a)[usize::from(call.counter)]
+                let lane = usize::from(agent.lane.saturating_sub(1));
+                let counter = usize::from(call.counter) + lane;
+                let teller = self.principal(a);
+                // Helpers inside one hedge must not wait alike.
+                let of_lane = (lane as u32) << 24;
+                self.agents.counters_of(teller)[counter].wrapping_add(of_lane)
             }
             // Attempts of the agent so far: no two retries of a turn see the same number.
             Scope::Turn | Scope::Task => agent.ticket,
@@ -229,6 +235,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: layer.id,
             round,
             attempt: made.wrapping_mul(0x9E37_79B9) ^ attempts ^ (before << 16),
+            hedge: 0,
         };
         unit(self.weather.draw(spot, Purpose::Backoff)[0])
     }
@@ -271,26 +278,26 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.all[a as usize].deadline = Time(around);
             }
             Kind::Concurrency(_) => {
+                let group = self.group_of(a, layer);
                 let sharer = self.sharer(a);
                 let agents = &self.agents.all;
                 let waits = |(who, ticket): (AgentId, u32)| {
                     let agent = &agents[who as usize];
                     agent.doing == Doing::InLine && agent.ticket == ticket
                 };
-                let semaphore = self.shared.semaphores.of(layer.group, sharer);
+                let semaphore = self.shared.semaphores.of(group, sharer);
                 if let Some((who, _)) = semaphore.leave(waits) {
                     self.agents.all[who as usize].layer += 1;
                     self.wait(who, Doing::Sleeping, self.agenda.now());
                 }
             }
             Kind::Breaker(_) => {
+                let group = self.group_of(a, layer);
                 let admission = admission_of(*self.agents.word(a, layer.word));
                 let sharer = self.sharer(a);
-                self.shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .forget(admission);
+                self.shared.breakers.of(group, sharer).forget(admission);
             }
+            Kind::Route(_) => self.release_route(a, layer),
             _ => {}
         }
     }

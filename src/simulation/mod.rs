@@ -13,15 +13,17 @@
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
 //! `drive` steps through ops and blocks, `layers` through single layers; `attempts` launches and ends attempts; `jobs` moves those
-//! that travel or queue; `rows` is what some
-//! of them write; `tasks` hands out work; [`agent`] and [`server`] hold the state.
+//! that travel or queue, `rows` is what some of them write; `hedges` sends several side by side,
+//! `detours` to other targets; `tasks` hands out work; [`agent`] and [`server`] hold the state.
 
 pub mod agent;
 mod arrivals;
 mod attempts;
 mod compile;
+mod detours;
 mod drive;
 mod families;
+mod hedges;
 mod jobs;
 mod layers;
 pub mod observer;

@@ -50,6 +50,8 @@ pub struct Attempt {
     /// Which attempt of this step in this task, from 1. Of steps in loops and forks that were begun
     /// anew it goes on from some large number, which names the attempts' luck.
     pub number: u32,
+    /// Which hedge beside that attempt, from 1; 0 is the attempt itself.
+    pub hedge: u8,
     /// The layer that asked for it; [`super::program::NO_LAYER`] for first attempts.
     pub cause: LayerId,
     /// What was called.

@@ -11,12 +11,15 @@
 //! ```
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
+};
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
     ToolStep,
 };
 use crate::units::{Money, Span};
+use crate::wire::OutcomeSet;
 
 use super::compile::Compiler;
 
@@ -43,8 +46,11 @@ pub struct Program {
     pub layers: Vec<CompiledLayer>,
     /// Layers that watch over others: ranges are named by layers and calls.
     pub guards: Vec<Guard>,
-    /// Calls, one a model or tool step.
+    /// Calls, one a model or tool step, each followed by those at other targets that layers may
+    /// make instead.
     pub calls: Vec<Call>,
+    /// Groups of layers whose calls may be made elsewhere: one for each of the call's targets.
+    pub detours: Vec<u16>,
     /// Think times.
     pub waits: Vec<(Distribution, u16)>,
     /// Loops.
@@ -130,9 +136,11 @@ pub struct CompiledLayer {
     pub shared: Shared,
     /// Which group of shared state.
     pub group: u16,
+    /// Inside of detours: where [`Program::detours`] names its groups by target.
+    pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
-    /// Of a retry layer: the retry budgets outside it, a range of [`Program::guards`].
+    /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
     pub guards: (u16, u16),
 }
 
@@ -147,6 +155,21 @@ pub enum Kind {
     RateLimit(ClientLimitSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
+    Hedge(HedgeSpec),
+    /// With the detours to its targets.
+    Fallback(Box<[u8]>, OutcomeSet),
+    Route(Box<RouteLayer>),
+}
+
+/// A router, ready to run.
+#[derive(Clone, Debug)]
+pub struct RouteLayer {
+    /// What it does.
+    pub spec: RouterSpec,
+    /// The detours to its deployments.
+    pub detours: Vec<u8>,
+    /// The word of the fallback around it, if there is one.
+    pub fallback: Option<u16>,
 }
 
 /// A layer that watches over calls or retries inside it.
@@ -165,8 +188,10 @@ pub struct Call {
     pub target: TargetId,
     /// The step's number in the fleet's plan, for draws and logs.
     pub step: u16,
-    /// Which counter counts its attempts.
+    /// Which counter counts its attempts; those after it count its hedges.
     pub counter: u16,
+    /// How many counters those are: one, and one for each hedge that may go out.
+    pub lanes: u16,
     /// What kind of step.
     pub kind: CallKind,
     /// Of a model step with drawn output: how long that may become, for estimates.
@@ -233,6 +258,8 @@ pub struct Groups {
     pub limits: Vec<Shared>,
     pub retry_budgets: Vec<Shared>,
     pub accounts: Vec<Shared>,
+    pub latencies: Vec<Shared>,
+    pub routers: Vec<Shared>,
 }
 
 impl Program {
@@ -241,9 +268,10 @@ impl Program {
         Compiler::new(scenario, policy).compile()
     }
 
-    /// The call of a call block.
-    pub fn call_in(&self, block: BlockId) -> &Call {
-        &self.calls[usize::from(self.blocks[usize::from(block)].call)]
+    /// Whether an agent may have others that work for it.
+    pub fn has_families(&self) -> bool {
+        let hedges = |layer: &CompiledLayer| matches!(layer.kind, Kind::Hedge(_));
+        !self.forks.is_empty() || self.layers.iter().any(hedges)
     }
 }
 
@@ -259,6 +287,10 @@ impl CompiledLayer {
             LayerKind::Timeout(_) => 4,
             // whether the call is a probe
             LayerKind::CircuitBreaker(_) => 1,
+            // when it was entered
+            LayerKind::Hedge(_) => 2,
+            // which target
+            LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
             _ => 0,
         }
     }

@@ -45,7 +45,11 @@ impl<'a> Rows<'a> {
         let row = match self.spec.rows {
             1 => 0,
             rows => {
-                let step = Spot { attempt: 0, ..spot };
+                let step = Spot {
+                    attempt: 0,
+                    hedge: 0,
+                    ..spot
+                };
                 let luck = weather.draw(step, Purpose::Rows)[2];
                 (u64::from(luck) * u64::from(rows) >> 32) as u32
             }

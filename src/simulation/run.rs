@@ -126,7 +126,7 @@ pub fn run_on<O: Observer, Q: Queue>(
         agents: Agents::new(
             program.words,
             program.counters,
-            !program.forks.is_empty(),
+            program.has_families(),
             program.prepays,
         ),
         shared: SharedState::new(&program.groups, fleets),
@@ -257,6 +257,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::Sleeping => Next::Enter,
             Doing::InFlight => self.end_flight(a),
             Doing::Thinks => Next::Step,
+            Doing::Hedges => self.hedge_due(a),
             Doing::Idle | Doing::Free | Doing::InLine | Doing::AwaitsReply | Doing::Joins => {
                 unreachable!("an agent that others wake has no end of its own")
             }
@@ -289,7 +290,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn sharer(&self, a: AgentId) -> Sharer {
         let agent = &self.agents.all[a as usize];
         Sharer {
-            agent: a,
+            agent: self.principal(a),
             root: agent.root,
             fleet: agent.fleet,
         }

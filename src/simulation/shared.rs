@@ -1,6 +1,6 @@
 //! The state that layers share: breakers, semaphores, limits, budgets, by group and sharer.
 
-use crate::resilience::{Breaker, ClientLimit, RetryBudget, Semaphore};
+use crate::resilience::{Breaker, ClientLimit, Latencies, RetryBudget, Router, Semaphore};
 use crate::scenario::model::Shared;
 use crate::world::budget::Account;
 
@@ -24,6 +24,8 @@ pub(super) struct SharedState {
     pub limits: States<ClientLimit>,
     pub retry_budgets: States<RetryBudget>,
     pub accounts: States<Account>,
+    pub latencies: States<Latencies>,
+    pub routers: States<Router>,
 }
 
 /// Whose state is meant.
@@ -42,6 +44,8 @@ impl SharedState {
             limits: States::new(&groups.limits, fleets),
             retry_budgets: States::new(&groups.retry_budgets, fleets),
             accounts: States::new(&groups.accounts, fleets),
+            latencies: States::new(&groups.latencies, fleets),
+            routers: States::new(&groups.routers, fleets),
         }
     }
 
@@ -53,6 +57,8 @@ impl SharedState {
         self.limits.renew(slot, of);
         self.retry_budgets.renew(slot, of);
         self.accounts.renew(slot, of);
+        self.latencies.renew(slot, of);
+        self.routers.renew(slot, of);
     }
 }
 

@@ -397,6 +397,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: *id,
             round: u32::MAX,
             attempt: agent.resubmitted,
+            hedge: 0,
         };
         let luck = unit(self.weather.draw(spot, Purpose::Backoff)[0]);
         let Decision::RetryAfter(delay) = spec.decide(&mut state, now, reply, luck) else {
@@ -506,6 +507,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     step: 0,
                     round: 0,
                     attempt: 0,
+                    hedge: 0,
                 };
                 let u = unit(self.weather.draw(spot, Purpose::Start)[0]);
                 Time::ZERO + Span::from_nanos_f64(span.0 as f64 * u)

@@ -436,12 +436,12 @@ fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
                 let _ = writeln!(
                     text,
                     "    {key}: [{}]",
-                    layers(c, Around::Call { is_model })
+                    layers(c, Around::Call { is_model, n })
                 );
             }
             _ => {
-                let of = layers(c, Around::Call { is_model });
-                let others = layers(c, Around::Call { is_model });
+                let of = layers(c, Around::Call { is_model, n });
+                let others = layers(c, Around::Call { is_model, n });
                 let i = c.below(n);
                 let _ = writeln!(text, "    {key}: {{{name}{i}: [{of}], others: [{others}]}}");
             }
@@ -475,17 +475,23 @@ fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Around {
-    Call { is_model: bool },
+    Call { is_model: bool, n: usize },
     Steps,
 }
 
 /// Up to four layers. A retry budget is followed by a retry, without which it is a mistake.
 fn layers(c: &mut Choices, around: Around) -> String {
     let mut layers = vec![];
-    let grows = around != Around::Call { is_model: false };
+    let grows = !matches!(
+        around,
+        Around::Call {
+            is_model: false,
+            ..
+        }
+    );
     for _ in 0..c.below(4) {
         let shared = c.of(&SHARED);
-        let layer = match c.below(9) {
+        let layer = match c.below(10) {
             0..3 => format!(
                 "retry: {{{}}}",
                 retry(c, grows, &["3", "2", "5", "unlimited"])
@@ -520,12 +526,26 @@ fn layers(c: &mut Choices, around: Around) -> String {
                 layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
                 format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
             }
+            8 if around != Around::Steps
+                && !layers.iter().any(|l: &String| l.starts_with("hedge")) =>
+            {
+                let after = c.of(&["200ms", "p50", "0s", "2s"]);
+                let most = 1 + c.below(3);
+                let next = c.maybe(3, "next_on", |_| "[transient]".to_owned());
+                format!("hedge: {{after: {after}, most: {most}, shared: {shared}{next}}}")
+            }
             _ => {
                 let limit = c.of(&["$0.10", "$0.001", "$1", "$0"]);
                 format!("budget: {{limit: {limit}, shared: {shared}}}")
             }
         };
         layers.push(layer);
+    }
+    if let Around::Call { is_model, n } = around
+        && c.once_in(4)
+    {
+        let at = c.below(layers.len() + 1);
+        layers.insert(at, elsewhere(c, is_model, n));
     }
     let braced: Vec<String> = layers.iter().map(|l| format!("{{{l}}}")).collect();
     let text = braced.join(", ");
@@ -534,6 +554,25 @@ fn layers(c: &mut Choices, around: Around) -> String {
         Around::Steps => text.replace(", grow_prompt: 50", ""),
         Around::Call { .. } => text,
     }
+}
+
+/// A layer that makes calls at another target.
+fn elsewhere(c: &mut Choices, is_model: bool, n: usize) -> String {
+    let name = if is_model { "m" } else { "t" };
+    let target = format!("{name}{}", c.below(n));
+    if c.below(2) == 0 {
+        let on = c.maybe(3, "on", |_| "[timeout, permanent, transient]".to_owned());
+        return format!("fallback: {{to: [{target}]{on}}}");
+    }
+    let all: Vec<String> = (0..n).map(|i| format!("{name}{i}")).collect();
+    let strategy = c.of(&["shuffle", "round_robin", "first"]);
+    let cooldown = c.maybe(2, "cooldown", |c| {
+        let after = 1 + c.below(3);
+        format!("{{after: {after}, for: 5s, at_once_on: [rate_limited]}}")
+    });
+    let shared = c.of(&SHARED);
+    let all = all.join(", ");
+    format!("route: {{deployments: [{all}], strategy: {strategy}, shared: {shared}{cooldown}}}")
 }
 
 fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {

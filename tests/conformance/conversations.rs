@@ -135,6 +135,10 @@ fn layer(file: &str, case: &Case) -> Option<(&'static str, String)> {
         "langchain-core" => ("langchain-base-retry@1", calls("max_retries", 0.0)?),
         "langgraph" => langgraph(case)?,
         "litellm" => litellm(case)?,
+        "p-retry" if id.starts_with("maxRetryTime") => (
+            "p-retry@9",
+            format!("give_up_after: {}", case.time("maxRetryTime", "ms")?),
+        ),
         "p-retry" if id.starts_with("retries.") => ("p-retry@9", calls("retries", 1.0)?),
         "pydantic-ai" => pydantic(case)?,
         "stamina" => ("stamina@26", none),
@@ -178,6 +182,18 @@ fn google_deadline(case: &Case) -> String {
         .unwrap_or_default()
 }
 
+/// Kinds of exceptions that say how a call failed. Those that say that a program is wrong
+/// (`ValueError` and the like, and `TimeoutError`, which is an `OSError`) are no outcome of a call.
+const LANGGRAPH_RETRIES: [&str; 7] = [
+    ".openai.",
+    "requests.HTTPError",
+    "httpx.ReadTimeout",
+    "httpx.ConnectError",
+    "_on.ConnectionError",
+    "_on.AssertionError",
+    "_on.Exception",
+];
+
 fn langgraph(case: &Case) -> Option<(&'static str, String)> {
     Some((
         "langgraph@1",
@@ -187,7 +203,13 @@ fn langgraph(case: &Case) -> Option<(&'static str, String)> {
             "no_jitter" => {
                 "attempts: 12, backoff: {exponential: {base: 500ms, max: 128s}}".to_owned()
             }
-            id if id.contains(".openai.") => "attempts: 2".to_owned(),
+            // Its predicate knows the statuses of httpx, and no others.
+            id if id.contains("httpx.HTTPStatusError") => {
+                "attempts: 2, statuses: [500-599]".to_owned()
+            }
+            id if LANGGRAPH_RETRIES.iter().any(|kind| id.contains(kind)) => {
+                "attempts: 2".to_owned()
+            }
             _ => return None,
         },
     ))
@@ -233,10 +255,18 @@ fn temporal(case: &Case) -> Option<(&'static str, String)> {
 }
 
 fn tenacity_stop(case: &Case) -> Option<String> {
-    if case.id().contains("Keyboard") || case.id().contains("Exit") || case.id() == "stop_any" {
+    if case.id().contains("Keyboard") || case.id().contains("Exit") {
         return None;
     }
     let mut keys = vec![];
+    for stop in case.config("stop_any").as_array().into_iter().flatten() {
+        if let Some(n) = stop["stop_after_attempt"].as_f64() {
+            keys.push(format!("attempts: {n}"));
+        }
+        if let Some(after) = stop["stop_after_delay"].as_f64() {
+            keys.push(format!("give_up_after: {after}s"));
+        }
+    }
     if let Some(n) = case.number("stop_after_attempt") {
         keys.push(format!("attempts: {}", n.max(1.0)));
     }
@@ -339,7 +369,7 @@ fn whole(file: &str, case: &Case) -> Option<Response> {
             ..Response::status(status as u16)
         });
     }
-    if id.contains("Timeout") || id == "stop_any" {
+    if id.contains("Timeout") {
         return Some(Response {
             timeout: true,
             ..Response::default()
@@ -370,7 +400,11 @@ fn whole(file: &str, case: &Case) -> Option<Response> {
         ("langgraph", _) => openai_error(id),
         ("google-api-core", _) => match id {
             "grpc.ResourceExhausted" => Some(Response::status(429)),
-            _ if id.starts_with("grpc") => None,
+            // Codes that its predicate does not name.
+            _ if id.starts_with("grpc") => Some(Response {
+                code: Some(Outcome::Permanent),
+                ..failed
+            }),
             _ => Some(failed),
         },
         ("vercel-ai-sdk-5.0.277" | "vercel-ai-sdk-6.0.326" | "vercel-ai-sdk-7.0.173", _) => {
@@ -378,7 +412,7 @@ fn whole(file: &str, case: &Case) -> Option<Response> {
                 .filter(|_| id.starts_with("retry_after"))
                 .or(Some(failed))
         }
-        ("p-retry", _) if !id.starts_with("retries.") => None,
+        ("p-retry", _) if !id.starts_with("retries.") && !id.starts_with("maxRetryTime") => None,
         ("botocore-1.43.127" | "botocore-1.44.5", _) if id.contains("max_attempts") => {
             Some(Response::status(500))
         }
@@ -398,7 +432,7 @@ fn openai_error(id: &str) -> Option<Response> {
         "NotFoundError" => Response::status(404),
         "RateLimitError" => Response::status(429),
         "InternalServerError" => Response::status(500),
-        _ => Response::default(),
+        kind => kind.parse().map_or(Response::default(), Response::status),
     })
 }
 

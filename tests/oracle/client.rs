@@ -22,6 +22,10 @@ pub struct Env {
     /// How often the task was submitted again before.
     pub run: u32,
     pub agent: u64,
+    /// Which attempt inside a hedge, from 1; 0 outside.
+    pub lane: usize,
+    /// Where its call is made, if not where the plan says.
+    pub elsewhere: Option<usize>,
     /// The conversation so far [tokens].
     pub conversation: Rc<Cell<u32>>,
     /// Where in the plan: steps, rounds, branches.
@@ -125,7 +129,7 @@ fn step(env: Env, step: &'static Step) -> Fut<Reply> {
                 output: 0,
                 passes: true,
                 attempts: Cell::new(0),
-                grown: Cell::new(0),
+                grown: Default::default(),
             };
             let reply = self::call(env.clone(), call).await;
             if reply.outcome == Outcome::Ok {
@@ -175,7 +179,7 @@ async fn llm(env: Env, it: &'static LlmStep) -> Reply {
         output,
         passes: certain(it.passes) && !certain(it.never),
         attempts: Cell::new(0),
-        grown: Cell::new(0),
+        grown: Default::default(),
     };
     let reply = self::call(env.clone(), call).await;
     if reply.outcome == Outcome::Ok && !it.fresh {

@@ -350,6 +350,17 @@ fn policy(d: &mut Dice, i: u64, tools: u64) -> String {
 
 fn layers(d: &mut Dice, scope: &str) -> String {
     let mut layers: Vec<String> = (0..d.from(1, 4)).map(|_| layer(d, scope)).collect();
+    // From dice of their own: the scenarios without hedges are what they were before there were any.
+    let hedges = &mut Dice(d.0 ^ 0x6865_6467_6573);
+    if ["tool", "llm"].contains(&scope) && hedges.chance(25) {
+        let at = hedges.below(layers.len() as u64 + 1) as usize;
+        layers.insert(at, hedge(hedges));
+    }
+    if scope == "tool" && hedges.chance(25) {
+        let at = hedges.below(layers.len() as u64 + 1) as usize;
+        let on = hedges.pick(&["", ", on: [timeout, transient, rejected]"]);
+        layers.insert(at, format!("{{fallback: {{to: t0{on}}}}}"));
+    }
     let budget = |l: &String| l.contains("retry_budget");
     if layers.iter().any(budget) {
         // A retry budget must have something to bound.
@@ -398,6 +409,17 @@ fn layer(d: &mut Dice, scope: &str) -> String {
         }
         _ => format!("{{budget: {{limit: $0.{:02}{shared}}}}}", d.from(1, 60)),
     }
+}
+
+fn hedge(d: &mut Dice) -> String {
+    let (after, most) = (d.time(10, 1500), d.from(1, 3));
+    let fatal = d.pick(&["", ", fatal: [overloaded]", ", fatal: none"]);
+    let next = d.pick(&[
+        "",
+        ", next_on: [transient, timeout]",
+        ", next_on: [rejected]",
+    ]);
+    format!("{{hedge: {{after: {after}, most: {most}{fatal}{next}}}}}")
 }
 
 fn retry(d: &mut Dice, scope: &str) -> String {

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use squall::resilience::{
-    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, RetryAfterRule, RetryBudgetSpec,
-    RetrySpec, WhenTooLong,
+    BackoffKind, BreakerSpec, ClientLimitSpec, HalfOpen, HedgeAfter, HedgeSpec, RetryAfterRule,
+    RetryBudgetSpec, RetrySpec, WhenTooLong,
 };
 use squall::scenario::{Layer, LayerKind};
 use squall::units::Span;
@@ -13,7 +13,7 @@ use squall::wire::{Outcome, Reply};
 
 use super::attempt::{Call, full_price};
 use super::client::Env;
-use super::clock::{Fut, race};
+use super::clock::{Fut, first_of, race};
 use super::gate::Gate;
 
 /// What is inside a layer.
@@ -43,7 +43,7 @@ pub fn through(
     let Some((layer, rest)) = layers.split_first() else {
         return inner(env);
     };
-    let target = call.as_ref().map(|c| c.target);
+    let target = call.as_ref().map(|c| env.elsewhere.unwrap_or(c.target));
     let inside: Inner = Rc::new({
         let call = call.clone();
         move |env| through(env, rest, call.clone(), inner.clone())
@@ -71,6 +71,29 @@ pub fn through(
                 inside(env).await
             })
         }
+        LayerKind::Hedge(spec) => {
+            let call = call.expect("a hedge stands around calls");
+            Box::pin(hedge(env, spec, call, inside))
+        }
+        LayerKind::Fallback(to, on) => {
+            let own = target;
+            Box::pin(async move {
+                let mut reply = inside(env.clone()).await;
+                for target in to.iter().map(|t| usize::from(t.0)) {
+                    if Some(target) == own {
+                        continue;
+                    }
+                    if !on.has(reply.outcome) {
+                        break;
+                    }
+                    let mut env = env.clone();
+                    env.elsewhere = Some(target);
+                    reply = inside(env).await;
+                }
+                reply
+            })
+        }
+        LayerKind::Route(..) => panic!("not in these scenarios"),
         LayerKind::RateLimit(spec) => {
             let log = sim.state(layer, &env, target, RefCell::<Vec<u64>>::default);
             Box::pin(async move {
@@ -116,6 +139,76 @@ pub fn through(
     }
 }
 
+/// One attempt, and more beside it when it is late.
+async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner) -> Reply {
+    let HedgeAfter::Time(after) = spec.after else {
+        panic!("not certain")
+    };
+    let clock = env.sim.clock.clone();
+    let mut open: Vec<(usize, Fut<Reply>)> = vec![];
+    let (mut sent, mut next, mut last): (u32, _, Option<(usize, Reply)>) = (0, None, None);
+    let mut send = true;
+    loop {
+        if send {
+            if sent == 0 || may_go(&env, Some(&call)) {
+                sent += 1;
+                let mut env = env.clone();
+                env.lane = sent as usize;
+                call.grown[env.lane].set(call.grown[0].get());
+                let (inside, start) = (inside.clone(), clock.timer(0));
+                let attempt = async move {
+                    start.wait().await;
+                    inside(env).await
+                };
+                open.push((sent as usize, Box::pin(attempt)));
+            } else {
+                sent = spec.most + 1;
+            }
+            next = (sent <= spec.most).then(|| clock.timer(after.0));
+        }
+        let over = match last {
+            Some(reply) if open.is_empty() => Some(reply),
+            _ => None,
+        };
+        if let Some((lane, reply)) = over {
+            call.grown[0].set(call.grown[lane].get());
+            return reply;
+        }
+        let Some((lane, reply)) = first_of(&mut open, next.as_ref()).await else {
+            send = true;
+            continue;
+        };
+        if reply.outcome == Outcome::Ok || spec.fatal.has(reply.outcome) {
+            call.grown[0].set(call.grown[lane].get());
+            return reply;
+        }
+        last = Some((lane, reply));
+        send = sent <= spec.most && spec.next_on.has(reply.outcome);
+        if open.is_empty() && !send {
+            call.grown[0].set(call.grown[lane].get());
+            return reply;
+        }
+    }
+}
+
+/// Whether the retry budgets around let one more attempt go; then they have counted it.
+fn may_go(env: &Env, call: Option<&Call>) -> bool {
+    let price = call.map_or(0, |c| full_price(env, c).0);
+    let allows = |books: &RetryBudget| match books.spec {
+        RetryBudgetSpec::Count(most) => books.retries < most,
+        RetryBudgetSpec::Cost { factor } => {
+            books.again + price <= (books.first as f64 * factor) as i128
+        }
+    };
+    if !env.retry_budgets.iter().all(|b| allows(&b.borrow())) {
+        return false;
+    }
+    for books in &env.retry_budgets {
+        books.borrow_mut().retries += 1;
+    }
+    true
+}
+
 async fn retry(env: Env, spec: &'static RetrySpec, call: Option<Rc<Call>>, inside: Inner) -> Reply {
     let begun = env.sim.clock.now();
     let mut attempts = 1;
@@ -132,20 +225,11 @@ async fn retry(env: Env, spec: &'static RetrySpec, call: Option<Rc<Call>>, insid
         if let Some(call) = &call
             && reply.outcome == Outcome::Invalid
         {
-            call.grown.set(call.grown.get() + spec.grow_prompt);
+            let grown = &call.grown[env.lane];
+            grown.set(grown.get() + spec.grow_prompt);
         }
-        let price = call.as_ref().map_or(0, |c| full_price(&env.sim, c).0);
-        let allows = |books: &RetryBudget| match books.spec {
-            RetryBudgetSpec::Count(most) => books.retries < most,
-            RetryBudgetSpec::Cost { factor } => {
-                books.again + price <= (books.first as f64 * factor) as i128
-            }
-        };
-        if !env.retry_budgets.iter().all(|b| allows(&b.borrow())) {
+        if !may_go(&env, call.as_deref()) {
             return reply;
-        }
-        for books in &env.retry_budgets {
-            books.borrow_mut().retries += 1;
         }
         env.sim.clock.sleep(delay).await;
         attempts += 1;
