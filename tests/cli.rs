@@ -306,3 +306,23 @@ fn what_is_no_result_is_said_and_ends_with_2_and_what_is_missing_with_4() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("make one with `squall run FILE`"));
 }
+
+#[test]
+fn verify_says_theirs_and_ours() {
+    let (code, text, _) = run(&["verify", "--filter", "1,026 calls"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("$33.86") && text.contains("$33.858"),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 of 1 claims reproduced; none failed"),
+        "{text}"
+    );
+    let (code, _, told) = run(&["verify", "--filter", "nobody claims this"]);
+    assert_eq!(code, 2);
+    assert!(
+        told.contains("no claim has `nobody claims this` in it"),
+        "{told}"
+    );
+}

@@ -29,6 +29,28 @@ pub enum Command {
     Trace(TraceOptions),
     /// List the presets: retry stacks of real libraries, by name and version
     Presets(PresetsOptions),
+    /// Reproduce published numbers; fails if one does not come out
+    Verify(VerifyOptions),
+}
+
+/// Options of `squall verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyOptions {
+    /// Play an eighth of the replications; claims pass if their interval reaches the tolerance
+    #[arg(long)]
+    pub quick: bool,
+    /// Only claims with this word in source, setup or name
+    #[arg(long, value_name = "WORD")]
+    pub filter: Option<String>,
+    /// Print docs/validation.md
+    #[arg(long)]
+    pub markdown: bool,
+    /// Play the AWS experiment for 10 to 190 clients and write its chart here, and nothing else
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["quick", "filter", "markdown"])]
+    pub grid: Option<PathBuf>,
+    /// How many runs make a point of the grid (100)
+    #[arg(long, value_name = "N", requires = "grid", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub replications: Option<u32>,
 }
 
 /// Options of `squall presets`.

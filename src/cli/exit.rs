@@ -12,7 +12,7 @@ use super::terminal;
 pub enum Exit {
     /// Everything went well.
     Fine = 0,
-    /// A threshold failed.
+    /// A threshold, or a claim of `squall verify`, failed.
     ThresholdFailed = 1,
     /// The input or the usage was wrong.
     Usage = 2,

@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod terminal;
 mod trace;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Report(options) => report::report(options),
         Command::Trace(options) => trace::trace(options),
         Command::Presets(options) => presets::presets(options),
+        Command::Verify(options) => verify::verify(options),
     };
     match result {
         Ok(exit) => exit.into(),

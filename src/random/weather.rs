@@ -18,6 +18,8 @@ pub enum Purpose {
     Start = 4,
     /// Jitter of a policy's backoff. Not weather: keyed apart from all of it.
     Backoff = 5,
+    /// The row of a step at a target with contention, and the hops between read and write.
+    Rows = 9,
 }
 
 /// The place of a draw within a run.

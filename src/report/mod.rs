@@ -18,7 +18,7 @@ pub mod trace;
 #[cfg(test)]
 mod fixture;
 
-pub use charts::{Chart, ChartError, charts};
+pub use charts::{Chart, ChartError, charts, grid_chart};
 pub use csv_files::{summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;

@@ -11,6 +11,7 @@
 
 mod backoff;
 mod billing;
+mod contention;
 mod diagnostics;
 mod distributions;
 mod faults;

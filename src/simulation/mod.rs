@@ -13,7 +13,7 @@
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
 //! `drive` steps through ops and blocks, `layers` through single layers; `attempts` launches and ends attempts; `jobs` moves those
-//! that travel or queue; `hedges` sends several side by side,
+//! that travel or queue, `rows` is what some of them write; `hedges` sends several side by side,
 //! `detours` to other targets; `tasks` hands out work; [`agent`] and [`server`] hold the state.
 
 pub mod agent;
@@ -28,6 +28,7 @@ mod jobs;
 mod layers;
 pub mod observer;
 pub mod program;
+mod rows;
 mod run;
 mod server;
 mod shared;
