@@ -7,8 +7,11 @@ mod check;
 mod exit;
 mod files;
 mod input;
+mod keep;
+mod merge;
 mod presets;
 mod progress;
+mod results;
 mod run;
 mod terminal;
 mod trace;
@@ -38,6 +41,7 @@ pub fn main() -> ExitCode {
     };
     let result = match &args.command {
         Command::Run(options) => run::run(options),
+        Command::Merge(options) => merge::merge(options),
         Command::Check(options) => check::check(options),
         Command::Trace(options) => trace::trace(options),
         Command::Presets(options) => presets::presets(options),

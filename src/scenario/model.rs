@@ -1,5 +1,7 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
+use serde::{Deserialize, Serialize};
+
 use crate::random::Distribution;
 use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
 use crate::units::{Money, Rate, Share, Span, Time};
@@ -307,7 +309,7 @@ pub struct FleetBreaker {
 }
 
 /// A condition on the results: `policy.metric.statistic < bound`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// As it was written.
     pub text: String,
@@ -324,7 +326,7 @@ pub struct Threshold {
 }
 
 /// A statistic over replications.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Statistic {
     Mean,
@@ -336,7 +338,7 @@ pub enum Statistic {
 }
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Comparison {
     Less,

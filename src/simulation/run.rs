@@ -1,5 +1,7 @@
 //! The event loop.
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::{Agenda, Queue, Wheel};
 use crate::random::Weather;
 use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
@@ -16,7 +18,7 @@ use super::shared::{SharedState, Sharer};
 use super::tasks::{Later, REOPEN, TaskQueue};
 
 /// Why a run was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cut {
     /// The horizon was reached.
     Horizon,
