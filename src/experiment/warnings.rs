@@ -31,7 +31,7 @@ fn cut_off(frame: &Frame, policy: &PolicyResult, cut: Option<Cut>) -> Option<Str
         Cut::Horizon if unfinished == 0.0 => return None,
         Cut::Horizon => format!("the horizon ({} s)", frame.document.horizon_seconds),
         Cut::Events => format!("max_events ({})", frame.max_events),
-        Cut::Crowd => format!("{MOST_AT_ONCE} agents or requests at once"),
+        Cut::Crowd => format!("more than {MOST_AT_ONCE} agents, requests or waiting tasks at once"),
         Cut::Interrupted => return None,
     };
     Some(format!(
