@@ -231,10 +231,7 @@ fn a_run_away_scenario_stops_and_says_so() {
             "150000d",
             fleet("f", "unlimited", "arrivals: {poisson: 1/s}"),
         ),
-        (
-            "500d",
-            fleet("f", "unlimited", "arrivals: {even: 1000000000/s}"),
-        ),
+        ("500d", fleet("f", "unlimited", "arrivals: {every: 1us}")),
     ];
     for (horizon, fleets) in cases {
         let file = endless(dir.path(), horizon, &fleets);
