@@ -144,9 +144,9 @@ fn shards_that_do_not_belong_together_are_refused() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&one, &bytes).unwrap();
-    refused(&[one.clone()], "is damaged");
+    refused(std::slice::from_ref(&one), "is damaged");
     fs::write(&one, &bytes[..40]).unwrap();
-    refused(&[one.clone()], "is damaged");
+    refused(std::slice::from_ref(&one), "is damaged");
     fs::write(&one, "{}").unwrap();
     refused(&[one], "is not a file of");
 }
