@@ -230,7 +230,10 @@ fn a_run_away_scenario_stops_and_says_so() {
             "150000d",
             fleet("f", "unlimited", "arrivals: {poisson: 1/s}"),
         ),
-        ("500d", fleet("f", "unlimited", "arrivals: {every: 1us}")),
+        (
+            "500d",
+            fleet("f", "unlimited", "arrivals: {every: 1000000/s}"),
+        ),
     ];
     for (horizon, fleets) in cases {
         let file = endless(dir.path(), horizon, &fleets);
