@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::keep::Shard;
 use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
 
 /// What will this retry policy do, and cost, when things go wrong?
@@ -21,6 +22,8 @@ pub struct Args {
 pub enum Command {
     /// Play the policies of a scenario, print the comparison, write tables and charts
     Run(RunOptions),
+    /// Make one result of the shards of a run, the same bytes as the whole run's
+    Merge(MergeOptions),
     /// Check scenario files without running them
     Check(CheckOptions),
     /// Make the cost report from saved results: one page to send around
@@ -106,6 +109,12 @@ pub struct RunOptions {
     /// Where to write; a folder with the scenario's name is made in it
     #[arg(long, value_name = "DIR", default_value = "output")]
     pub output: PathBuf,
+    /// Play one part only, e.g. 3/8, and write it for `squall merge`
+    #[arg(long, value_name = "K/N", conflicts_with_all = ["json", "no_files"])]
+    pub shard: Option<Shard>,
+    /// Go on with a run that was killed or interrupted; from the beginning if there is none
+    #[arg(long, conflicts_with = "no_files")]
+    pub resume: bool,
     /// Print summary.json to stdout and nothing else
     #[arg(long)]
     pub json: bool,
@@ -146,6 +155,29 @@ pub enum ReportFormat {
     Markdown,
     /// report.csv: every figure of the report, one a line
     Csv,
+}
+
+/// Options of `squall merge`.
+#[derive(Debug, clap::Args)]
+pub struct MergeOptions {
+    /// The shards, as `squall run --shard` wrote them, in any order
+    #[arg(value_name = "SHARD", required = true)]
+    pub shards: Vec<PathBuf>,
+    /// Where to write; a folder with the scenario's name is made in it
+    #[arg(long, value_name = "DIR", default_value = "output")]
+    pub output: PathBuf,
+    /// Print summary.json to stdout and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Write report.html too
+    #[arg(long, conflicts_with = "no_files")]
+    pub report: bool,
+    /// Write no files
+    #[arg(long)]
+    pub no_files: bool,
+    /// Say nothing on stderr but errors
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// Options of `squall check`.

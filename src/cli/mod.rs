@@ -7,9 +7,12 @@ mod check;
 mod exit;
 mod files;
 mod input;
+mod keep;
+mod merge;
 mod presets;
 mod progress;
 mod report;
+mod results;
 mod run;
 mod terminal;
 mod trace;
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
     };
     let result = match &args.command {
         Command::Run(options) => run::run(options),
+        Command::Merge(options) => merge::merge(options),
         Command::Check(options) => check::check(options),
         Command::Report(options) => report::report(options),
         Command::Trace(options) => trace::trace(options),

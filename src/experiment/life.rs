@@ -2,10 +2,13 @@
 //!
 //! Replication 0 is played twice more: once to count every task's attempts and dollars, once to
 //! record the chosen task until it ends. Both are bounded: tasks beyond [`MOST_TASKS`] are not
-//! looked at, a life is cut after [`LIFE_SPANS`] attempts, and where all replications together took
-//! more than [`MOST_EVENTS`] events the story is left out.
+//! looked at, a life is cut after [`LIFE_SPANS`] attempts, and where replication 0 took more than
+//! [`MOST_EVENTS`] events under all policies together the story is left out. All of it hangs on
+//! replication 0 alone, so that the shard which plays it can tell the story for all.
 
 use std::cell::Cell;
+
+use rayon::prelude::*;
 
 use crate::random::Weather;
 use crate::scenario::model::Scenario;
@@ -19,10 +22,11 @@ use super::document::{LIFE_SPANS, Life, LifeSpan, TaskLife};
 /// The tasks of each fleet that are looked at: so many from the first.
 const MOST_TASKS: usize = 20_000;
 
-/// The most events of a replication for which it is played again: some seconds' work.
+/// The most events of replication 0 for which it is played again: some seconds' work.
 const MOST_EVENTS: u64 = 20_000_000;
 
-/// The chosen task under every policy; `None` if there is no task, or the runs are too long.
+/// The chosen task under every policy; `None` if there is no task, or if `events`, those of
+/// replication 0 under all policies, are too many. Worth nothing if the progress stopped meanwhile.
 pub fn of(
     scenario: &Scenario,
     programs: &[Program],
@@ -39,9 +43,9 @@ pub fn of(
         simulate(scenario, program, weather, &mut totals, &|| progress.stop());
         totals
     };
-    let totals: Vec<Totals> = programs.iter().map(totals).collect();
+    let totals: Vec<Totals> = programs.par_iter().map(totals).collect();
     let (fleet, task) = most_different(&totals)?;
-    let lives = scenario.policies.iter().zip(programs);
+    let lives = scenario.policies.par_iter().zip(programs);
     let lives = lives.map(|(policy, program)| {
         let label = |label: &String| policy.short_label(label).to_owned();
         let mut record = Record {

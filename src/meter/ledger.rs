@@ -1,5 +1,7 @@
 //! The books of one run.
 
+use serde::{Deserialize, Serialize};
+
 use crate::scenario::model::{Scenario, TargetId};
 use crate::simulation::{Attempt, Denial, LayerId, NO_LAYER, Observer, Program, RunEnd, TaskEnd};
 use crate::statistics::Sketch;
@@ -46,7 +48,7 @@ pub struct Ledger {
 }
 
 /// A target's page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetBook {
     /// Attempts on the wire.
     pub attempts: u64,
@@ -62,7 +64,7 @@ pub struct TargetBook {
 }
 
 /// Tokens charged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Input, cached ones included.
     pub input: u64,
@@ -75,7 +77,7 @@ pub struct Tokens {
 }
 
 /// A cause's page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CauseBook {
     /// Attempts that it caused.
     pub attempts: u64,

@@ -210,7 +210,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let mut end = server.end_of_work(self.agenda.now(), this.work);
         if let Some(rows) = &server.rows {
             let access = rows.read(&self.weather, this.request.spot, server.spec);
-            end = end + access.between;
+            end += access.between;
             self.jobs.all[job as usize].access = access;
         }
         self.jobs.all[job as usize].phase = Phase::Served;

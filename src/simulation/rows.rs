@@ -51,7 +51,7 @@ impl<'a> Rows<'a> {
                     ..spot
                 };
                 let luck = weather.draw(step, Purpose::Rows)[2];
-                (u64::from(luck) * u64::from(rows) >> 32) as u32
+                ((u64::from(luck) * u64::from(rows)) >> 32) as u32
             }
         };
         let between = match &target.network {
