@@ -83,6 +83,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
         &[
             "validation",
             "units",
+            "wire",
             "random",
             "presets",
             "resilience",

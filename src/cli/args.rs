@@ -121,6 +121,9 @@ pub struct RunOptions {
     /// Write report.html too
     #[arg(long, conflicts_with = "no_files")]
     pub report: bool,
+    /// Print below the table what each retry layer asked for, saw and waited
+    #[arg(long)]
+    pub layers: bool,
     /// Write no files
     #[arg(long)]
     pub no_files: bool,
@@ -169,6 +172,9 @@ pub struct MergeOptions {
     /// Print summary.json to stdout and nothing else
     #[arg(long)]
     pub json: bool,
+    /// Print below the table what each retry layer asked for, saw and waited
+    #[arg(long)]
+    pub layers: bool,
     /// Write report.html too
     #[arg(long, conflicts_with = "no_files")]
     pub report: bool,

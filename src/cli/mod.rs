@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod results;
 mod run;
+mod stacks;
 mod terminal;
 mod trace;
 mod verify;

@@ -14,6 +14,8 @@ pub struct Wanted<'a> {
     pub output: Option<&'a PathBuf>,
     /// The summary as JSON in place of the table.
     pub json: bool,
+    /// Below the table, what each retry layer did.
+    pub layers: bool,
     /// The cost report too.
     pub report: bool,
     /// No talk.
@@ -30,6 +32,10 @@ pub fn present(document: &Document, wanted: &Wanted<'_>, replay: &str) -> Result
     } else {
         let table = report::comparison(document, terminal::width(), terminal::colour());
         terminal::print(&table)?;
+        if wanted.layers {
+            let layers = report::layers(document, terminal::width());
+            terminal::print(&format!("\n{layers}"))?;
+        }
     }
     if let Some(output) = wanted.output {
         let folder = output.join(&document.scenario);

@@ -66,7 +66,8 @@ impl Books {
         let policies = &frame.document.policies;
         let gathered = policies
             .iter()
-            .map(|p| Gathered::new(targets, p.layers.len()));
+            .zip(&frame.shapes)
+            .map(|(p, shape)| Gathered::new(targets, p.layers.len(), shape.steps));
         Books {
             from,
             to: from,
@@ -168,7 +169,7 @@ impl Books {
             let minus: Vec<_> = (0..p).map(minus).collect();
             result.versus_baseline = minus.first().cloned().unwrap_or_default();
             document.differences.push(minus);
-            self.policies[p].fill(result, (width, length));
+            self.policies[p].fill(result, &self.frame.shapes[p], (width, length));
         }
         document.life = self.life.clone();
         let verdict = |t| thresholds::decide(t, &document.policies);
@@ -229,6 +230,7 @@ impl Books {
         self.from <= self.to
             && self.to <= self.planned()
             && policies > 0
+            && self.frame.is_sound()
             && self.policies.len() == policies
             && self.cuts.len() == policies
             && self.policies.iter().zip(&fresh.policies).all(fit)

@@ -12,6 +12,7 @@ use super::assumptions;
 use super::document::{
     CauseSpend, Document, LayerResult, OutageInfo, PolicyResult, SCHEMA, Series, TargetInfo,
 };
+use super::nesting::{self, Shape};
 use super::runner::Plan;
 
 /// An experiment without its numbers.
@@ -20,6 +21,8 @@ pub struct Frame {
     /// The document to be; its policies have names and labels, and `replications` is how many are
     /// planned.
     pub document: Document,
+    /// How each policy's layers lie around the steps of the plans.
+    pub shapes: Vec<Shape>,
     /// What will have to hold.
     pub thresholds: Vec<Threshold>,
     /// The most events that one run may handle.
@@ -29,7 +32,9 @@ pub struct Frame {
 impl Frame {
     /// The frame of what a plan does with a scenario.
     pub fn new(scenario: &Scenario, plan: &Plan) -> Frame {
+        let shape = |policy| Shape::of(scenario, policy);
         Frame {
+            shapes: scenario.policies.iter().map(shape).collect(),
             document: Document {
                 schema: SCHEMA.to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -56,6 +61,13 @@ impl Frame {
             thresholds: scenario.thresholds.clone(),
             max_events: scenario.max_events,
         }
+    }
+
+    /// Whether every list is as long as the others say.
+    pub fn is_sound(&self) -> bool {
+        let policies = &self.document.policies;
+        policies.len() == self.shapes.len()
+            && policies.iter().zip(&self.shapes).all(|(p, s)| s.fits(p))
     }
 
     /// What sets this frame apart from another, in words; `None` if nothing does.
@@ -91,9 +103,15 @@ impl Frame {
 fn policy(scenario: &Scenario, policy: &Policy) -> PolicyResult {
     let program = Program::new(scenario, policy);
     let labels = program.labels.iter().map(|label| policy.short_label(label));
-    let layer = |label: &str| LayerResult {
+    let retries = nesting::retries(scenario, policy, program.labels.len());
+    let layer = |(label, retry): (&str, bool)| LayerResult {
         label: label.to_owned(),
         acted: 0.0,
+        attempts_caused: 0.0,
+        usd_caused: 0.0,
+        attempts_on_wire: 0.0,
+        attempts_visible: retry.then_some(0.0),
+        waited_seconds: 0.0,
     };
     let cause = |cause: &str, scope: &str| CauseSpend {
         cause: cause.to_owned(),
@@ -109,7 +127,8 @@ fn policy(scenario: &Scenario, policy: &Policy) -> PolicyResult {
         metrics: vec![],
         versus_baseline: vec![],
         targets: vec![],
-        layers: labels.map(layer).collect(),
+        layers: labels.zip(retries).map(layer).collect(),
+        nesting: nesting::pages(scenario, policy),
         spend_by_cause: first.chain(causes).collect(),
         series: Series::default(),
         spend_samples: vec![],

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::meter::series::{ROWS, Series as Buckets};
-use crate::meter::{CauseBook, Ledger, TargetBook};
+use crate::meter::{CauseBook, Ledger, StepBook, TargetBook};
 use crate::scenario::model::Scenario;
 use crate::simulation::RunEnd;
 use crate::statistics::quantile;
@@ -16,6 +16,7 @@ use crate::world::Target;
 
 use super::Metric;
 use super::document::{PolicyResult, SPEND_SAMPLES, Series, TargetResult};
+use super::nesting::Shape;
 
 /// The metrics of one run; `None` where a metric has no value.
 pub type Row = [Option<f64>; Metric::COUNT];
@@ -32,9 +33,16 @@ pub struct Gathered {
     busy_peaks: Vec<(u64, u32)>,
     /// What writing to the prompt cache cost, by target.
     cache_writes: Vec<Money>,
-    causes: Vec<CauseBook>,
+    /// What each layer caused, and last the first attempts.
+    pub(super) causes: Vec<CauseBook>,
     /// How often each layer acted, over all replications.
-    acted: Vec<u64>,
+    pub(super) acted: Vec<u64>,
+    /// How often each retry layer was entered, over all replications.
+    pub(super) entered: Vec<u64>,
+    /// How long each retry layer waited, over all replications \[ns\].
+    pub(super) waited: Vec<u128>,
+    /// The steps of all plans.
+    pub(super) steps: Vec<StepBook>,
     series: Buckets,
     /// The spend of single replications, by bucket: those among the first [`BAND_REPLICATIONS`].
     spends: Vec<(Span, Vec<Money>)>,
@@ -43,8 +51,9 @@ pub struct Gathered {
 }
 
 impl Gathered {
-    /// Nothing yet, of a policy with so many layers against so many targets.
-    pub fn new(targets: usize, layers: usize) -> Gathered {
+    /// Nothing yet, of a policy with so many layers against so many targets, in plans of so many
+    /// steps.
+    pub fn new(targets: usize, layers: usize, steps: usize) -> Gathered {
         Gathered {
             replications: 0,
             targets: vec![TargetBook::default(); targets],
@@ -52,6 +61,9 @@ impl Gathered {
             cache_writes: vec![Money::ZERO; targets],
             causes: vec![CauseBook::default(); layers + 1],
             acted: vec![0; layers],
+            entered: vec![0; layers],
+            waited: vec![0; layers],
+            steps: vec![StepBook::default(); steps],
             series: Buckets::default(),
             spends: vec![],
             spend_samples: vec![],
@@ -74,6 +86,11 @@ impl Gathered {
         }
         add_causes(&mut self.causes, &ledger.causes);
         add_counts(&mut self.acted, &ledger.acted);
+        add_counts(&mut self.entered, &ledger.entered);
+        for (sum, wait) in self.waited.iter_mut().zip(&ledger.waited) {
+            *sum += u128::from(wait.0);
+        }
+        add_steps(&mut self.steps, &ledger.steps);
         self.series.merge(&ledger.series);
         if (replication as usize) < BAND_REPLICATIONS {
             let buckets = ledger.series.buckets();
@@ -100,6 +117,11 @@ impl Gathered {
         }
         add_causes(&mut self.causes, &later.causes);
         add_counts(&mut self.acted, &later.acted);
+        add_counts(&mut self.entered, &later.entered);
+        for (sum, wait) in self.waited.iter_mut().zip(&later.waited) {
+            *sum += wait;
+        }
+        add_steps(&mut self.steps, &later.steps);
         self.series.merge(&later.series);
         self.spends.extend(later.spends);
         self.spend_samples.extend(later.spend_samples);
@@ -110,6 +132,9 @@ impl Gathered {
         self.targets.len() == other.targets.len()
             && self.cache_writes.len() == other.cache_writes.len()
             && self.acted.len() == other.acted.len()
+            && self.entered.len() == other.entered.len()
+            && self.waited.len() == other.waited.len()
+            && self.steps.len() == other.steps.len()
     }
 
     /// The width of this policy's buckets.
@@ -126,11 +151,9 @@ impl Gathered {
 
     /// Fills in what is known, on a grid of `length` buckets of `width`. `result` has the labels of
     /// layers and causes already.
-    pub fn fill(&self, result: &mut PolicyResult, (width, length): (Span, usize)) {
+    pub fn fill(&self, result: &mut PolicyResult, shape: &Shape, (width, length): (Span, usize)) {
         let n = f64::from(self.replications);
-        for (layer, acted) in result.layers.iter_mut().zip(&self.acted) {
-            layer.acted = *acted as f64 / n;
-        }
+        shape.fill(self, n, result);
         // The last page is that of first attempts, which are named first.
         let first = std::iter::once(&self.causes[self.causes.len() - 1]);
         let pages = first.chain(&self.causes);
@@ -252,6 +275,13 @@ fn add_causes(sums: &mut [CauseBook], pages: &[CauseBook]) {
 fn add_counts(sums: &mut [u64], more: &[u64]) {
     for (sum, n) in sums.iter_mut().zip(more) {
         *sum += n;
+    }
+}
+
+fn add_steps(sums: &mut [StepBook], steps: &[StepBook]) {
+    for (sum, step) in sums.iter_mut().zip(steps) {
+        sum.attempts += step.attempts;
+        sum.most = sum.most.max(step.most);
     }
 }
 

@@ -16,6 +16,7 @@ mod gather;
 mod ideal;
 mod life;
 mod metric;
+mod nesting;
 mod runner;
 mod samples;
 mod thresholds;

@@ -18,6 +18,12 @@ pub enum Purpose {
     Start = 4,
     /// Jitter of a policy's backoff. Not weather: keyed apart from all of it.
     Backoff = 5,
+    /// Whether a policy's adaptive throttle rejects a request. Not weather either.
+    Throttle = 6,
+    /// Jitter of a circuit breaker's open time. Not weather either.
+    OpenTime = 7,
+    /// How long a look-up in a store takes that clients share.
+    Store = 8,
     /// The row of a step at a target with contention, and the hops between read and write.
     Rows = 9,
 }

@@ -11,6 +11,7 @@
 
 mod backoff;
 mod billing;
+mod breaker;
 mod contention;
 mod diagnostics;
 mod distributions;
@@ -23,6 +24,7 @@ mod hedge;
 mod layers;
 mod limits;
 pub mod model;
+pub mod nesting;
 mod overrides;
 mod plan;
 mod policies;
@@ -30,7 +32,11 @@ mod presets;
 mod prices;
 mod reader;
 mod retry;
+mod retry_budgets;
 mod routes;
+mod stacks;
+mod stores;
+pub mod storm;
 mod targets;
 mod thresholds;
 mod top;
@@ -45,7 +51,7 @@ pub use diagnostics::{Diagnostic, Problems, Severity};
 pub use model::{
     Agents, Arrivals, Branch, CallLayers, Comparison, Fleet, FleetBreaker, FleetLayers, Layer,
     LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Start, Statistic, Step,
-    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow,
+    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;

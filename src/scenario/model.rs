@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::random::Distribution;
 use crate::resilience::{
-    BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
+    RouterSpec, SemaphoreSpec,
 };
 use crate::units::{Money, Rate, Share, Span, Time};
 use crate::wire::OutcomeSet;
-use crate::world::Target;
+use crate::world::{Store, Target};
 
 /// One scenario file, read and found sound.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct Scenario {
     pub max_events: u64,
     /// Models and tools, in the order written (models first).
     pub targets: Vec<Target>,
+    /// Stores that layers keep their state in, in the order written.
+    pub stores: Vec<Store>,
     /// The fleets, in the order written.
     pub fleets: Vec<Fleet>,
     /// The policies, in the order written. The first is the baseline of comparisons.
@@ -229,6 +232,15 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// All written layers but the fleet's, in report order.
+    pub fn written_layers(&self) -> impl Iterator<Item = &Layer> {
+        let calls = [&self.tool, &self.llm];
+        let calls = calls
+            .into_iter()
+            .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
+        calls.chain(&self.turn).chain(&self.task)
+    }
+
     /// A layer's label without the policy's name before it ("tool\[2\] retry").
     pub fn short_label<'a>(&self, label: &'a str) -> &'a str {
         let rest = label.strip_prefix(self.name.as_str());
@@ -254,8 +266,30 @@ pub struct Layer {
     /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency`, `rate_limit`
     /// and `hedge` have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
+    /// Where its state is kept, if it has to be asked for: of breakers and rate limits.
+    pub via: Option<Via>,
     /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
+}
+
+/// How a layer asks the store that keeps its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// Which: index in [`Scenario::stores`].
+    pub store: u16,
+    /// What it does without an answer.
+    pub when_away: WhenAway,
+    /// How long it waits for one; [`Span::MAX`] is until it comes.
+    pub time_limit: Span,
+}
+
+/// What a layer does when its store does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAway {
+    /// Lets every call through (fails open).
+    Open,
+    /// Refuses every call (fails closed).
+    Closed,
 }
 
 /// What a layer does.
@@ -271,6 +305,8 @@ pub enum LayerKind {
     Concurrency(SemaphoreSpec),
     /// Limits how many in a time.
     RateLimit(ClientLimitSpec),
+    /// Rejects some, by how many the target accepts.
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     /// Bounds the retries of the retry layers inside it.
     RetryBudget(RetryBudgetSpec),
     /// Bounds the spend of the attempts inside it.

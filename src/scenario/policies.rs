@@ -5,6 +5,7 @@ use super::layers::{Placed, fleet_layers, layers};
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
 use super::reader::Reader;
+use super::stacks::stacked;
 use super::tree::{Kind, Node, Place};
 use super::words::advice;
 use crate::world::{Capacity, Target, WhenFull};
@@ -21,17 +22,31 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
+    let stack = f.optional("stack", r, stacked);
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
         let label = format!("{name}.{key}");
-        let read = f.optional(key, r, |n, r| call_layers(n, &label, named, r));
-        read.unwrap_or_default()
+        let read = f.optional(key, r, |n, r| call_layers(n, key, &label, named, r));
+        let mut read = read.unwrap_or_default();
+        if let Some(stack) = &stack {
+            let label = |inner: &str| format!("{label}{inner}[stack]");
+            read.others.extend(stack.layers(key, &label(""), r));
+            for (target, list) in &mut read.of {
+                let inner = format!(".{}", r.target_name(*target));
+                list.extend(stack.layers(key, &label(&inner), r));
+            }
+        }
+        read
     };
     let tool = calls("tool", tool_named, r);
     let llm = calls("llm", model_named, r);
     let mut around = |key: &'static str, r: &mut Reader| {
         let label = format!("{name}.{key}");
-        f.optional(key, r, |n, r| layers(n, &label, r))
-            .unwrap_or_default()
+        let read = f.optional(key, r, |n, r| layers(n, key, &label, r));
+        let mut read = read.unwrap_or_default();
+        if let Some(stack) = &stack {
+            read.extend(stack.layers(key, &format!("{label}[stack]"), r));
+        }
+        read
     };
     let turn = around("turn", r);
     let task = around("task", r);
@@ -81,10 +96,16 @@ fn layers_act(
 type Named = fn(&str, Place, &mut Reader) -> Option<TargetId>;
 
 /// A list of layers, or a map from targets (and `others`) to lists.
-fn call_layers(node: &Node, label: &str, named: Named, r: &mut Reader) -> Option<PlacedCalls> {
+fn call_layers(
+    node: &Node,
+    scope: &str,
+    label: &str,
+    named: Named,
+    r: &mut Reader,
+) -> Option<PlacedCalls> {
     if let Kind::List(_) = node.kind {
         return Some(PlacedCalls {
-            others: layers(node, label, r)?,
+            others: layers(node, scope, label, r)?,
             of: Vec::new(),
         });
     }
@@ -92,11 +113,11 @@ fn call_layers(node: &Node, label: &str, named: Named, r: &mut Reader) -> Option
     for (key, list) in r.map(node, "a list of layers, or a map from targets to lists")? {
         if key.text == "others" {
             let label = format!("{label}.others");
-            calls.others = layers(list, &label, r).unwrap_or_default();
+            calls.others = layers(list, scope, &label, r).unwrap_or_default();
             continue;
         }
         let target = named(&key.text, key.place, r);
-        let list = layers(list, &format!("{label}.{}", key.text), r);
+        let list = layers(list, scope, &format!("{label}.{}", key.text), r);
         if let (Some(target), Some(list)) = (target, list) {
             calls.of.push((target, list));
         }

@@ -1,18 +1,18 @@
 //! The `fallback` and `route` layers: the same step at another target.
 
 use super::fields::Fields;
-use super::layers::{BREAKER_ON, shared};
+use super::layers::shared;
 use super::model::{LayerKind, Shared, TargetId};
 use super::reader::Reader;
 use super::retry::outcomes;
 use super::tree::{Kind, Node};
-use crate::resilience::{Cooldown, MOST_DEPLOYMENTS, RouterSpec, Strategy};
+use crate::resilience::{BreakerSpec, Cooldown, MOST_DEPLOYMENTS, RouterSpec, Strategy};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
 
 /// What a fallback is for unless the scenario says otherwise: LiteLLM falls back after any error,
 /// but a request that is bad everywhere is no use elsewhere. Our assumption.
-const FALLBACK_ON: OutcomeSet = BREAKER_ON
+const FALLBACK_ON: OutcomeSet = BreakerSpec::DEFAULT_ON
     .with(Outcome::Invalid)
     .with(Outcome::CircuitOpen)
     .with(Outcome::Rejected)
@@ -57,7 +57,7 @@ fn cooldown(node: &Node, r: &mut Reader) -> Option<Cooldown> {
     let at_once_on = f.optional("at_once_on", r, |n, r| outcomes(n, None, r));
     f.finish(r);
     let at_once_on = at_once_on.unwrap_or(OutcomeSet::EMPTY);
-    let on = on.unwrap_or(BREAKER_ON);
+    let on = on.unwrap_or(BreakerSpec::DEFAULT_ON);
     Some(Cooldown {
         after: after?,
         within: within.unwrap_or(Span::seconds(60)),
@@ -127,7 +127,7 @@ mod tests {
         let cooldown = spec.cooldown.unwrap();
         assert_eq!(
             (cooldown.within, cooldown.on),
-            (Span::seconds(60), BREAKER_ON)
+            (Span::seconds(60), BreakerSpec::DEFAULT_ON)
         );
     }
 }

@@ -30,6 +30,10 @@ pub enum Doing {
     Sleeping,
     /// It stands in line before a semaphore.
     InLine,
+    /// It asks a store on the way into a layer.
+    Asks,
+    /// It tells a store on the way out of a layer.
+    Tells,
     /// Its attempt is under way, and when it will end is known.
     InFlight,
     /// Its attempt is under way, and the server will tell.
@@ -303,6 +307,8 @@ impl Agents {
             self.all[id as usize] = Agent::new(fleet);
             self.all[id as usize].ticket = ticket;
             self.counters_of(id).fill(0);
+            let words = id as usize * self.stride;
+            self.words[words..words + self.stride].fill(0);
             if self.forks {
                 self.families[id as usize] = Family::NONE;
             }

@@ -49,6 +49,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let of_call = self.made(teller, call);
         self.agents.counters_of(teller)[lane] = attempt.wrapping_add(1);
         let now = self.agenda.now();
+        self.tell_begun(a, call);
         self.observer
             .begun(now, call.target, attempt == 0 && hedge == 0);
         if self.program.prepays {
@@ -174,6 +175,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         let cost = spec.price.cost(flight.usage, rule);
         self.settle(a, call, cost);
+        self.tell_ended(a, call, outcome, cost);
         let hedge = agent.lane.saturating_sub(1);
         let first = flight.attempt == 0 && hedge == 0;
         let cause = match agent.cause[Scope::Call as usize] {
@@ -399,8 +401,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges the true cost to every budget around the call.
     fn settle(&mut self, a: AgentId, call: &Call, cost: Money) {
         let program = self.program;
-        let agent = &self.agents.all[a as usize];
-        let again = agent.flight.attempt != 0 || agent.lane > 1;
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
@@ -408,12 +408,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 .accounts
                 .of(group, sharer)
                 .commit(self.agents.prepaid[a as usize].estimate.money(), cost);
-        }
-        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
-            let group = program.layers[usize::from(guard.layer)].group;
-            let sharer = self.guard_sharer(a, *guard);
-            let budget = self.shared.retry_budgets.of(group, sharer);
-            budget.paid(again, cost);
         }
     }
 

@@ -281,13 +281,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         match agent.doing {
             Doing::InFlight | Doing::AwaitsReply => self.abandon_attempt(a),
             Doing::Joins | Doing::Joined | Doing::Hedges => self.abandon_children(a),
-            Doing::InLine => {
-                let layer = &self.program.layers[usize::from(agent.layer)];
-                agent.doing = Doing::Sleeping;
-                let group = self.group_of(a, layer);
-                let sharer = self.sharer(a);
-                self.shared.semaphores.of(group, sharer).abandon();
-            }
+            Doing::InLine => self.abandon_line(a),
             _ => {}
         }
     }

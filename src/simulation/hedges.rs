@@ -53,7 +53,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn send_hedge(&mut self, a: AgentId, i: u16, spec: &HedgeSpec) -> bool {
         let program = self.program;
         let layer = &program.layers[usize::from(i)];
-        let may = self.may_retry(a, layer);
+        let may = self.may_hedge(a, layer);
         if may {
             self.observer.acted(layer.id);
             let helper = self.send_helper(a);

@@ -325,10 +325,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             pc: fleet.entry,
             ..Agent::new(old.fleet)
         };
-        if let Some((_, id)) = &fleet.retry
-            && resubmitted > 0
-        {
-            agent.cause[0] = *id;
+        if let Some((_, id)) = &fleet.retry {
+            match resubmitted {
+                0 => self.observer.entered(*id),
+                _ => agent.cause[0] = *id,
+            }
         }
         Next::Step
     }
@@ -411,6 +412,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return false;
         }
         self.observer.acted(*id);
+        self.observer.waited(*id, delay);
         let slot = self.later.hold(self.agents.counters_of(a));
         self.crowded |= self.later.slots.len() > MOST_AT_ONCE;
         let entry = Entry {

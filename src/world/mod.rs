@@ -12,6 +12,7 @@ mod contention;
 pub mod failure;
 pub mod limiter;
 pub mod price;
+mod store;
 mod target;
 
 pub use billing::{Billing, BillingRule};
@@ -19,4 +20,5 @@ pub use contention::Contention;
 pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
+pub use store::{LookUp, Store};
 pub use target::{Capacity, Failures, Hangs, Order, Slowdown, Target, WhenFull, Work};

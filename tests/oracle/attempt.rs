@@ -66,12 +66,9 @@ impl Open {
         for purse in &self.env.budgets {
             purse.gone.set(purse.gone.get() - self.estimate.0 + cost.0);
         }
-        for books in &self.env.retry_budgets {
-            let mut books = books.borrow_mut();
-            match (self.number, self.env.lane) {
-                (1, 0 | 1) => books.first += cost.0,
-                _ => books.again += cost.0,
-            }
+        for bound in &self.env.retry_budgets {
+            let first = self.number == 1 && self.env.lane <= 1;
+            bound.ended(first, reply.outcome, cost.0);
         }
         sim.log.borrow_mut().attempts.push(Row {
             end: sim.clock.now(),
@@ -135,6 +132,9 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         *number += 1;
         *number
     };
+    for bound in &env.retry_budgets {
+        bound.begun();
+    }
     let request = Rc::new(Request {
         target,
         fleet: env.fleet,

@@ -1,6 +1,6 @@
 //! The client: plans, turn by turn and step by step.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use squall::scenario::{LlmStep, OnFailure, ParallelStep, Step, Tokens};
@@ -9,7 +9,7 @@ use squall::wire::{Outcome, Reply};
 
 use super::attempt::{Call, attempt};
 use super::clock::{Fut, all};
-use super::layers::{Inner, Purse, RetryBudget, through};
+use super::layers::{Bound, Inner, Purse, through};
 use super::server::certain;
 use super::sim::Sim;
 
@@ -31,7 +31,7 @@ pub struct Env {
     /// Where in the plan: steps, rounds, branches.
     pub path: Vec<u32>,
     /// The retry budgets around this.
-    pub retry_budgets: Vec<Rc<RefCell<RetryBudget>>>,
+    pub retry_budgets: Vec<Bound>,
     /// The budgets around this.
     pub budgets: Vec<Rc<Purse>>,
 }
@@ -196,6 +196,9 @@ async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
             let mut child = env.at(children.len() as u32);
             child.conversation = Rc::default();
             child.agent = env.sim.new_agent();
+            for bound in &mut child.retry_budgets {
+                bound.held = Rc::default();
+            }
             let first_bad = first_bad.clone();
             children.push(Box::pin(async move {
                 // It begins when its parent has begun all of them.
