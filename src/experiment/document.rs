@@ -327,6 +327,10 @@ impl Document {
                 return Some(format!("{} lacks a target", policy.name));
             }
         }
+        let missing = |p: &&PolicyResult| p.nesting.iter().any(|n| n.target >= self.targets.len());
+        if let Some(policy) = self.policies.iter().find(missing) {
+            return Some(format!("{} calls a target that there is not", policy.name));
+        }
         let strays = self.outages.iter().any(|o| o.target >= self.targets.len());
         strays.then(|| "an outage is of no target".to_owned())
     }

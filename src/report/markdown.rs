@@ -65,6 +65,7 @@ fn one(docs: &[&Document], i: usize, doc: &Document) -> String {
         ));
     }
     out.push_str(&money_went(doc));
+    out.push_str(&layers(doc));
     out.push_str(&life(doc));
     out.push_str(&careful(doc));
     out
@@ -165,6 +166,56 @@ fn money_went(doc: &Document) -> String {
         ]);
     }
     format!("## Where the money went\n\n{}", table(&heads, &rows))
+}
+
+fn layers(doc: &Document) -> String {
+    let (mut did, mut can) = (vec![], vec![]);
+    for policy in &doc.policies {
+        let name = text(&story::name(&policy.name));
+        for layer in story::layers::retries(policy) {
+            did.push(vec![
+                name.clone(),
+                text(&story::name(&layer.label)),
+                story::layers::seen(layer),
+                count(layer.attempts_caused),
+                money(layer.usd_caused),
+                seconds(layer.waited_seconds),
+            ]);
+        }
+        for nesting in &policy.nesting {
+            can.push(vec![
+                name.clone(),
+                text(&story::name(&nesting.fleet)),
+                text(&story::name(&doc.targets[nesting.target].name)),
+                story::layers::worst_attempts(nesting),
+                story::layers::worst_wait(nesting),
+                story::layers::most_simulated(nesting),
+            ]);
+        }
+    }
+    if did.is_empty() {
+        return String::new();
+    }
+    let heads = [
+        "Policy",
+        "Layer",
+        "Attempts",
+        "It asked for",
+        "They cost",
+        "It waited",
+    ];
+    let did = table(&heads.map(str::to_owned), &did);
+    let heads = [
+        "Policy",
+        "Fleet",
+        "Calls",
+        "Worst of one call",
+        "Longest waits",
+        "Most simulated",
+    ];
+    let can = table(&heads.map(str::to_owned), &can);
+    let about = story::layers::ABOUT;
+    format!("## What the logs show, and the wire\n\n{about}\n\n{did}\n{can}")
 }
 
 fn life(doc: &Document) -> String {

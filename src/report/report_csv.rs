@@ -46,6 +46,31 @@ pub(super) fn report_csv(docs: &[&Document]) -> Result<Vec<u8>, csv::Error> {
                 line("money", &part.label, "usd", Some(part.usd))?;
                 line("attempts", &part.label, "count", Some(part.attempts))?;
             }
+            for layer in &policy.layers {
+                let all = [
+                    ("asked for", "count", Some(layer.attempts_caused)),
+                    ("cost", "usd", Some(layer.usd_caused)),
+                    ("on the wire", "count", Some(layer.attempts_on_wire)),
+                    ("visible", "count", layer.attempts_visible),
+                    ("waited", "seconds", Some(layer.waited_seconds)),
+                ];
+                for (what, unit, value) in all {
+                    line("layers", &format!("{} {what}", layer.label), unit, value)?;
+                }
+            }
+            for nesting in &policy.nesting {
+                let call = format!("{} by {}", doc.targets[nesting.target].name, nesting.fleet);
+                let worst = nesting.worst_attempts.map(|n| n as f64);
+                let most = Some(f64::from(nesting.most_attempts));
+                line("worst of one call", &call, "count", worst)?;
+                line(
+                    "longest waits",
+                    &call,
+                    "seconds",
+                    nesting.worst_wait_seconds,
+                )?;
+                line("most simulated", &call, "count", most)?;
+            }
             line(
                 "money",
                 "cache writes",

@@ -8,6 +8,7 @@ use crate::report::format::{
 };
 use crate::report::story::{self, COLUMNS, best, exact_money, value};
 
+use super::layers::layers;
 use super::writer::{esc, sentence, source};
 
 /// All sections of one result; `r` tells results apart in ids.
@@ -21,6 +22,7 @@ pub(super) fn all(doc: &Document, r: usize) -> String {
         chart(r, "distribution", "Spend distribution", "One dot a replication; the line is the median, the bar the 95th percentile, the ring the worst."),
         money_went(doc, r),
         storm(doc, r),
+        layers(doc, r),
         life(doc, r),
         assumptions(doc, r),
         reproduce(doc, r),
@@ -28,7 +30,7 @@ pub(super) fn all(doc: &Document, r: usize) -> String {
     .concat()
 }
 
-fn section(r: usize, id: &str, title: &str, note: &str, body: &str) -> String {
+pub(super) fn section(r: usize, id: &str, title: &str, note: &str, body: &str) -> String {
     let note = match note {
         "" => String::new(),
         text => format!("<p class=\"note\">{}</p>\n", esc(text)),
@@ -115,7 +117,7 @@ fn swatch(index: usize) -> String {
     )
 }
 
-fn policy_cell(index: usize, policy: &PolicyResult) -> String {
+pub(super) fn policy_cell(index: usize, policy: &PolicyResult) -> String {
     format!(
         "<th scope=\"row\" title=\"{}\">{}<bdi>{}</bdi></th>",
         esc(&policy.about),
@@ -124,7 +126,7 @@ fn policy_cell(index: usize, policy: &PolicyResult) -> String {
     )
 }
 
-fn table(caption: &str, class: &str, inner: &str) -> String {
+pub(super) fn table(caption: &str, class: &str, inner: &str) -> String {
     format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\"><table class=\"{class}\">\n{inner}</table></div>\n"
     )
