@@ -326,3 +326,106 @@ fn a_closed_pipe_is_no_error() {
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn a_report_is_made_by_run_and_again_from_its_result() {
+    let out = TempDir::new().unwrap();
+    let folder = out.path().to_str().unwrap();
+    let args = [
+        "run",
+        HICCUP,
+        "--output",
+        folder,
+        "--replications",
+        "2",
+        "--report",
+        "--quiet",
+    ];
+    assert_eq!(run(&args).0, 0);
+    let result = out.path().join("tool-hiccup");
+    let page = fs::read(result.join("report.html")).unwrap();
+    fs::remove_file(result.join("report.html")).unwrap();
+    let (code, stdout, stderr) = run(&["report", result.to_str().unwrap()]);
+    assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
+    assert!(fs::read(result.join("report.html")).unwrap() == page);
+    let elsewhere = out.path().join("elsewhere");
+    for (format, file) in [("markdown", "report.md"), ("csv", "report.csv")] {
+        let to = elsewhere.to_str().unwrap();
+        let json = result.join("result.json");
+        let args = [
+            "report",
+            json.to_str().unwrap(),
+            "--format",
+            format,
+            "--output",
+            to,
+        ];
+        assert_eq!(run(&args).0, 0);
+        assert!(elsewhere.join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn what_is_no_result_is_said_and_ends_with_2_and_what_is_missing_with_4() {
+    let out = TempDir::new().unwrap();
+    let cases = [
+        ("text", "hello", "this is no JSON"),
+        ("other", "{\"schema\": 3}", "this is no result of squall's"),
+        (
+            "newer",
+            "{\"schema\": \"squall.result/99\"}",
+            "this squall reads `squall.result/1`",
+        ),
+        (
+            "summary",
+            "{\"schema\": \"squall.summary/1\"}",
+            "not the result itself",
+        ),
+        (
+            "half",
+            "{\"schema\": \"squall.result/1\"}",
+            "the result is damaged",
+        ),
+    ];
+    for (name, content, expected) in cases {
+        let path = out.path().join(name);
+        fs::write(&path, content).unwrap();
+        let (code, _, stderr) = run(&["report", path.to_str().unwrap()]);
+        assert_eq!(code, 2, "{name}");
+        assert!(
+            stderr.contains(expected) && stderr.contains("help: "),
+            "{stderr}"
+        );
+    }
+    assert_eq!(
+        run(&["report", out.path().join("none").to_str().unwrap()]).0,
+        4
+    );
+    let output = squall()
+        .arg("report")
+        .current_dir(out.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("make one with `squall run FILE`"));
+}
+
+#[test]
+fn verify_says_theirs_and_ours() {
+    let (code, text, _) = run(&["verify", "--filter", "1,026 calls"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("$33.86") && text.contains("$33.858"),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 of 1 claims reproduced; none failed"),
+        "{text}"
+    );
+    let (code, _, told) = run(&["verify", "--filter", "nobody claims this"]);
+    assert_eq!(code, 2);
+    assert!(
+        told.contains("no claim has `nobody claims this` in it"),
+        "{told}"
+    );
+}

@@ -12,6 +12,7 @@
 mod backoff;
 mod billing;
 mod breaker;
+mod contention;
 mod diagnostics;
 mod distributions;
 mod faults;
