@@ -1,6 +1,7 @@
 //! The layers of a policy.
 
 use super::breaker::breaker;
+use super::dead_letters::dead_letter;
 use super::fields::Fields;
 use super::hedge::hedge;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared, Via};
@@ -177,7 +178,7 @@ fn budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
 
 /// The layers at `fleet` scope.
 pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
-    const FLEET: [&str; 2] = ["retry", "circuit_breaker"];
+    const FLEET: [&str; 3] = ["retry", "circuit_breaker", "dead_letter"];
     let mut layers = FleetLayers::default();
     let mut seen: Vec<&str> = Vec::new();
     for item in r.list(node, "a list of layers")? {
@@ -187,7 +188,7 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
             && !FLEET.contains(&key.text.as_str())
         {
             let message = format!("`{}` makes no sense at `fleet` scope", key.text);
-            let help = "only `retry` and `circuit_breaker` stand there; see `task`";
+            let help = "only `retry`, `circuit_breaker` and `dead_letter` stand there; see `task`";
             r.error_help(key.place, message, help);
             continue;
         }
@@ -200,6 +201,7 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
         seen.push(key);
         match key {
             "retry" => layers.retry = retry(value, r),
+            "dead_letter" => layers.dead_letter = dead_letter(value, r),
             _ => layers.breaker = fleet_breaker(value, r),
         }
     }

@@ -46,6 +46,14 @@ pub(super) fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
                 "{{circuit_breaker: {{failures: {failures}, count: {count}{open}}}}}"
             ));
         }
+        if c.once_in(3) {
+            let resubmit = c.maybe(2, "resubmit", |c| {
+                let times = c.of(&["1", "2", "unlimited"]);
+                format!("{{every: {}, times: {times}}}", c.of(&["1s", "7s"]))
+            });
+            let resubmit = resubmit.trim_start_matches(", ");
+            layers.push(format!("{{dead_letter: {{{resubmit}}}}}"));
+        }
         let _ = writeln!(text, "    fleet: [{}]", layers.join(", "));
     }
     text
