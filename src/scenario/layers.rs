@@ -15,7 +15,9 @@ use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, RetrySpec, SemaphoreSpec,
+};
 use crate::units::Span;
 
 const KINDS: [&str; 11] = [
@@ -200,12 +202,21 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
         }
         seen.push(key);
         match key {
-            "retry" => layers.retry = retry(value, r),
+            "retry" => layers.retry = fleet_retry(value, r),
             "dead_letter" => layers.dead_letter = dead_letter(value, r),
             _ => layers.breaker = fleet_breaker(value, r),
         }
     }
     Some(layers)
+}
+
+fn fleet_retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
+    let spec = retry(node, r)?;
+    if spec.waits_after_last {
+        let help = "add `waits_after_last: false`";
+        r.error_help(node.owner, "a queue does not wait after the last try", help);
+    }
+    Some(spec)
 }
 
 fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {

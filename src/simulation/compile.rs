@@ -7,7 +7,7 @@ use crate::scenario::model::{
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
-    LayerId, Loop, NO_BLOCK, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
+    LayerId, Loop, NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 
 pub(super) struct Compiler<'a> {
@@ -351,7 +351,9 @@ impl<'a> Compiler<'a> {
                 group,
                 word,
                 guards: (0, 0),
+                route: NO_ROUTE,
             });
+            self.tell_retry_of_route(block, at);
             self.program.blocks[usize::from(block)].end = at + 1;
             if matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)) {
                 let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
@@ -359,6 +361,20 @@ impl<'a> Compiler<'a> {
                 self.program.layers[usize::from(at)].guards = guards;
             }
             word += CompiledLayer::words(layer);
+        }
+    }
+
+    /// The retry layer next outside a route hears from it whether another deployment is up.
+    fn tell_retry_of_route(&mut self, block: BlockId, at: u16) {
+        let first = usize::from(self.program.blocks[usize::from(block)].first);
+        let (outside, inside) = self.program.layers.split_at_mut(usize::from(at));
+        let Kind::Route(route) = &inside[0].kind else {
+            return;
+        };
+        let mut outside = outside[first..].iter_mut().rev();
+        let retry = outside.find(|layer| matches!(layer.kind, Kind::Retry(_)));
+        if let (true, Some(retry)) = (route.spec.elsewhere_at_once, retry) {
+            retry.route = at;
         }
     }
 

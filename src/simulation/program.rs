@@ -33,6 +33,8 @@ pub type LayerId = u16;
 
 /// The [`LayerId`] of no layer: the cause of first attempts.
 pub const NO_LAYER: LayerId = LayerId::MAX;
+/// The [`CompiledLayer::route`] of a retry layer that decides alone.
+pub const NO_ROUTE: u16 = u16::MAX;
 /// The [`BlockId`] of no block.
 pub const NO_BLOCK: BlockId = BlockId::MAX;
 
@@ -143,6 +145,8 @@ pub struct CompiledLayer {
     pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
+    /// Of a retry layer: the route inside it that has a say in its waits, or [`NO_ROUTE`].
+    pub route: u16,
     /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
     pub guards: (u16, u16),
 }

@@ -79,8 +79,9 @@ fn layers(c: &mut Choices, around: Around) -> String {
         let shared = c.of(&SHARED);
         let layer = match c.below(11) {
             0..3 => format!(
-                "retry: {{{}}}",
-                retry(c, grows, &["3", "2", "5", "unlimited"])
+                "retry: {{{}{}}}",
+                retry(c, grows, &["3", "2", "5", "unlimited"]),
+                c.maybe(6, "waits_after_last", |_| "true".to_owned())
             ),
             3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
             4 => {
@@ -188,11 +189,18 @@ fn elsewhere(c: &mut Choices, is_model: bool, n: usize) -> String {
     let strategy = c.of(&["shuffle", "round_robin", "first"]);
     let cooldown = c.maybe(2, "cooldown", |c| {
         let after = 1 + c.below(3);
-        format!("{{after: {after}, for: 5s, at_once_on: [rate_limited]}}")
+        let trips = match c.below(3) {
+            0 => "above: 40%, at_least: 3".to_owned(),
+            _ => format!("after: {after}"),
+        };
+        format!("{{{trips}, for: 5s, at_once_on: [rate_limited]}}")
     });
     let shared = c.of(&SHARED);
+    let at_once = c.maybe(2, "retry_elsewhere", |_| "at_once".to_owned());
     let all = all.join(", ");
-    format!("route: {{deployments: [{all}], strategy: {strategy}, shared: {shared}{cooldown}}}")
+    format!(
+        "route: {{deployments: [{all}], strategy: {strategy}, shared: {shared}{cooldown}{at_once}}}"
+    )
 }
 
 fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {
