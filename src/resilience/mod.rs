@@ -4,6 +4,7 @@
 //! layer is told is plain: the time, what came back ([`crate::wire::Reply`]), and a uniform number
 //! where it needs luck.
 
+mod adaptive_limit;
 mod adaptive_throttle;
 mod backoff;
 mod breaker;
@@ -18,6 +19,7 @@ mod retry_budget;
 mod router;
 mod semaphore;
 
+pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
 pub use breaker::{

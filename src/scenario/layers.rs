@@ -14,7 +14,9 @@ use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveLimitSpec, AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, SemaphoreSpec,
+};
 use crate::units::Span;
 
 const KINDS: [&str; 11] = [
@@ -123,6 +125,16 @@ fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
 fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<Via>)> {
     let node = &*with_preset(node, PresetOf::RateLimit, r)?;
     let mut f = Fields::of(node, "a rate limit", r)?;
+    if let Some(own) = f.get("adaptive") {
+        let spec = adaptive_limit(own, r);
+        if f.get("rate").is_some() {
+            let message = "a rate limit has either `rate` or `adaptive`, not both";
+            r.error(own.owner, message);
+        }
+        let shared = shared(&mut f, "shared", Shared::Fleet, r);
+        f.finish(r);
+        return Some((LayerKind::AdaptiveLimit(spec?), shared, None));
+    }
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
     let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
     let longest_wait = longest_wait(&mut f, r);
@@ -140,6 +152,14 @@ fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<
         longest_wait,
     };
     Some((LayerKind::RateLimit(spec), shared, via))
+}
+
+fn adaptive_limit(node: &Node, r: &mut Reader) -> Option<AdaptiveLimitSpec> {
+    let mut f = Fields::of(node, "an adaptive rate limit", r)?;
+    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
+    f.finish(r);
+    let on = on.unwrap_or(AdaptiveLimitSpec::DEFAULT_ON);
+    Some(AdaptiveLimitSpec { on })
 }
 
 /// How long who must wait waits before it is refused.
@@ -258,6 +278,15 @@ mod tests {
             panic!("a rate limit");
         };
         assert_eq!((limit.burst, limit.longest_wait), (1, Span::MAX));
+        let adaptive = first("{rate_limit: {adaptive: {}}}").unwrap();
+        assert_eq!(
+            first("{rate_limit: botocore-adaptive-limiter}").unwrap(),
+            adaptive
+        );
+        assert_eq!(
+            first("{rate_limit: {adaptive: {}, rate: 10/s}}").unwrap_err(),
+            "a rate limit has either `rate` or `adaptive`, not both"
+        );
         let throttle = first("{adaptive_throttle: {}}").unwrap();
         assert_eq!(first("{adaptive_throttle: sre}").unwrap(), throttle);
         let spec = AdaptiveThrottleSpec {

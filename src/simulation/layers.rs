@@ -56,6 +56,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
             }
             Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
+            Kind::AdaptiveLimit(_) => self.enter_adaptive_limit(a, i),
             Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
             Kind::Fallback(..) => {
                 self.enter_fallback(a, layer);
@@ -138,6 +139,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Stored(stored) => self.tell_store(a, i, stored, reply),
             Kind::Timeout(_) | Kind::Concurrency(_) => {
                 self.release(a, layer);
+                None
+            }
+            Kind::AdaptiveLimit(spec) => {
+                self.leave_adaptive_limit(a, layer, spec, reply.outcome);
                 None
             }
             Kind::Hedge(spec) => Some(self.helper_replied(a, i, spec, reply)),

@@ -12,8 +12,8 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
-    RouterSpec, SemaphoreSpec,
+    AdaptiveLimitSpec, AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec,
+    RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
@@ -157,6 +157,7 @@ pub enum Kind {
     Stored(Box<Stored>),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
+    AdaptiveLimit(AdaptiveLimitSpec),
     AdaptiveThrottle(AdaptiveThrottleSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
@@ -282,6 +283,7 @@ pub struct Groups {
     pub breakers: Vec<(Shared, BreakerSpec)>,
     pub semaphores: Vec<(Shared, ())>,
     pub limits: Vec<(Shared, ())>,
+    pub adaptive_limits: Vec<(Shared, ())>,
     pub throttles: Vec<(Shared, ())>,
     pub retry_budgets: Vec<(Shared, ())>,
     pub accounts: Vec<(Shared, ())>,
