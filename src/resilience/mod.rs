@@ -6,6 +6,7 @@
 
 mod adaptive_limit;
 mod adaptive_throttle;
+mod aimd;
 mod backoff;
 mod breaker;
 mod headers;
@@ -21,6 +22,7 @@ mod semaphore;
 
 pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
+pub use aimd::{AimdSpec, Sample};
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
 pub use breaker::{
     Admission, Begin, Breaker, BreakerSpec, BreakerState, Buckets, Decides, Ended, HalfOpen, Limit,

@@ -32,6 +32,7 @@ pub mod program;
 mod run;
 mod server;
 mod shared;
+mod slots;
 mod stored;
 mod tasks;
 mod throttles;

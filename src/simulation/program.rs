@@ -325,6 +325,8 @@ impl CompiledLayer {
             LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
             // when it was entered
             LayerKind::Hedge(_) => 2,
+            // when it got its slot, and how many were held then
+            LayerKind::Concurrency(spec) if spec.aimd.is_some() => 3,
             // which target
             LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
             // what the latest retry took

@@ -405,3 +405,35 @@ fn an_adaptive_limit_is_off_until_it_is_throttled() {
         ],
     );
 }
+
+#[test]
+fn an_aimd_limit_goes_up_by_one_and_down_by_half() {
+    // Two slots at first, 0.1 s a call. At 100 the good end of task 0 makes them three, so that 2
+    // and 3 begin, and that of task 1 four: 4 and 5. The third request is refused at 110, which halves them: of
+    // the four that are held one is given back, and 6 and 7 stay in line. The good end of task 3 at 200 makes them three
+    // again, of which two are held: 6 begins; that of task 4 four, and 7 begins too.
+    let tool = "latency: 100ms, script: {outcomes: [ok, ok, rate_limited, ok], then: last}";
+    let aimd = "{initial: 2, min: 1, max: 4, backoff: 0.5}";
+    let layers = format!("tool: [{{concurrency: {{aimd: {aimd}}}}}]");
+    expect(
+        &calls(tool, "8", "count: 8", &layers),
+        &[
+            "0 tool 0..100 ok",
+            "1 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "1 ends at 100 ok",
+            "2 tool 100..110 rate_limited",
+            "2 ends at 110 rate_limited",
+            "3 tool 100..200 ok",
+            "4 tool 100..200 ok",
+            "5 tool 100..200 ok",
+            "3 ends at 200 ok",
+            "4 ends at 200 ok",
+            "5 ends at 200 ok",
+            "6 tool 200..300 ok",
+            "7 tool 200..300 ok",
+            "6 ends at 300 ok",
+            "7 ends at 300 ok",
+        ],
+    );
+}
