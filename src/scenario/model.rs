@@ -1,5 +1,7 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
+use serde::{Deserialize, Serialize};
+
 use crate::random::Distribution;
 use crate::resilience::{
     AdaptiveLimitSpec, AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec,
@@ -354,7 +356,7 @@ pub struct FleetBreaker {
 }
 
 /// A condition on the results: `policy.metric.statistic < bound`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// As it was written.
     pub text: String,
@@ -371,7 +373,7 @@ pub struct Threshold {
 }
 
 /// A statistic over replications.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Statistic {
     Mean,
@@ -383,7 +385,7 @@ pub enum Statistic {
 }
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Comparison {
     Less,

@@ -1,5 +1,7 @@
 //! The event loop.
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::{Agenda, Queue, Wheel};
 use crate::random::Weather;
 use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
@@ -17,13 +19,13 @@ use super::shared::{SharedState, Sharer};
 use super::tasks::{Later, REOPEN, TaskQueue};
 
 /// Why a run was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cut {
     /// The horizon was reached.
     Horizon,
     /// It had handled the most events that it may.
     Events,
-    /// There were more agents, or more requests under way, than [`MOST_AT_ONCE`].
+    /// There were more agents, more requests under way or more tasks in line than [`MOST_AT_ONCE`].
     Crowd,
     /// Whoever started it wants it to stop.
     Interrupted,
@@ -63,7 +65,7 @@ pub(super) struct Run<'a, O, Q> {
     pub observer: &'a mut O,
     /// When the latest task ended.
     pub last_end: Time,
-    /// Whether an agent could not fork, because there would have been too many.
+    /// Whether there would have been more of something than [`MOST_AT_ONCE`].
     pub crowded: bool,
 }
 
@@ -147,8 +149,9 @@ pub fn run_on<O: Observer, Q: Queue>(
     run.close(cut)
 }
 
-/// The most agents, sub-agents included, and the most requests under way in one run: with what they
-/// carry about 4 GB each, and well within the numbers that events can name.
+/// The most agents, sub-agents included, the most requests under way, the most tasks in a line and the
+/// most that wait to be submitted again, in one run: with what they carry about 4 GB each at the most,
+/// and well within the numbers that events can name.
 pub const MOST_AT_ONCE: usize = 1 << 24;
 
 /// How many events pass between two looks at whether to stop.
@@ -165,12 +168,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.first_arrivals(f);
             if let FleetSize::Count(n) = fleet.agents {
                 for i in 0..n {
+                    if self.is_full() {
+                        return;
+                    }
                     let at = self.start_of(f, i);
                     let a = self.add_agent(f);
                     self.wait(a, Doing::Starting, at);
                 }
             }
         }
+    }
+
+    /// Whether there are as many agents as there may be; notes that there should be more.
+    pub(super) fn is_full(&mut self) -> bool {
+        self.crowded |= self.agents.all.len() > MOST_AT_ONCE;
+        self.crowded
     }
 
     fn play(&mut self, stop: &dyn Fn() -> bool) -> Option<Cut> {
