@@ -110,6 +110,19 @@ burst: 5
 shared: agent",
     },
     Preset {
+        name: "botocore-adaptive-limiter",
+        version: "1",
+        library: "botocore (adaptive mode)",
+        looked_at: "1.44.5",
+        source: "retries/adaptive.py, bucket.py, throttling.py",
+        layer: LayerKind::RateLimit,
+        about: "Off until the first throttling, then a cubic curve of TCP; every call waits its turn.",
+        storm: "Per client object, and blind to all but throttling: in an outage it speeds up.",
+        yaml: "\
+adaptive: {on: [rate_limited]}
+shared: fleet",
+    },
+    Preset {
         name: "sre",
         version: "2016",
         library: "Google SRE adaptive throttling",

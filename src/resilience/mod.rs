@@ -4,7 +4,9 @@
 //! layer is told is plain: the time, what came back ([`crate::wire::Reply`]), and a uniform number
 //! where it needs luck.
 
+mod adaptive_limit;
 mod adaptive_throttle;
+mod aimd;
 mod backoff;
 mod breaker;
 mod headers;
@@ -18,7 +20,9 @@ mod retry_budget;
 mod router;
 mod semaphore;
 
+pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
+pub use aimd::{AimdSpec, Sample};
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
 pub use breaker::{
     Admission, Begin, Breaker, BreakerSpec, BreakerState, Buckets, Decides, Ended, HalfOpen, Limit,

@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 
+use super::aimd::{AimdSpec, Sample};
 use crate::units::Span;
 
 /// A semaphore as the scenario describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SemaphoreSpec {
-    /// How many slots; at least 1.
+    /// How many slots, at least 1; with `aimd`, at first.
     pub max: u32,
+    /// How their number moves, if it does.
+    pub aimd: Option<AimdSpec>,
     /// How many may wait; `None` is any number, 0 refuses at once.
     pub queue: Option<u32>,
     /// How long one waits before it gives up; zero refuses at once.
@@ -19,6 +22,8 @@ pub struct SemaphoreSpec {
 #[derive(Clone, Debug)]
 pub struct Semaphore<T> {
     held: u32,
+    /// How many slots there are, once their number has moved.
+    limit: Option<u32>,
     line: VecDeque<T>,
     /// Waiters still in `line` that have left.
     gone: u32,
@@ -39,6 +44,7 @@ impl<T> Default for Semaphore<T> {
     fn default() -> Semaphore<T> {
         Semaphore {
             held: 0,
+            limit: None,
             line: VecDeque::new(),
             gone: 0,
         }
@@ -48,7 +54,7 @@ impl<T> Default for Semaphore<T> {
 impl<T: Copy> Semaphore<T> {
     /// Asks for a slot for `who`.
     pub fn enter(&mut self, spec: &SemaphoreSpec, who: T) -> Entry {
-        if self.held < spec.max {
+        if self.held < self.limit(spec) {
             self.held += 1;
             return Entry::Granted;
         }
@@ -62,21 +68,42 @@ impl<T: Copy> Semaphore<T> {
     }
 
     /// Gives a slot back. It goes to the first in line for whom `still_waits` holds, who is
-    /// returned and now holds it.
-    pub fn leave(&mut self, still_waits: impl Fn(T) -> bool) -> Option<T> {
+    /// returned and now holds it. If there are fewer slots than before, it may go to nobody.
+    pub fn leave(&mut self, spec: &SemaphoreSpec, still_waits: impl Fn(T) -> bool) -> Option<T> {
+        self.held -= 1;
+        self.admit(spec, still_waits)
+    }
+
+    /// Gives a free slot to the first in line for whom `still_waits` holds, who is returned.
+    pub fn admit(&mut self, spec: &SemaphoreSpec, still_waits: impl Fn(T) -> bool) -> Option<T> {
+        if self.held >= self.limit(spec) {
+            return None;
+        }
         while let Some(who) = self.line.pop_front() {
             if still_waits(who) {
+                self.held += 1;
                 return Some(who);
             }
             self.gone -= 1;
         }
-        self.held -= 1;
         None
     }
 
     /// Notes that one who waited has gone; `still_waits` must be false for it from now on.
     pub fn abandon(&mut self) {
         self.gone += 1;
+    }
+
+    /// Hears how a call has ended that holds a slot; moves their number, of a semaphore whose does.
+    pub fn heard(&mut self, spec: &SemaphoreSpec, sample: &Sample) {
+        if let Some(aimd) = &spec.aimd {
+            self.limit = Some(aimd.next(self.limit(spec), sample));
+        }
+    }
+
+    /// How many slots there are.
+    pub fn limit(&self, spec: &SemaphoreSpec) -> u32 {
+        self.limit.unwrap_or(spec.max)
     }
 
     /// How many slots are held.
@@ -93,6 +120,7 @@ mod tests {
     fn slots_are_handed_on_in_order_past_those_who_left() {
         let spec = SemaphoreSpec {
             max: 1,
+            aimd: None,
             queue: Some(2),
             longest_wait: Span::MAX,
         };
@@ -103,9 +131,9 @@ mod tests {
         assert_eq!(s.enter(&spec, 'd'), Entry::Refused);
         s.abandon(); // b has gone
         assert_eq!(s.enter(&spec, 'e'), Entry::Waits);
-        assert_eq!(s.leave(|w| w != 'b'), Some('c'));
-        assert_eq!(s.leave(|_| true), Some('e'));
-        assert_eq!(s.leave(|_| true), None);
+        assert_eq!(s.leave(&spec, |w| w != 'b'), Some('c'));
+        assert_eq!(s.leave(&spec, |_| true), Some('e'));
+        assert_eq!(s.leave(&spec, |_| true), None);
         assert_eq!(s.held(), 0);
     }
 
@@ -113,6 +141,7 @@ mod tests {
     fn who_would_not_wait_is_refused() {
         let spec = SemaphoreSpec {
             max: 1,
+            aimd: None,
             queue: None,
             longest_wait: Span::ZERO,
         };

@@ -17,9 +17,10 @@ use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
 use crate::resilience::{
-    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, RetrySpec, SemaphoreSpec,
+    AdaptiveLimitSpec, AdaptiveThrottleSpec, AimdSpec, BreakerSpec, ClientLimitSpec, RetrySpec,
+    SemaphoreSpec,
 };
-use crate::units::Span;
+use crate::units::{Share, Span};
 
 const KINDS: [&str; 11] = [
     "retry",
@@ -112,22 +113,81 @@ pub(super) fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut
 
 fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     let mut f = Fields::of(node, "a concurrency limit", r)?;
-    let max = f.required("max", r, |n, r| r.count32(n, 1));
+    let aimd = f.get("aimd");
+    let max = match (f.get("max"), aimd) {
+        (Some(max), Some(_)) => {
+            let message = "a concurrency limit has either `max` or `aimd`, not both";
+            r.error(max.owner, message);
+            None
+        }
+        (_, Some(own)) => aimd_of(own, r).map(|(initial, spec)| (initial, Some(spec))),
+        (_, None) => {
+            let max = f.required("max", r, |n, r| r.count32(n, 1));
+            max.map(|max| (max, None))
+        }
+    };
     let queue = f.optional("queue", r, queue);
     let longest_wait = longest_wait(&mut f, r);
     let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
+    let (max, aimd) = max?;
     let spec = SemaphoreSpec {
-        max: max?,
+        max,
+        aimd,
         queue: queue.flatten(),
         longest_wait,
     };
     Some((LayerKind::Concurrency(spec), shared))
 }
 
+/// How many slots at first, and how their number moves.
+fn aimd_of(node: &Node, r: &mut Reader) -> Option<(u32, AimdSpec)> {
+    let mut f = Fields::of(node, "an AIMD limit", r)?;
+    let count = |f: &mut Fields, key, usual, r: &mut Reader| {
+        let read = f.optional(key, r, |n, r| r.count32(n, 1));
+        read.unwrap_or(usual)
+    };
+    let (min, max) = (count(&mut f, "min", 20, r), count(&mut f, "max", 200, r));
+    let initial = count(&mut f, "initial", min, r);
+    let backoff = f.optional("backoff", r, |n, r| {
+        let backoff = r.factor(n)?;
+        if (0.5..1.0).contains(&backoff) {
+            return Some(Share((backoff * f64::from(Share::ALL.0) + 0.5) as u32));
+        }
+        r.error(n.place, "expected at least 0.5 and less than 1");
+        None
+    });
+    let timeout = f.optional("timeout", r, |n, r| r.positive_time(n));
+    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
+    f.finish(r);
+    if !(min..=max).contains(&initial) {
+        let message =
+            format!("`initial` must be from `min` to `max`: {min} to {max}, not {initial}");
+        r.error(node.owner, message);
+    }
+    let spec = AimdSpec {
+        min,
+        max,
+        backoff: backoff.unwrap_or(Share(900_000)),
+        timeout: timeout.unwrap_or(Span::seconds(5)),
+        on: on.unwrap_or(AimdSpec::DEFAULT_ON),
+    };
+    Some((initial, spec))
+}
+
 fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<Via>)> {
     let node = &*with_preset(node, PresetOf::RateLimit, r)?;
     let mut f = Fields::of(node, "a rate limit", r)?;
+    if let Some(own) = f.get("adaptive") {
+        let spec = adaptive_limit(own, r);
+        if f.get("rate").is_some() {
+            let message = "a rate limit has either `rate` or `adaptive`, not both";
+            r.error(own.owner, message);
+        }
+        let shared = shared(&mut f, "shared", Shared::Fleet, r);
+        f.finish(r);
+        return Some((LayerKind::AdaptiveLimit(spec?), shared, None));
+    }
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
     let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
     let longest_wait = longest_wait(&mut f, r);
@@ -145,6 +205,14 @@ fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<
         longest_wait,
     };
     Some((LayerKind::RateLimit(spec), shared, via))
+}
+
+fn adaptive_limit(node: &Node, r: &mut Reader) -> Option<AdaptiveLimitSpec> {
+    let mut f = Fields::of(node, "an adaptive rate limit", r)?;
+    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
+    f.finish(r);
+    let on = on.unwrap_or(AdaptiveLimitSpec::DEFAULT_ON);
+    Some(AdaptiveLimitSpec { on })
 }
 
 /// How long who must wait waits before it is refused.
@@ -270,14 +338,41 @@ mod tests {
             limit.kind,
             LayerKind::Concurrency(SemaphoreSpec {
                 max: 5,
+                aimd: None,
                 queue: None,
                 longest_wait: Span::MAX,
             })
+        );
+        let own = first(
+            "{concurrency: {aimd: {initial: 20, min: 20, max: 200, backoff: 0.9, timeout: 5s}}}",
+        );
+        assert_eq!(first("{concurrency: {aimd: {}}}"), own);
+        let told = |aimd: &str| first(&format!("{{concurrency: {{{aimd}}}}}")).unwrap_err();
+        assert_eq!(
+            told("aimd: {initial: 5}"),
+            "`initial` must be from `min` to `max`: 20 to 200, not 5"
+        );
+        assert_eq!(
+            told("aimd: {backoff: 1}"),
+            "expected at least 0.5 and less than 1"
+        );
+        assert_eq!(
+            told("max: 3, aimd: {}"),
+            "a concurrency limit has either `max` or `aimd`, not both"
         );
         let LayerKind::RateLimit(limit) = first("{rate_limit: {rate: 10/s}}").unwrap().kind else {
             panic!("a rate limit");
         };
         assert_eq!((limit.burst, limit.longest_wait), (1, Span::MAX));
+        let adaptive = first("{rate_limit: {adaptive: {}}}").unwrap();
+        assert_eq!(
+            first("{rate_limit: botocore-adaptive-limiter}").unwrap(),
+            adaptive
+        );
+        assert_eq!(
+            first("{rate_limit: {adaptive: {}, rate: 10/s}}").unwrap_err(),
+            "a rate limit has either `rate` or `adaptive`, not both"
+        );
         let throttle = first("{adaptive_throttle: {}}").unwrap();
         assert_eq!(first("{adaptive_throttle: sre}").unwrap(), throttle);
         let spec = AdaptiveThrottleSpec {

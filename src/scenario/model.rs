@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::random::Distribution;
 use crate::resilience::{
-    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
-    RouterSpec, SemaphoreSpec,
+    AdaptiveLimitSpec, AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec,
+    RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
 };
 use crate::units::{Money, Rate, Share, Span, Time};
 use crate::wire::OutcomeSet;
@@ -305,6 +305,8 @@ pub enum LayerKind {
     Concurrency(SemaphoreSpec),
     /// Limits how many in a time.
     RateLimit(ClientLimitSpec),
+    /// Limits how many in a time, by whether the target throttles.
+    AdaptiveLimit(AdaptiveLimitSpec),
     /// Rejects some, by how many the target accepts.
     AdaptiveThrottle(AdaptiveThrottleSpec),
     /// Bounds the retries of the retry layers inside it.

@@ -30,6 +30,8 @@ pub enum Doing {
     Sleeping,
     /// It stands in line before a semaphore.
     InLine,
+    /// It waits for a token of an adaptive rate limit, to ask again.
+    AwaitsToken,
     /// It asks a store on the way into a layer.
     Asks,
     /// It tells a store on the way out of a layer.
@@ -326,6 +328,12 @@ impl Agents {
         let counters = self.counters.len() + self.counter_stride;
         self.counters.resize(counters, 0);
         (self.all.len() - 1) as AgentId
+    }
+
+    /// Whether an agent still waits for a token as it did when it had this ticket.
+    pub fn awaits_token(&self, (id, ticket): (AgentId, u32)) -> bool {
+        let agent = &self.all[id as usize];
+        agent.doing == Doing::AwaitsToken && agent.ticket == ticket
     }
 
     /// Frees a slot.

@@ -413,6 +413,7 @@ impl<'a> Compiler<'a> {
             LayerKind::CircuitBreaker(_)
             | LayerKind::Concurrency(_)
             | LayerKind::RateLimit(_)
+            | LayerKind::AdaptiveLimit(_)
             | LayerKind::AdaptiveThrottle(_)
             | LayerKind::Hedge(_)
             | LayerKind::Route(..) => true,
@@ -430,6 +431,7 @@ impl<'a> Compiler<'a> {
             LayerKind::RateLimit(_) => added(&mut all.limits, layer, ()),
             LayerKind::RetryBudget(_) => added(&mut all.retry_budgets, layer, ()),
             LayerKind::Budget(_) => added(&mut all.accounts, layer, ()),
+            LayerKind::AdaptiveLimit(_) => added(&mut all.adaptive_limits, layer, ()),
             LayerKind::AdaptiveThrottle(_) => added(&mut all.throttles, layer, ()),
             LayerKind::Hedge(_) => added(&mut all.latencies, layer, ()),
             LayerKind::Route(..) => added(&mut all.routers, layer, ()),
@@ -559,6 +561,7 @@ fn compiled(layer: &Layer, word: u16, targets: &[TargetId], fallback: Option<u16
         LayerKind::CircuitBreaker(spec) => Kind::Breaker(spec.clone()),
         LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
+        LayerKind::AdaptiveLimit(spec) => Kind::AdaptiveLimit(*spec),
         LayerKind::AdaptiveThrottle(spec) => Kind::AdaptiveThrottle(*spec),
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
         LayerKind::Budget(limit) => Kind::Budget(*limit),

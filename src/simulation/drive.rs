@@ -282,6 +282,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::InFlight | Doing::AwaitsReply => self.abandon_attempt(a),
             Doing::Joins | Doing::Joined | Doing::Hedges => self.abandon_children(a),
             Doing::InLine => self.abandon_line(a),
+            Doing::AwaitsToken => agent.doing = Doing::Sleeping,
             _ => {}
         }
     }

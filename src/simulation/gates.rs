@@ -3,7 +3,7 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, Weather, unit};
-use crate::resilience::{Admission, BreakerSpec, ClientLimitSpec, Ended};
+use crate::resilience::{AdaptiveLimitSpec, Admission, BreakerSpec, ClientLimitSpec, Ended};
 use crate::scenario::model::Shared;
 use crate::units::{Span, Time};
 use crate::wire::Outcome;
@@ -94,6 +94,47 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.wait(a, Doing::Sleeping, now + wait);
                 Some(Next::Wait)
             }
+        }
+    }
+
+    /// Asks an adaptive rate limit; who must wait asks again afterwards.
+    pub(super) fn enter_adaptive_limit(&mut self, a: AgentId, i: u16) -> Option<Next> {
+        let now = self.agenda.now();
+        let layer = &self.program.layers[usize::from(i)];
+        let (group, sharer) = (self.group_of(a, layer), self.sharer(a));
+        let limit = self.shared.adaptive_limits.of(group, sharer);
+        let wait = limit.ask(now);
+        if wait == Span::ZERO {
+            return None;
+        }
+        let agent = &mut self.agents.all[a as usize];
+        if agent.doing != Doing::AwaitsToken {
+            self.observer.acted(layer.id);
+        }
+        agent.ticket = agent.ticket.wrapping_add(1);
+        agent.layer = i;
+        let who = (a, agent.ticket);
+        let agents = &self.agents;
+        limit.wait(who, |who| agents.awaits_token(who));
+        self.wait(a, Doing::AwaitsToken, now + wait);
+        Some(Next::Wait)
+    }
+
+    /// Tells an adaptive rate limit of a reply, which has the first in line ask again.
+    pub(super) fn leave_adaptive_limit(
+        &mut self,
+        a: AgentId,
+        layer: &CompiledLayer,
+        spec: &AdaptiveLimitSpec,
+        outcome: Outcome,
+    ) {
+        let now = self.agenda.now();
+        let (group, sharer) = (self.group_of(a, layer), self.sharer(a));
+        let limit = self.shared.adaptive_limits.of(group, sharer);
+        let agents = &self.agents;
+        let called = limit.heard(spec, now, outcome, |who| agents.awaits_token(who));
+        if let Some((who, _)) = called {
+            self.wait(who, Doing::AwaitsToken, now);
         }
     }
 

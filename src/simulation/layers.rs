@@ -5,7 +5,7 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Decision, Entry, RetrySpec, RetryState};
+use crate::resilience::{Decision, RetrySpec, RetryState};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
@@ -38,24 +38,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
             Kind::Stored(stored) => self.ask_store(a, i, stored),
-            Kind::Concurrency(spec) => {
-                let group = self.group_of(a, layer);
-                let agent = &mut self.agents.all[a as usize];
-                agent.ticket = agent.ticket.wrapping_add(1);
-                let who = (a, agent.ticket);
-                let sharer = self.sharer(a);
-                match self.shared.semaphores.of(group, sharer).enter(spec, who) {
-                    Entry::Granted => None,
-                    Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Entry::Waits => {
-                        self.observer.acted(layer.id);
-                        self.agents.all[a as usize].layer = i;
-                        self.wait(a, Doing::InLine, now + spec.longest_wait);
-                        Some(Next::Wait)
-                    }
-                }
-            }
+            Kind::Concurrency(spec) => self.enter_semaphore(a, i, spec),
             Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
+            Kind::AdaptiveLimit(_) => self.enter_adaptive_limit(a, i),
             Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
             Kind::Fallback(..) => {
                 self.enter_fallback(a, layer);
@@ -72,23 +57,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
-    }
-
-    /// An agent has stood in line as long as it may.
-    pub(super) fn leave_line(&mut self, a: AgentId) -> Next {
-        let i = self.agents.all[a as usize].layer;
-        self.abandon_line(a);
-        self.refuse(a, i, Outcome::Rejected)
-    }
-
-    /// Takes an agent out of the line before the semaphore that it wants to enter.
-    pub(super) fn abandon_line(&mut self, a: AgentId) {
-        let agent = &mut self.agents.all[a as usize];
-        agent.doing = Doing::Sleeping;
-        let layer = &self.program.layers[usize::from(agent.layer)];
-        let group = self.group_of(a, layer);
-        let sharer = self.sharer(a);
-        self.shared.semaphores.of(group, sharer).abandon();
     }
 
     /// A layer refuses entry: the agent leaves through the layers before it.
@@ -136,8 +104,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Stored(stored) => self.tell_store(a, i, stored, reply),
-            Kind::Timeout(_) | Kind::Concurrency(_) => {
+            Kind::Concurrency(spec) => {
+                self.tell_semaphore(a, layer, spec, reply.outcome);
                 self.release(a, layer);
+                None
+            }
+            Kind::Timeout(_) => {
+                self.release(a, layer);
+                None
+            }
+            Kind::AdaptiveLimit(spec) => {
+                self.leave_adaptive_limit(a, layer, spec, reply.outcome);
                 None
             }
             Kind::Hedge(spec) => Some(self.helper_replied(a, i, spec, reply)),
@@ -292,20 +269,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let around = self.agents.pair(a, layer.word + 2);
                 self.agents.all[a as usize].deadline = Time(around);
             }
-            Kind::Concurrency(_) => {
-                let group = self.group_of(a, layer);
-                let sharer = self.sharer(a);
-                let agents = &self.agents.all;
-                let waits = |(who, ticket): (AgentId, u32)| {
-                    let agent = &agents[who as usize];
-                    agent.doing == Doing::InLine && agent.ticket == ticket
-                };
-                let semaphore = self.shared.semaphores.of(group, sharer);
-                if let Some((who, _)) = semaphore.leave(waits) {
-                    self.agents.all[who as usize].layer += 1;
-                    self.wait(who, Doing::Sleeping, self.agenda.now());
-                }
-            }
+            Kind::Concurrency(spec) => self.release_slot(a, layer, spec),
             Kind::Breaker(_) => self.release_breaker(a, layer),
             Kind::Stored(stored) if matches!(stored.kind, StoredKind::Breaker(_)) => {
                 self.release_breaker(a, layer);

@@ -35,6 +35,7 @@ mod rows;
 mod run;
 mod server;
 mod shared;
+mod slots;
 mod stored;
 mod tasks;
 mod throttles;

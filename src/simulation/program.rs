@@ -12,8 +12,8 @@
 
 use crate::random::Distribution;
 use crate::resilience::{
-    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
-    RouterSpec, SemaphoreSpec,
+    AdaptiveLimitSpec, AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec,
+    RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
     DeadLetter, FleetBreaker, FleetLayers, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario,
@@ -161,6 +161,7 @@ pub enum Kind {
     Stored(Box<Stored>),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
+    AdaptiveLimit(AdaptiveLimitSpec),
     AdaptiveThrottle(AdaptiveThrottleSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
@@ -290,6 +291,7 @@ pub struct Groups {
     pub breakers: Vec<(Shared, BreakerSpec)>,
     pub semaphores: Vec<(Shared, ())>,
     pub limits: Vec<(Shared, ())>,
+    pub adaptive_limits: Vec<(Shared, ())>,
     pub throttles: Vec<(Shared, ())>,
     pub retry_budgets: Vec<(Shared, ())>,
     pub accounts: Vec<(Shared, ())>,
@@ -350,6 +352,8 @@ impl CompiledLayer {
             LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
             // when it was entered
             LayerKind::Hedge(_) => 2,
+            // when it got its slot, and how many were held then
+            LayerKind::Concurrency(spec) if spec.aimd.is_some() => 3,
             // which target
             LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
             // what the latest retry took

@@ -272,7 +272,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let next = match agent.doing {
             Doing::Starting => self.take_task(a),
             Doing::Joined => self.join(a),
-            Doing::Sleeping => Next::Enter,
+            Doing::Sleeping | Doing::AwaitsToken => Next::Enter,
             Doing::Asks => self.answered(a),
             Doing::Tells => self.told(a),
             Doing::InFlight => self.end_flight(a),

@@ -1,7 +1,8 @@
 //! The state that layers share: breakers, semaphores, limits, budgets, by group and sharer.
 
 use crate::resilience::{
-    AdaptiveThrottle, Breaker, BreakerSpec, ClientLimit, Latencies, RetryBudget, Router, Semaphore,
+    AdaptiveLimit, AdaptiveThrottle, Breaker, BreakerSpec, ClientLimit, Latencies, RetryBudget,
+    Router, Semaphore,
 };
 use crate::scenario::model::Shared;
 use crate::world::budget::Account;
@@ -9,7 +10,7 @@ use crate::world::budget::Account;
 use super::agent::AgentId;
 use super::program::Groups;
 
-/// Who stands in line before a semaphore: an agent and its ticket at that time.
+/// Who stands in line before a semaphore or for a token: an agent and its ticket at that time.
 pub(super) type Waiter = (AgentId, u32);
 
 /// What several agents share of a layer.
@@ -36,6 +37,7 @@ pub(super) struct SharedState {
     pub breakers: States<Breaker>,
     pub semaphores: States<Semaphore<Waiter>>,
     pub limits: States<ClientLimit>,
+    pub adaptive_limits: States<AdaptiveLimit<Waiter>>,
     pub throttles: States<AdaptiveThrottle>,
     pub retry_budgets: States<RetryBudget>,
     pub accounts: States<Account>,
@@ -57,6 +59,7 @@ impl SharedState {
             breakers: States::new(&groups.breakers, fleets),
             semaphores: States::new(&groups.semaphores, fleets),
             limits: States::new(&groups.limits, fleets),
+            adaptive_limits: States::new(&groups.adaptive_limits, fleets),
             throttles: States::new(&groups.throttles, fleets),
             retry_budgets: States::new(&groups.retry_budgets, fleets),
             accounts: States::new(&groups.accounts, fleets),
@@ -71,6 +74,7 @@ impl SharedState {
         self.breakers.renew(slot, of);
         self.semaphores.renew(slot, of);
         self.limits.renew(slot, of);
+        self.adaptive_limits.renew(slot, of);
         self.throttles.renew(slot, of);
         self.retry_budgets.renew(slot, of);
         self.accounts.renew(slot, of);
@@ -111,6 +115,7 @@ macro_rules! plain_state {
 plain_state!(
     Semaphore<Waiter>,
     ClientLimit,
+    AdaptiveLimit<Waiter>,
     AdaptiveThrottle,
     RetryBudget,
     Account,

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 use squall::resilience::{
-    AttemptEnd, ClientLimit, ClientLimitSpec, Decision, Quota, QuotaSpec, RetryBudget,
-    RetryBudgetSpec, RetrySpec, RetryState, ThrottleSpec,
+    AdaptiveLimit, AdaptiveLimitSpec, AttemptEnd, ClientLimit, ClientLimitSpec, Cubic, Decision,
+    Quota, QuotaSpec, RetryBudget, RetryBudgetSpec, RetrySpec, RetryState, ThrottleSpec,
 };
 use squall::scenario::LayerKind;
 use squall::units::{Money, Span, Time};
@@ -52,6 +52,10 @@ pub fn plan(file: &str, case: &Case) -> Option<Plan> {
         ("sre-adaptive-throttling", _) => [2.0, 1.1]
             .map(|k| format!("{{adaptive_throttle: {{preset: sre@2016, k: {k}}}}}"))
             .to_vec(),
+        ("botocore-1.43.127" | "botocore-1.44.5", id) if case.kind() == "bucket" => {
+            assert!(id.starts_with("adaptive."), "{id}");
+            vec!["{rate_limit: botocore-adaptive-limiter@1}".to_owned()]
+        }
         ("redis-limiters", _) => vec![],
         _ => return None,
     };
@@ -90,6 +94,8 @@ pub fn hold(layers: &[String], case: &Value) -> Result<(), String> {
             LayerKind::AdaptiveThrottle(_),
             LayerKind::AdaptiveThrottle(_),
         ] => probabilities(&kinds, case),
+        [LayerKind::AdaptiveLimit(_)] if id == "adaptive.cubic_object" => curve(case),
+        [LayerKind::AdaptiveLimit(spec)] => adaptive(spec, case),
         [LayerKind::RateLimit(spec)] => cells(spec, case),
         other => Err(format!("{other:?} cannot be held against a bucket")),
     }
@@ -329,6 +335,91 @@ fn cells(spec: &ClientLimitSpec, case: &Value) -> Result<(), String> {
         }
         Ok(())
     })
+}
+
+/// A cubic curve, asked at times and told of throttling.
+fn curve(case: &Value) -> Result<(), String> {
+    let config = &case["config"];
+    let mut cubic = Cubic {
+        highest: config["starting_max_rate"].as_f64().unwrap(),
+        since: time(&config["start_time"]),
+    };
+    each(case["expect"]["trace"].as_array().unwrap(), |row| {
+        let now = time(&row["t"]);
+        let ours = match row["current_rate"].as_f64() {
+            Some(rate) => cubic.throttled(rate, now),
+            None => cubic.rate(now),
+        };
+        near(ours, row["rate"].as_f64().unwrap(), 0.0, row)
+    })
+}
+
+/// Seven digits are recorded; next to zero there are none.
+fn near(ours: f64, theirs: f64, slack: f64, at: &Value) -> Result<(), String> {
+    if (ours - theirs).abs() <= (theirs.abs() * 1e-6).max(1e-6).max(slack) {
+        return Ok(());
+    }
+    Err(format!("{at}: {ours} in place of {theirs}"))
+}
+
+/// `[t, waited_s, throttled, measured_rate, fill_rate, capacity]`: one client sends at a steady rate
+/// and has each reply at once; every so many rows are kept. The recording began at its 100 s.
+fn adaptive(spec: &AdaptiveLimitSpec, case: &Value) -> Result<(), String> {
+    /// \[s\]; to the last digit that is recorded.
+    const STEP: f64 = 1.1e-6;
+    let (config, expect) = (&case["config"], &case["expect"]);
+    let kept_every = config["kept_every"].as_u64().unwrap();
+    let (begin, seconds) = (100.0, config["seconds"].as_f64().unwrap());
+    let until = match case["id"].as_str() {
+        Some("adaptive.one_throttle_at_5s") => 5.05,
+        _ => 10.0,
+    };
+    let interval = 1.0 / config["offered_rps"].as_f64().unwrap();
+    // The recorder's clock is a double, and falls a hair short of round times.
+    let clock = |seconds: f64| Time((seconds * 1e9) as u64);
+    let mut limit = AdaptiveLimit::<()>::default();
+    let (mut now, mut due, mut sent) = (begin, begin, 0);
+    let mut kept = rows(case).iter();
+    while now < begin + seconds {
+        now = f64::max(now, due);
+        let came = now;
+        loop {
+            let wait = limit.ask(clock(now)).as_seconds();
+            if wait == 0.0 {
+                break;
+            }
+            now += wait;
+        }
+        let throttled = (5.0..until).contains(&(now - begin));
+        let outcome = if throttled {
+            Outcome::RateLimited
+        } else {
+            Outcome::Ok
+        };
+        limit.heard(spec, clock(now), outcome, |()| false);
+        let hold = |row: &Value| {
+            let (measured, rate, left) = limit.gauges();
+            let ours = [now - begin, now - came, measured, rate, left];
+            equal(Some(throttled), row[2].as_bool(), row)?;
+            // Where rounding leaves a waiter a hair short, the recorder's clock moves by a
+            // microsecond; that much time, and what comes in it, is chance.
+            let slack = [STEP, STEP, 0.0, 0.0, STEP * rate];
+            for (i, column) in [0, 1, 3, 4, 5].into_iter().enumerate() {
+                let theirs = row[column].as_f64().unwrap();
+                near(ours[i], theirs, slack[i], row)?;
+            }
+            Ok::<(), String>(())
+        };
+        if sent % kept_every == 0 {
+            hold(kept.next().ok_or("more sent than recorded")?)?;
+        }
+        sent += 1;
+        if now >= begin + seconds {
+            hold(&expect["last"])?;
+        }
+        due = f64::max(due, came) + interval;
+    }
+    equal(Some(sent), expect["sent"].as_u64(), expect)
 }
 
 /// Limiters that stand at a server.

@@ -208,6 +208,13 @@ fn behaviour(case: &Value, calls: usize, sleeps: &[f64]) -> Result<(), String> {
     {
         return Err(format!("{calls} calls in place of {theirs}"));
     }
+    // Each attempt says in a header how many retries came before it.
+    if let Some(counts) = expect["x-stainless-retry-count"].as_array() {
+        let ours: Vec<String> = (0..calls).map(|n| n.to_string()).collect();
+        if *counts != ours {
+            return Err(format!("retry counts {ours:?} in place of {counts:?}"));
+        }
+    }
     if let Some(delay) = expect["delay"].as_f64() {
         let ours = sleeps.first().ok_or("no wait")?;
         same(*ours, delay, 1.5e-3, "the wait")?;

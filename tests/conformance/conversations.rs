@@ -106,9 +106,6 @@ fn stack(file: &str, case: &Case) -> Option<Vec<String>> {
 /// The preset that stands for a case, and the keys that differ from its own.
 fn layer(file: &str, case: &Case) -> Option<(&'static str, String)> {
     let id = case.id();
-    if id == "headers_per_attempt" {
-        return None;
-    }
     let calls = |name: &str, more: f64| {
         let n = case.number(name)?;
         Some(format!("attempts: {}", n + more))
@@ -172,6 +169,7 @@ fn layer(file: &str, case: &Case) -> Option<(&'static str, String)> {
             "p-retry@9",
             format!("give_up_after: {}", case.time("maxRetryTime", "ms")?),
         ),
+        "p-retry" if id == "TypeError.fetch_failed" => ("p-retry@9", "attempts: 3".to_owned()),
         "p-retry" if id.starts_with("retries.") => ("p-retry@9", calls("retries", 1.0)?),
         "pydantic-ai" => pydantic(case)?,
         "stamina" => ("stamina@26", none),
@@ -469,6 +467,7 @@ fn whole(file: &str, case: &Case) -> Option<Response> {
                 .filter(|_| id.starts_with("retry_after"))
                 .or(Some(failed))
         }
+        ("p-retry", _) if id == "TypeError.fetch_failed" => Some(failed),
         ("p-retry", _) if !id.starts_with("retries.") && !id.starts_with("maxRetryTime") => None,
         ("botocore-1.43.127" | "botocore-1.44.5", _) if id.contains("max_attempts") => {
             Some(Response::status(500))

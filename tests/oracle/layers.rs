@@ -216,6 +216,7 @@ pub fn through(
                 inside(env).await
             })
         }
+        LayerKind::AdaptiveLimit(_) => panic!("not in these scenarios"),
         LayerKind::AdaptiveThrottle(_) => panic!("a throttle draws: not certain"),
         LayerKind::RetryBudget(spec) => {
             let new = || RefCell::new(RetryBudget::new(*spec));

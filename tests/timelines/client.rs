@@ -382,3 +382,58 @@ fn who_stands_in_line_too_long_gives_up() {
         ],
     );
 }
+
+#[test]
+fn an_adaptive_limit_is_off_until_it_is_throttled() {
+    // Both are throttled at 100, within the first half second, so the measured rate is 0 and tokens
+    // come at the slowest rate, one in two seconds; 0.1 of one was there. Both wait 0.9 / 0.5 s, and
+    // task 1 is the first to ask again (the second 429 has had task 0 ask at once, for nothing):
+    // it leaves at 1,900 with the only token. Its reply, the third within two seconds, makes the measured rate 0.8 x 1.5 = 1.2
+    // and the rate twice that (the cubic would say 0.4 x 1.9^3 = 2.7). It has task 0 ask again at
+    // 2,000, when 0.05 are there: 0.95 / 2.4 s more, in place of until 3,900.
+    let tool = "latency: 100ms, rejection_latency: 100ms, script: {outcomes: [rate_limited, rate_limited, ok]}";
+    let layers = "tool: [{retry: {attempts: 2, delay: 0}}, {rate_limit: {adaptive: {}}}]";
+    expect(
+        &calls(tool, "2", "count: 2", layers),
+        &[
+            "0 tool 0..100 rate_limited",
+            "1 tool 0..100 rate_limited",
+            "1 tool 1900..2000 ok",
+            "1 ends at 2000 ok",
+            "0 tool 2395833334ns..2495833334ns ok",
+            "0 ends at 2495833334ns ok",
+        ],
+    );
+}
+
+#[test]
+fn an_aimd_limit_goes_up_by_one_and_down_by_half() {
+    // Two slots at first, 0.1 s a call. At 100 the good end of task 0 makes them three, so that 2
+    // and 3 begin, and that of task 1 four: 4 and 5. The third request is refused at 110, which halves them: of
+    // the four that are held one is given back, and 6 and 7 stay in line. The good end of task 3 at 200 makes them three
+    // again, of which two are held: 6 begins; that of task 4 four, and 7 begins too.
+    let tool = "latency: 100ms, script: {outcomes: [ok, ok, rate_limited, ok], then: last}";
+    let aimd = "{initial: 2, min: 1, max: 4, backoff: 0.5}";
+    let layers = format!("tool: [{{concurrency: {{aimd: {aimd}}}}}]");
+    expect(
+        &calls(tool, "8", "count: 8", &layers),
+        &[
+            "0 tool 0..100 ok",
+            "1 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "1 ends at 100 ok",
+            "2 tool 100..110 rate_limited",
+            "2 ends at 110 rate_limited",
+            "3 tool 100..200 ok",
+            "4 tool 100..200 ok",
+            "5 tool 100..200 ok",
+            "3 ends at 200 ok",
+            "4 ends at 200 ok",
+            "5 ends at 200 ok",
+            "6 tool 200..300 ok",
+            "7 tool 200..300 ok",
+            "6 ends at 300 ok",
+            "7 ends at 300 ok",
+        ],
+    );
+}

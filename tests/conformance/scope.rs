@@ -1,0 +1,26 @@
+//! Recorded cases that are about no call: what a program does that is wrong, or that stops.
+
+/// Why a case is out of scope, if it is.
+pub fn why_out(file: &str, id: &str) -> Option<&'static str> {
+    const STOPPED: &str = "the program is being stopped";
+    const WRONG: &str = "the program is wrong, whatever the call's outcome";
+    const BAILED: &str = "the program's own code says stop, whatever the call's outcome";
+    Some(match (file, id) {
+        (
+            "tenacity",
+            "default_predicate.KeyboardInterrupt"
+            | "default_predicate.SystemExit"
+            | "default_predicate.GeneratorExit",
+        ) => STOPPED,
+        (
+            "langgraph",
+            "default_retry_on.ValueError"
+            | "default_retry_on.KeyError"
+            | "default_retry_on.RuntimeError"
+            | "default_retry_on.TypeError",
+        )
+        | ("p-retry", "TypeError") => WRONG,
+        ("p-retry", "AbortError") | ("async-retry", "bail") => BAILED,
+        _ => return None,
+    })
+}
