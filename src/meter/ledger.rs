@@ -149,6 +149,7 @@ fn row(outcome: Option<Outcome>) -> usize {
 }
 
 impl Observer for Ledger {
+    #[inline]
     fn begun(&mut self, now: Time, target: TargetId, first: bool) {
         let page = &mut self.targets[usize::from(target.0)];
         page.attempts += 1;
@@ -161,6 +162,7 @@ impl Observer for Ledger {
         self.peak_per_second = self.peak_per_second.max(self.this_second.1);
     }
 
+    #[inline]
     fn attempt(&mut self, attempt: &Attempt) {
         let row = row(attempt.outcome);
         let page = &mut self.targets[usize::from(attempt.target.0)];
@@ -180,6 +182,7 @@ impl Observer for Ledger {
         }
     }
 
+    #[inline]
     fn denied(&mut self, denial: &Denial) {
         self.denied += 1;
         if let Some(target) = denial.target {
@@ -189,14 +192,17 @@ impl Observer for Ledger {
         }
     }
 
+    #[inline]
     fn acted(&mut self, layer: LayerId) {
         self.acted[usize::from(layer)] += 1;
     }
 
+    #[inline]
     fn wasted(&mut self, money: Money) {
         self.wasted += money;
     }
 
+    #[inline]
     fn task(&mut self, task: &TaskEnd) {
         if task.outcome == Outcome::Ok {
             self.tasks_ok += 1;

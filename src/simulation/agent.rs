@@ -98,11 +98,13 @@ impl Purse {
     pub const EMPTY: Purse = Purse(0);
 
     /// The money in it.
+    #[inline]
     pub fn money(self) -> Money {
         Money(i128::from(self.0))
     }
 
     /// The purse with more in it.
+    #[inline]
     pub fn with(self, more: Money) -> Purse {
         Purse::from(self.money() + more)
     }
@@ -320,6 +322,7 @@ impl Agents {
     }
 
     /// Forgets what was paid for in advance: the agent begins a task.
+    #[inline]
     pub fn renew_prepaid(&mut self, id: AgentId) {
         if self.prepays {
             self.prepaid[id as usize] = Prepaid::default();
@@ -327,17 +330,20 @@ impl Agents {
     }
 
     /// Word `word` of an agent's layer state.
+    #[inline]
     pub fn word(&mut self, id: AgentId, word: u16) -> &mut u32 {
         &mut self.words[id as usize * self.stride + usize::from(word)]
     }
 
     /// The two words from `word` of an agent's layer state, as one number.
+    #[inline]
     pub fn pair(&self, id: AgentId, word: u16) -> u64 {
         let at = id as usize * self.stride + usize::from(word);
         u64::from(self.words[at]) | u64::from(self.words[at + 1]) << 32
     }
 
     /// Sets the two words from `word` of an agent's layer state.
+    #[inline]
     pub fn set_pair(&mut self, id: AgentId, word: u16, value: u64) {
         let at = id as usize * self.stride + usize::from(word);
         self.words[at] = value as u32;
@@ -345,6 +351,7 @@ impl Agents {
     }
 
     /// The counters of an agent.
+    #[inline]
     pub fn counters_of(&mut self, id: AgentId) -> &mut [u32] {
         let from = id as usize * self.counter_stride;
         &mut self.counters[from..from + self.counter_stride]

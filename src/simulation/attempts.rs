@@ -38,7 +38,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let luck = self.weather.draw(spot, Purpose::Attempt);
         let usage = self.usage(a, call, luck[2]);
         let estimate = self.estimate(a, call, usage);
-        if !self.reserve(a, call, estimate) {
+        if call.is_guarded() && !self.reserve(a, call, estimate) {
             self.deny(a, Outcome::BudgetExceeded);
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
@@ -70,6 +70,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// An attempt whose end is known at once.
+    #[inline]
     fn fly(&mut self, a: AgentId, target: TargetId, request: &Request) -> Next {
         let now = self.agenda.now();
         let server = &mut self.servers[usize::from(target.0)];
@@ -105,7 +106,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// The end of an attempt has come.
     pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
-        let agent = self.agents.all[a as usize];
+        let agent = &self.agents.all[a as usize];
         if agent.flight.admitted {
             let target = self.program.call_in(agent.block).target;
             self.servers[usize::from(target.0)].finish(agent.fleet, agent.flight.counted);
@@ -116,11 +117,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The reply to an agent's attempt has come.
     pub(super) fn replied(&mut self, a: AgentId) -> Next {
         self.close_attempt(a, Closing::Replied);
-        let flight = self.agents.all[a as usize].flight;
-        if flight.outcome == Outcome::Ok {
+        let flight = &self.agents.all[a as usize].flight;
+        let reply = Reply::of(flight.outcome).asking(flight.retry_after());
+        if reply.outcome == Outcome::Ok {
             self.learn(a);
         }
-        Next::Leave(Reply::of(flight.outcome).asking(flight.retry_after()))
+        Next::Leave(reply)
     }
 
     /// What an agent has after a success: the answer or the result joins its conversation.
@@ -143,6 +145,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Charges an attempt and tells the observer how it ended.
+    #[inline]
     pub(super) fn close_attempt(&mut self, a: AgentId, closing: Closing) {
         let program = self.program;
         let agent = self.agents.all[a as usize];
@@ -161,7 +164,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Closing::Open(end) => (None, end, self.abandoned_rule(a)),
         };
         let cost = spec.price.cost(flight.usage, rule);
-        self.settle(a, call, cost);
+        if call.is_guarded() {
+            self.settle(a, call, cost);
+        }
         let first = flight.attempt == 0;
         let cause = match agent.cause[Scope::Call as usize] {
             _ if first => NO_LAYER,
@@ -265,6 +270,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The tokens of an attempt; `bits` is the luck of the output's length.
+    #[inline]
     fn usage(&self, a: AgentId, call: &Call, bits: u32) -> Usage {
         let CallKind::Llm(step) = &call.kind else {
             return Usage::default();
@@ -297,6 +303,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// A number of tokens that is drawn once a step, or recorded.
+    #[inline]
     pub(super) fn tokens(&self, a: AgentId, step: u16, tokens: &Tokens) -> u32 {
         let agent = &self.agents.all[a as usize];
         let row = || match &self.scenario.fleets[usize::from(agent.fleet)]
@@ -317,7 +324,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// What budgets set aside for an attempt: its price in full, with the output as long as it may
     /// become ([`Distribution::high`]).
     fn estimate(&self, a: AgentId, call: &Call, usage: Usage) -> Money {
-        if call.budgets.0 == call.budgets.1 && call.payers.0 == call.payers.1 {
+        if !call.is_guarded() {
             return Money::ZERO;
         }
         let mut usage = usage;
@@ -404,7 +411,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 }
 
 /// The tokens that are charged under a billing rule.
+#[inline]
 fn charged(usage: Usage, rule: BillingRule) -> Usage {
+    if (rule.input, rule.output) == (Share::ALL, Share::ALL) {
+        return usage;
+    }
     Usage {
         input: rule.input.of(usage.input),
         cached: rule.input.of(usage.cached),

@@ -233,6 +233,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         unit(self.weather.draw(spot, Purpose::Backoff)[0])
     }
 
+    #[inline]
     fn load_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec) -> RetryState {
         let mut at = word + 3;
         let mut optional = |kept: bool| {
@@ -250,6 +251,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
+    #[inline]
     fn save_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec, state: RetryState) {
         *self.agents.word(a, word) = state.attempts;
         self.agents.set_pair(a, word + 1, state.latest.0);

@@ -242,8 +242,17 @@ impl Program {
     }
 
     /// The call of a call block.
+    #[inline]
     pub fn call_in(&self, block: BlockId) -> &Call {
         &self.calls[usize::from(self.blocks[usize::from(block)].call)]
+    }
+}
+
+impl Call {
+    /// Whether budgets or retry budgets that count cost stand around it.
+    #[inline]
+    pub fn is_guarded(&self) -> bool {
+        self.budgets.0 != self.budgets.1 || self.payers.0 != self.payers.1
     }
 }
 

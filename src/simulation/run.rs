@@ -243,6 +243,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// An agent wakes: what it waited for is done, or its deadline has come.
+    #[inline]
     pub(super) fn wake(&mut self, a: AgentId) {
         let now = self.agenda.now();
         let agent = &mut self.agents.all[a as usize];
@@ -266,6 +267,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Makes an agent wait until a time (or its deadline, if that comes first), doing `doing`.
     /// [`Time::NEVER`] means that others will wake it.
+    #[inline]
     pub(super) fn wait(&mut self, a: AgentId, doing: Doing, until: Time) {
         let agent = &mut self.agents.all[a as usize];
         agent.doing = doing;
@@ -286,6 +288,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         a
     }
 
+    #[inline]
     pub(super) fn sharer(&self, a: AgentId) -> Sharer {
         let agent = &self.agents.all[a as usize];
         Sharer {

@@ -105,6 +105,7 @@ impl<'a> Server<'a> {
     }
 
     /// Whether the end of an attempt is known when it begins: no network and no line.
+    #[inline]
     pub fn is_direct(&self) -> bool {
         self.spec.network.is_none() && !matches!(self.spec.capacity, Capacity::Servers { .. })
     }
@@ -125,6 +126,7 @@ impl<'a> Server<'a> {
     }
 
     /// An attempt arrives: decides what becomes of it, and counts it.
+    #[inline]
     pub fn arrive(&mut self, now: Time, request: &Request, weather: &Weather) -> Verdict {
         if let Some((outcome, retry_after)) = self.scripted(request) {
             if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) {
@@ -183,6 +185,7 @@ impl<'a> Server<'a> {
     }
 
     /// When work of this length ends if it begins now: after a pause, and slowed down.
+    #[inline]
     pub fn end_of_work(&self, now: Time, work: Span) -> Time {
         let after = |start: Time, w: &crate::world::Window| match w.holds(start) {
             true => w.until,
@@ -214,6 +217,7 @@ impl<'a> Server<'a> {
     }
 
     /// An admitted attempt of this fleet is worked off; `counted` as it was admitted.
+    #[inline]
     pub fn finish(&mut self, fleet: u8, counted: bool) {
         self.busy -= 1;
         if counted {
@@ -227,6 +231,7 @@ impl<'a> Server<'a> {
         }
     }
 
+    #[inline]
     fn scripted(&mut self, request: &Request) -> Option<(Outcome, Option<Span>)> {
         let script = self.spec.script.as_ref()?;
         let n = if script.per_call {
@@ -240,6 +245,7 @@ impl<'a> Server<'a> {
     }
 
     /// How the attempt would end if there were room for it.
+    #[inline]
     fn natural_outcome(&mut self, now: Time, request: &Request) -> Outcome {
         let spec = self.spec;
         let coin = request.luck[1];
@@ -271,6 +277,7 @@ impl<'a> Server<'a> {
     }
 
     /// How long an admitted attempt takes once work on it begins.
+    #[inline]
     fn work(&self, outcome: Outcome, request: &Request, weather: &Weather) -> Span {
         let spec = self.spec;
         let u = unit_open(request.luck[0]);

@@ -19,6 +19,8 @@ pub(super) struct States<T> {
 /// All shared state of a run.
 #[derive(Debug)]
 pub(super) struct SharedState {
+    /// Whether anything is kept for each agent or task.
+    personal: bool,
     pub breakers: States<Breaker>,
     pub semaphores: States<Semaphore<Waiter>>,
     pub limits: States<ClientLimit>,
@@ -37,6 +39,7 @@ pub(super) struct Sharer {
 impl SharedState {
     pub(super) fn new(groups: &Groups, fleets: usize) -> SharedState {
         SharedState {
+            personal: SharedState::is_personal(groups),
             breakers: States::new(&groups.breakers, fleets),
             semaphores: States::new(&groups.semaphores, fleets),
             limits: States::new(&groups.limits, fleets),
@@ -45,9 +48,26 @@ impl SharedState {
         }
     }
 
+    /// Whether anything is kept for each agent or task.
+    pub(super) fn is_personal(groups: &Groups) -> bool {
+        let lists = [
+            &groups.breakers,
+            &groups.semaphores,
+            &groups.limits,
+            &groups.retry_budgets,
+            &groups.accounts,
+        ];
+        let mut all = lists.into_iter().flatten();
+        all.any(|shared| matches!(shared, Shared::Task | Shared::Agent))
+    }
+
     /// Makes the states of a slot new: those of its agent (`Shared::Agent`) when the slot gets a
     /// new agent, those of its task (`Shared::Task`) when it begins a task.
+    #[inline]
     pub(super) fn renew(&mut self, slot: AgentId, of: Shared) {
+        if !self.personal {
+            return;
+        }
         self.breakers.renew(slot, of);
         self.semaphores.renew(slot, of);
         self.limits.renew(slot, of);

@@ -131,6 +131,7 @@ impl<'a> TaskQueue<'a> {
 }
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
+    #[inline]
     pub(super) fn all_done(&self) -> bool {
         self.queues.iter().all(TaskQueue::done)
     }
@@ -266,6 +267,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The next task that nobody has had, and when it was ready.
+    #[inline]
     fn fresh_task(&mut self, a: AgentId) -> Option<(u32, Time)> {
         let now = self.agenda.now();
         let agent = &self.agents.all[a as usize];
@@ -305,6 +307,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Next::Wait
     }
 
+    #[inline]
     fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, resubmitted: u32) -> Next {
         self.shared.renew(a, Shared::Task);
         self.agents.renew_prepaid(a);

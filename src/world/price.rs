@@ -55,6 +55,7 @@ pub struct Usage {
 
 impl PriceList {
     /// What an attempt with this usage costs under this billing rule.
+    #[inline]
     pub fn cost(&self, usage: Usage, rule: BillingRule) -> Money {
         let mut input = Money::ZERO;
         let mut output = Money::ZERO;
@@ -69,7 +70,11 @@ impl PriceList {
         input.share(rule.input) + output.share(rule.output) + call.share(rule.call)
     }
 
+    #[inline]
     fn table_price(&self, prompt: u32) -> Money {
+        if self.by_prompt.is_empty() {
+            return Money::ZERO;
+        }
         let Some(after) = self.by_prompt.iter().position(|(at, _)| *at >= prompt) else {
             return self
                 .by_prompt
