@@ -29,7 +29,9 @@ fn main() {
     let name = args.next().unwrap_or_else(|| "agents".to_owned());
     let agents = args.next().filter(|n| n != "-");
     let horizon = args.next().filter(|n| n != "-");
-    let rounds = args.next().map_or(1, |n| n.parse().expect("a number of rounds"));
+    let rounds = args
+        .next()
+        .map_or(1, |n| n.parse().expect("a number of rounds"));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("benches/models/{name}.yaml"));
     let text = std::fs::read_to_string(&path).expect("a model of that name");
     let fleet = if name == "mm1" { "customers" } else { "agents" };

@@ -10,6 +10,8 @@
     reason = "a vector file that is not as described is a failed test"
 )]
 
+#[path = "conformance/buckets.rs"]
+mod buckets;
 #[path = "conformance/check.rs"]
 mod check;
 #[path = "conformance/conversations.rs"]
@@ -18,6 +20,8 @@ mod conversations;
 mod plan;
 #[path = "conformance/replay.rs"]
 mod replay;
+#[path = "conformance/trip_rules.rs"]
+mod trip_rules;
 
 use std::fmt::Write;
 use std::fs;
@@ -142,18 +146,47 @@ fn presets_do_what_their_libraries_do() {
     );
 }
 
+/// Polly's breaker has no recorded trace; its preset is held against the recorded defaults.
+fn polly_breaker() -> String {
+    let (_, file) = files()
+        .into_iter()
+        .find(|(stem, _)| stem == "polly")
+        .unwrap();
+    let theirs = &file["parameters"]["breaker"];
+    let number = |key: &str| theirs[key].as_f64().unwrap();
+    let written = format!(
+        "{{circuit_breaker: {{failure_rate: {}%, window: {{time: {}s, buckets: {}, begin: call}}, \
+         minimum_calls: {}, decides: each_failure, open_for: {}s, on: any, ignore: none}}}}",
+        number("FailureRatio") * 100.0,
+        number("SamplingDuration_s"),
+        number("windows"),
+        number("MinimumThroughput"),
+        number("BreakDuration_s"),
+    );
+    let name = "{circuit_breaker: polly-breaker@8}".to_owned();
+    let kind = |text: &str| squall::scenario::layer(text).unwrap().kind;
+    assert_eq!(kind(&name), kind(&written));
+    name
+}
+
 #[test]
 fn every_preset_is_held_against_something() {
     let mut held = vec![];
     for (stem, file) in files() {
         for case in file["cases"].as_array().unwrap() {
-            held.extend(
-                plan::of(&stem, case)
-                    .into_iter()
-                    .flat_map(|plan| plan.layers),
-            );
+            for layer in plan::of(&stem, case)
+                .into_iter()
+                .flat_map(|plan| plan.layers)
+            {
+                let stack = squall::presets::stacks().find(|s| layer.contains(&s.full_name()));
+                if let Some(stack) = stack.filter(|_| layer.starts_with("stack: ")) {
+                    held.extend(stack.yaml.lines().map(str::to_owned));
+                }
+                held.push(layer);
+            }
         }
     }
+    held.push(polly_breaker());
     for preset in squall::presets::all() {
         let name = preset.full_name();
         let names_it = |layer: &&String| {
@@ -163,6 +196,17 @@ fn every_preset_is_held_against_something() {
         assert!(
             held.iter().any(|layer| names_it(&layer)),
             "nothing holds {name}"
+        );
+    }
+    for stack in squall::presets::stacks() {
+        // Its one retry layer is held as the preset.
+        let name = stack.full_name();
+        let is_held = held
+            .iter()
+            .any(|layer| layer.starts_with("stack: ") && layer.contains(&name));
+        assert!(
+            is_held || stack.name == "temporal",
+            "nothing holds the stack {name}"
         );
     }
 }

@@ -101,10 +101,14 @@ fn heap_and_wheel_give_the_same_run() {
 /// What the weather alone decides of an attempt that ended by itself: outcome, length, output.
 type Luck = (Outcome, u64, u32);
 
-fn luck_of(log: &Log) -> BTreeMap<(u8, u32, u16, u32, u32), Luck> {
+/// A place in the plan, and the target at which its call was made.
+type Place = (u8, u32, u16, u32, u32, u8, u16);
+
+fn luck_of(log: &Log) -> BTreeMap<Place, Luck> {
     let by_itself = log.attempts().filter_map(|a| {
         let outcome = a.outcome.filter(|o| *o != Outcome::Timeout)?;
-        let spot = (a.fleet, a.task, a.step, a.round, a.number);
+        let target = a.target.0;
+        let spot = (a.fleet, a.task, a.step, a.round, a.number, a.hedge, target);
         Some((spot, (outcome, a.end.since(a.begin).0, a.usage.output)))
     });
     by_itself.collect()

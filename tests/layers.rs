@@ -42,12 +42,26 @@ fn call_layers<'p>(
     found
 }
 
-/// The product of the attempts of these retry layers; `None` is any number.
+/// Whether a policy's calls may be made at other targets than the plan says: then a layer of one
+/// target's list meets attempts at another.
+fn makes_detours(policy: &Policy) -> bool {
+    let lists = [&policy.tool, &policy.llm].into_iter();
+    let mut layers = lists.flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
+    layers.any(|l| matches!(l.kind, LayerKind::Fallback(..) | LayerKind::Route(..)))
+}
+
+/// The product of the attempts that these layers may make of one; `None` is any number.
 fn product<'l>(layers: impl Iterator<Item = &'l Layer>) -> Option<u64> {
     let mut product = 1;
     for layer in layers {
         if let LayerKind::Retry(spec) = &layer.kind {
             product *= u64::from(spec.attempts?);
+        }
+        if let LayerKind::Hedge(spec) = &layer.kind {
+            product *= 1 + u64::from(spec.most);
+        }
+        if let LayerKind::Fallback(to, _) = &layer.kind {
+            product *= 1 + to.len() as u64;
         }
     }
     Some(product)
@@ -65,8 +79,19 @@ fn retries_never_exceed_the_product_of_their_layers() {
         let task = product(policy.task.iter());
         let queue = policy.fleet.retry.as_ref().map_or(Some(1), |r| r.attempts);
         for (step, (target, count)) in counts {
-            let layers = call_layers(scenario, policy, target);
-            let calls = product(layers.iter().map(|(_, layer)| *layer));
+            // With detours the first attempt may have been at another target than the plan's.
+            let is_model = scenario.targets[usize::from(target.0)].is_model();
+            let alike = |t: &TargetId| {
+                let other = &scenario.targets[usize::from(t.0)];
+                *t == target || (makes_detours(policy) && other.is_model() == is_model)
+            };
+            let all = (0..scenario.targets.len() as u16).map(TargetId);
+            let products = all.filter(alike).map(|t| {
+                let layers = call_layers(scenario, policy, t);
+                product(layers.iter().map(|(_, layer)| *layer))
+            });
+            let calls = products.collect::<Option<Vec<u64>>>();
+            let calls = calls.map(|all| all.into_iter().max().unwrap_or(1));
             // Sub-agents have turns of their own within the turn that started them.
             let turns = parallels_around(scenario, step.0)[usize::from(step.2)] + 1;
             if let (Some(turn), Some(task), Some(queue), Some(calls)) = (turn, task, queue, calls) {
@@ -117,10 +142,16 @@ fn concurrency_layers_keep_their_bound() {
     for_all_runs(|scenario, policy, log, _| {
         for t in 0..scenario.targets.len() {
             let target = TargetId(t as u16);
-            for (_, layer) in call_layers(scenario, policy, target) {
+            let layers = call_layers(scenario, policy, target);
+            for (i, (_, layer)) in layers.iter().enumerate() {
                 let LayerKind::Concurrency(spec) = &layer.kind else {
                     continue;
                 };
+                // One slot outside a hedge is for all of its attempts.
+                let hedges = |(_, l): &(u16, &Layer)| matches!(l.kind, LayerKind::Hedge(_));
+                if makes_detours(policy) || layers[i..].iter().any(hedges) {
+                    continue;
+                }
                 let attempts = log.attempts().filter(|a| a.target == target);
                 for group in by_sharer(layer.shared, attempts) {
                     prop_assert!(
@@ -233,7 +264,7 @@ fn client_rate_limits_keep_their_rate() {
             let LayerKind::RateLimit(spec) = &layer.kind else {
                 continue;
             };
-            if layer.shared != Shared::All {
+            if layer.shared != Shared::All || makes_detours(policy) {
                 continue;
             }
             let times: Vec<u64> = log

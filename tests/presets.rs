@@ -65,6 +65,21 @@ fn stacks_multiply_as_they_do_in_the_wild() {
             27,
         ),
     ];
+    for (stack, expected) in [
+        ("crewai", 27),
+        ("langgraph", 27),
+        ("llama-index", 12),
+        ("langchain", 9),
+        ("langchain-agents", 9),
+        ("openai-agents", 3),
+        ("openai-agents-retry", 6),
+        ("litellm", 5),
+        ("instructor", 3),
+        ("pydantic-ai", 3),
+    ] {
+        let layers = format!("{{stack: {stack}}}");
+        assert_eq!(attempts("rate_limited", &layers), expected, "{layers}");
+    }
     for (layers, expected) in stacks {
         assert_eq!(attempts("rate_limited", layers), expected, "{layers}");
     }

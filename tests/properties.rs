@@ -23,6 +23,11 @@ use squall::units::{Money, Time};
 use squall::wire::Outcome;
 use squall::world::{Algorithm, BillingRule, Capacity, LimitPer, LimitSpec, PriceList};
 
+/// Whether it is the first attempt of its step in its task.
+fn is_first(a: &Attempt) -> bool {
+    a.number == 1 && a.hedge == 0
+}
+
 fn sum(money: impl Iterator<Item = Money>) -> Money {
     money.sum()
 }
@@ -38,12 +43,12 @@ fn every_attempt_has_one_begin_and_one_end() {
             let ended: Vec<&Attempt> = log.attempts().filter(|a| a.target == target).collect();
             prop_assert_eq!(begun, ended.len());
             let first = log.begun().filter(|b| b.1 == target && b.2).count();
-            prop_assert_eq!(first, ended.iter().filter(|a| a.number == 1).count());
+            prop_assert_eq!(first, ended.iter().filter(|a| is_first(a)).count());
         }
         for a in log.attempts() {
             prop_assert!(a.outcome.is_none_or(|o| !o.is_local()), "{a:?}");
             prop_assert!(a.outcome.is_some() || end.cut.is_some(), "{a:?}");
-            prop_assert_eq!(a.cause == NO_LAYER, a.number == 1, "{:?}", a);
+            prop_assert_eq!(a.cause == NO_LAYER, is_first(a), "{:?}", a);
         }
         Ok(())
     });
@@ -79,7 +84,7 @@ fn the_ledger_agrees_with_the_log() {
         prop_assert_eq!(ledger.spend(), spend);
         prop_assert_eq!(sum(ledger.causes.iter().map(|c| c.spend)), spend);
         prop_assert_eq!(sum(ledger.series.buckets().iter().map(|b| b.spend)), spend);
-        let first = sum(log.attempts().filter(|a| a.number == 1).map(|a| a.cost));
+        let first = sum(log.attempts().filter(|a| is_first(a)).map(|a| a.cost));
         prop_assert_eq!(ledger.first_spend(), first);
         prop_assert_eq!(ledger.wasted, log.wasted());
         prop_assert_eq!(ledger.denied, log.denials().count() as u64);
@@ -246,7 +251,8 @@ fn who_waits_for_sub_agents_does_nothing_else() {
             let parallels = parallels_around(scenario, fleet);
             attempts.sort_by_key(|a| (a.begin, a.end));
             let (mut own_end, mut any_end) = (Time::ZERO, Time::ZERO);
-            for a in attempts {
+            // Hedges stand beside others on purpose.
+            for a in attempts.into_iter().filter(|a| a.hedge == 0) {
                 let own = parallels[usize::from(a.step)] == 0;
                 let free = if own { any_end } else { own_end };
                 prop_assert!(free <= a.begin, "{a:?}");
@@ -265,7 +271,7 @@ fn no_two_attempts_have_the_same_luck() {
     for_all_runs(|_, _, log, _| {
         let mut seen = BTreeSet::new();
         for a in log.attempts() {
-            let spot = (a.fleet, a.task, a.step, a.round, a.number);
+            let spot = (a.fleet, a.task, a.step, a.round, a.number, a.hedge);
             prop_assert!(seen.insert(spot), "{a:?}");
         }
         Ok(())
@@ -322,6 +328,10 @@ fn the_scenarios_use_what_there_is() {
             count(
                 "retries",
                 log.attempts().filter(|a| a.number > 1).count() as u64,
+            );
+            count(
+                "hedges",
+                log.attempts().filter(|a| a.hedge > 0).count() as u64,
             );
             count(
                 "ok",

@@ -106,7 +106,7 @@ fleets:
 policies: {p: {tool: [{retry: {attempts: 2, delay: 0}}], turn: [{retry: {attempts: 20, delay: 0}}]}}
 ",
     );
-    let spot = |a: &squall::simulation::Attempt| (a.task, a.step, a.round, a.number);
+    let spot = |a: &squall::simulation::Attempt| (a.task, a.step, a.round, a.number, a.hedge);
     let mut spots: Vec<_> = log.attempts().map(spot).collect();
     let all = spots.len();
     spots.sort_unstable();

@@ -266,6 +266,70 @@ fn the_ideal_chat_is_the_recorded_one() {
 }
 
 #[test]
+fn three_layers_of_three_are_27_attempts_or_hardly_one() {
+    let whole = "sdk-framework-engine";
+    let outage = play(&load("nested-stacks.yaml", &[]), 1);
+    let tasks = 2000.0;
+    for (name, tool, model) in [
+        ("sdk", 3.0, 1.0),
+        ("sdk-framework", 9.0, 3.0),
+        (whole, 27.0, 9.0),
+    ] {
+        assert_eq!(mean(&outage, name, Metric::ToolAttempts), tool * tasks);
+        assert_eq!(mean(&outage, name, Metric::LlmAttempts), model * tasks);
+    }
+    // What each layer's own log shows of the 27: the tool's SDK, the framework, the engine.
+    let result = policy(&outage, whole);
+    let shown = |label: &str| {
+        let layer = result.layers.iter().find(|l| l.label == label).unwrap();
+        (layer.attempts_visible.unwrap(), layer.attempts_caused)
+    };
+    // Caused: the SDK two of three, the framework two of nine, at the model and at the tool.
+    assert_eq!(shown("tool[0] retry"), (27.0 * tasks, 18.0 * tasks));
+    assert_eq!(shown("turn[0] retry").0, 9.0 * tasks);
+    assert_eq!(shown("task[0] retry").0, 3.0 * tasks);
+    let tool = result.nesting.iter().find(|n| n.target == 1).unwrap();
+    assert_eq!((tool.worst_attempts, tool.most_attempts), (Some(27), 27));
+
+    let overrides = ["tools.search.outages=[]", "tools.search.failures=30%"];
+    let noise = play(&load("nested-stacks.yaml", &overrides), 20);
+    let sampled = |metric, expected: f64| {
+        let summary = policy(&noise, whole).metric(metric);
+        let [low, high] = summary.ci95.unwrap();
+        let per_task = expected * tasks;
+        // Twice the 95 % interval: 1 in 10,000.
+        let slack = high - low;
+        assert!(
+            (summary.mean.unwrap() - per_task).abs() <= slack,
+            "{summary:?} {per_task}"
+        );
+    };
+    let p: f64 = 0.3;
+    sampled(Metric::ToolAttempts, (1.0 - p.powi(27)) / (1.0 - p));
+    let turn = p.powi(3);
+    let turns = (1.0 - turn.powi(9)) / (1.0 - turn);
+    assert_eq!((turns * 100.0).round(), 103.0);
+    sampled(Metric::LlmAttempts, turns);
+}
+
+#[test]
+fn only_durable_executors_come_through_an_outage_of_74_minutes() {
+    let document = play(&load("defaults-showdown.yaml", &[]), 2);
+    assert!(document.policies.len() > 12);
+    let success = |name| mean(&document, name, Metric::SuccessRate);
+    assert_eq!(success("temporal"), 1.0);
+    for name in ["openai-python", "langgraph", "llama-index", "crewai"] {
+        assert!(success(name) < 0.9, "{name}");
+    }
+    // Told to wait for minutes: one waits, one gives up beyond two, one beyond one.
+    assert!(success("anthropic-python") > success("openai-python"));
+    assert!(success("openai-python") > success("openai-python-1"));
+    assert!(success("openai-python-1") > success("no-retry"));
+    let attempts = |name| mean(&document, name, Metric::Attempts);
+    assert!(attempts("crewai") > 1.5 * attempts("openai-python"));
+}
+
+#[test]
 fn every_shipped_scenario_is_tested_here() {
     let text = include_str!("scenarios.rs");
     for entry in std::fs::read_dir("scenarios").unwrap() {

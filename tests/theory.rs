@@ -462,3 +462,94 @@ fn an_expiring_counter_admits_its_quota_from_its_first_request() {
     assert_eq!(most, 10);
     assert!(times.len() > 1_800, "{}", times.len());
 }
+
+/// Attempts of so many calls, one after the other, on a tool that is down for good.
+fn on_a_dead_tool(calls: u32, layers: &str) -> usize {
+    let text = format!(
+        "name: dead
+horizon: 100000h
+tools:
+  tool: {{latency: 1ms, failures: 100%}}
+fleets:
+  f: {{agents: 1, tasks: {{count: {calls}}}, plan: [{{tool: tool}}]}}
+policies: {{p: {{tool: [{layers}]}}}}
+"
+    );
+    play(&scenario(&text), 0).attempts.len()
+}
+
+#[test]
+fn a_ratio_of_a_tenth_caps_load_at_eleven_tenths() {
+    let layers = "{retry_budget: {ratio: 10%}}, {retry: {attempts: 4}}";
+    assert_eq!(on_a_dead_tool(10_000, layers), 11_000);
+}
+
+#[test]
+fn a_quota_of_500_pays_for_exactly_100_retries_of_5() {
+    let quota = "{retry_budget: {quota: {capacity: 500, cost: 5}}}";
+    let layers = format!("{quota}, {{retry: {{attempts: 3}}}}");
+    assert_eq!(on_a_dead_tool(1_000, &layers), 1_100);
+}
+
+#[test]
+fn immediate_retries_succeed_and_load_as_a_geometric_series_says() {
+    // n retries against independent failures of probability p: a call fails with p^(n+1), and makes
+    // (1 - p^(n+1)) / (1 - p) attempts.
+    let (n, p, calls) = (3, 0.3, 4_000.0);
+    let text = format!(
+        "name: series
+horizon: 1000h
+tools:
+  tool: {{latency: 10ms, failures: 30%}}
+fleets:
+  f: {{agents: 1, tasks: {{count: {calls}}}, plan: [{{tool: tool}}]}}
+policies: {{p: {{tool: [{{retry: {{attempts: {}, delay: 0}}}}]}}}}
+",
+        n + 1
+    );
+    let lost = pow(p, f64::from(n + 1));
+    let load = replicate(&text, 20, |log| log.attempts.len() as f64 / calls);
+    assert_mean("load", &load, (1.0 - lost) / (1.0 - p));
+    let done = |log: &Log| {
+        log.tasks
+            .iter()
+            .filter(|t| t.outcome == Outcome::Ok)
+            .count()
+    };
+    let success = replicate(&text, 20, |log| done(log) as f64 / calls);
+    assert_mean("success", &success, 1.0 - lost);
+}
+
+/// Requests a second that a throttled client sends to a target that accepts 50 a second, and how
+/// many its throttle rejected, from the 20th second to the 120th.
+fn throttled(demand: &str) -> (Vec<f64>, Vec<f64>) {
+    let text = format!(
+        "name: throttled
+horizon: 2m
+tools:
+  tool:
+    latency: 1ms
+    limits: [{{requests: 50/s, algorithm: token_bucket, burst: 50}}]
+fleets:
+  f: {{agents: unlimited, tasks: {{arrivals: {{poisson: {demand}}}}}, plan: [{{tool: tool}}]}}
+policies: {{p: {{tool: [{{adaptive_throttle: {{window: 10s}}}}]}}}}
+"
+    );
+    let late = |at: Time| at >= Time::ZERO + Span::seconds(20);
+    let sent = |log: &Log| log.attempts.iter().filter(|a| late(a.begin)).count() as f64 / 100.0;
+    let rejected = |log: &Log| {
+        let is_rejected = |t: &&TaskEnd| t.outcome == Outcome::Rejected && late(t.end);
+        log.tasks.iter().filter(is_rejected).count() as f64
+    };
+    (replicate(&text, 20, sent), replicate(&text, 20, rejected))
+}
+
+#[test]
+fn an_adaptive_throttle_sends_twice_what_is_accepted_or_all() {
+    let (sent, _) = throttled("400/s");
+    assert_mean("sent under overload", &sent, 2.0 * 50.0);
+    // Below twice the capacity nothing is held back, though a fifth of it is refused.
+    let (sent, rejected) = throttled("60/s");
+    assert_mean("sent under light overload", &sent, 60.0);
+    assert_eq!(rejected, [0.0; 20]);
+}

@@ -71,6 +71,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
         "cli",
         &[
             "units",
+            "wire",
             "random",
             "presets",
             "resilience",

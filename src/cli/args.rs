@@ -85,6 +85,9 @@ pub struct RunOptions {
     /// Print summary.json to stdout and nothing else
     #[arg(long)]
     pub json: bool,
+    /// Print below the table what each retry layer asked for, saw and waited
+    #[arg(long)]
+    pub layers: bool,
     /// Write no files
     #[arg(long)]
     pub no_files: bool,

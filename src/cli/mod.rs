@@ -10,6 +10,7 @@ mod input;
 mod presets;
 mod progress;
 mod run;
+mod stacks;
 mod terminal;
 mod trace;
 

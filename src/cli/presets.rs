@@ -1,17 +1,18 @@
-//! `squall presets`: lists the presets, and shows one.
+//! `squall presets`: lists the presets and stacks, and shows one.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
 use crate::presets::{self, LayerKind, Preset};
-use crate::resilience::DelayRange;
+use crate::resilience::{DelayRange, RetrySpec};
 use crate::scenario;
+use crate::scenario::storm::storm_prone;
 use crate::units::text;
 
 use super::args::{PresetsCommand, PresetsOptions};
 use super::exit::{Exit, Failure};
-use super::terminal;
+use super::{stacks, terminal};
 
 /// How many retries `show` shows.
 const SHOWN: u32 = 10;
@@ -19,17 +20,30 @@ const SHOWN: u32 = 10;
 /// Lists the presets, or shows one.
 pub fn presets(options: &PresetsOptions) -> Result<Exit, Failure> {
     match &options.command {
-        Some(PresetsCommand::Show { name }) => terminal::print(&show(named(name)?))?,
+        Some(PresetsCommand::Show { name }) => terminal::print(&shown(name)?)?,
         None if options.json => terminal::print(&json())?,
         None => terminal::print(&list())?,
     }
     Ok(Exit::Fine)
 }
 
+/// The stack of that name, the preset of that name, or both.
+fn shown(name: &str) -> Result<String, Failure> {
+    let stack = presets::find_stack(name).map(stacks::show);
+    match (stack, presets::find(name)) {
+        (Some(stack), None) => Ok(stack),
+        (Some(stack), Some(preset)) => {
+            Ok(format!("{stack}Its own layer alone\n\n{}", show(preset)))
+        }
+        (None, _) => Ok(show(named(name)?)),
+    }
+}
+
 fn named(name: &str) -> Result<&'static Preset, Failure> {
     presets::find(name).ok_or_else(|| {
         let names: Vec<String> = presets::all()
             .flat_map(|p| [p.name.to_owned(), p.full_name()])
+            .chain(presets::stacks().map(|s| s.name.to_owned()))
             .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let help = match scenario::nearest(name, &names) {
@@ -40,7 +54,7 @@ fn named(name: &str) -> Result<&'static Preset, Failure> {
     })
 }
 
-/// One line a preset.
+/// One line a preset, then one line a stack.
 fn list() -> String {
     let width = presets::all()
         .map(|p| p.full_name().len())
@@ -49,6 +63,10 @@ fn list() -> String {
     let mut out = String::new();
     for preset in presets::all() {
         let _ = writeln!(out, "{:<width$}  {}", preset.full_name(), preset.about);
+    }
+    out.push_str("\nStacks: all the layers of a library, as in `ours: {stack: crewai}`\n\n");
+    for stack in presets::stacks() {
+        let _ = writeln!(out, "{:<width$}  {}", stack.full_name(), stack.about);
     }
     out
 }
@@ -68,21 +86,53 @@ struct Listed {
     yaml: &'static str,
 }
 
+/// A stack as `--json` prints it.
+#[derive(Serialize)]
+struct ListedStack {
+    stack: &'static str,
+    version: &'static str,
+    library: &'static str,
+    looked_at: &'static str,
+    source: &'static str,
+    about: &'static str,
+    yaml: &'static str,
+}
+
+/// What `--json` lists: a preset of one layer has the key `layer`, a stack the key `stack`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry {
+    Layer(Listed),
+    Stack(ListedStack),
+}
+
 fn json() -> String {
-    let listed: Vec<Listed> = presets::all()
-        .map(|p| Listed {
-            name: p.name,
-            version: p.version,
-            newest: presets::find(p.name) == Some(p),
-            library: p.library,
-            looked_at: p.looked_at,
-            source: p.source,
-            layer: p.layer.name(),
-            about: p.about,
-            storm: p.storm,
-            yaml: p.yaml,
+    let listed: Vec<Entry> = presets::all()
+        .map(|p| {
+            Entry::Layer(Listed {
+                name: p.name,
+                version: p.version,
+                newest: presets::find(p.name) == Some(p),
+                library: p.library,
+                looked_at: p.looked_at,
+                source: p.source,
+                layer: p.layer.name(),
+                about: p.about,
+                storm: p.storm,
+                yaml: p.yaml,
+            })
         })
         .collect();
+    let stacks = presets::stacks().map(|s| ListedStack {
+        stack: s.name,
+        version: s.version,
+        library: s.library,
+        looked_at: s.looked_at,
+        source: s.source,
+        about: s.about,
+        yaml: s.yaml,
+    });
+    let listed: Vec<Entry> = listed.into_iter().chain(stacks.map(Entry::Stack)).collect();
     let mut out = serde_json::to_string_pretty(&listed).expect("texts and truth values are JSON");
     out.push('\n');
     out
@@ -100,19 +150,30 @@ fn show(preset: &Preset) -> String {
     );
     let _ = writeln!(out, "{}", preset.about);
     let _ = writeln!(out, "Source: {}\n\n{}", preset.source, preset.as_layer());
-    if preset.layer == LayerKind::Retry {
-        out.push_str(&outlook(preset));
+    if let Some(spec) = retry_of(preset) {
+        out.push_str(&outlook_of(&spec));
     }
     let _ = writeln!(out, "Storm-prone: {}", preset.storm);
+    for told in retry_of(preset).iter().flat_map(|spec| storm_prone(spec)) {
+        let _ = writeln!(out, "Storm-prone: {told}.");
+    }
     out
 }
 
-/// The delays of the first retries and the worst wait.
-fn outlook(preset: &Preset) -> String {
+/// The retry layer of a preset, if it is one.
+fn retry_of(preset: &Preset) -> Option<RetrySpec> {
+    if preset.layer != LayerKind::Retry {
+        return None;
+    }
     let layer = scenario::layer(&format!("{{retry: {}}}", preset.full_name()));
     let Ok(scenario::LayerKind::Retry(spec)) = layer.map(|layer| layer.kind) else {
         unreachable!("a test reads every preset of a retry layer");
     };
+    Some(*spec)
+}
+
+/// The delays of the first retries and the worst wait.
+pub(super) fn outlook_of(spec: &RetrySpec) -> String {
     let outlook = spec.outlook(SHOWN);
     let mut out = String::new();
     let titled = match &outlook.throttled {
@@ -178,10 +239,10 @@ mod tests {
 
     #[test]
     fn the_list_has_a_line_for_each() {
-        assert_eq!(list().lines().count(), presets::all().count());
+        let all = presets::all().count() + presets::stacks().count();
+        assert_eq!(list().lines().count(), all + 3);
         let parsed: serde_json::Value = serde_json::from_str(&json()).unwrap();
-        let count = parsed.as_array().unwrap().len();
-        assert_eq!(count, presets::all().count());
+        assert_eq!(parsed.as_array().unwrap().len(), all);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     } else {
         let table = report::comparison(&document, terminal::width(), terminal::colour());
         terminal::print(&table)?;
+        if options.layers {
+            let layers = report::layers(&document, terminal::width());
+            terminal::print(&format!("\n{layers}"))?;
+        }
     }
     if !options.no_files {
         write(options, &document)?;

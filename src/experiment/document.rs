@@ -83,8 +83,11 @@ pub struct PolicyResult {
     pub versus_baseline: Vec<Difference>,
     /// The targets, in the document's order.
     pub targets: Vec<TargetResult>,
-    /// Each layer, in the order of the policy, and how often it acted.
+    /// Each layer, in the order of the policy, and what it did.
     pub layers: Vec<LayerResult>,
+    /// For each fleet and target that it calls: the worst that the nested layers can make of one
+    /// call, and what they made of it.
+    pub nesting: Vec<NestingResult>,
     /// Dollars by why the attempt was made: "first attempt", "retry by …".
     pub spend_by_cause: Vec<CauseSpend>,
     /// The series over time.
@@ -120,13 +123,39 @@ pub struct TargetResult {
     pub busy_peak_max: u32,
 }
 
-/// How often a layer acted, as a mean over the replications.
+/// What a layer did, as means over the replications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerResult {
     /// Where it stands ("tool\[2\] retry").
     pub label: String,
-    /// How often: retries made, timeouts fired, calls refused or made to wait.
+    /// How often it acted: retries made, timeouts fired, calls refused or made to wait.
     pub acted: f64,
+    /// Attempts on the wire that it asked for: each belongs to the innermost layer that did.
+    pub attempts_caused: f64,
+    /// What those cost \[$\].
+    pub usd_caused: f64,
+    /// Attempts on the wire below it, whoever asked for them.
+    pub attempts_on_wire: f64,
+    /// Of a retry layer: the tries that a log written there would show, first tries included.
+    pub attempts_visible: Option<f64>,
+    /// Of a retry layer: its own waits, together \[s\].
+    pub waited_seconds: f64,
+}
+
+/// The worst that nested layers can make of one call of a target, and what they made of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NestingResult {
+    /// The fleet's name.
+    pub fleet: String,
+    /// Index of the target.
+    pub target: usize,
+    /// The product of the attempts of all retry layers around it; `None` is without end.
+    pub worst_attempts: Option<u64>,
+    /// The longest that all waits between them can be without Retry-After \[s\]; `None` has no end.
+    pub worst_wait_seconds: Option<f64>,
+    /// The most attempts of one of its steps in one task in any replication; of steps in loops that
+    /// were begun anew, those of the first time.
+    pub most_attempts: u32,
 }
 
 /// Dollars by cause, as a mean over the replications.

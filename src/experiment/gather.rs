@@ -1,7 +1,7 @@
 //! Adding up the books of all replications of one policy.
 
 use crate::meter::series::{ROWS, Series as Buckets};
-use crate::meter::{CauseBook, Ledger, TargetBook};
+use crate::meter::{CauseBook, Ledger, StepBook, TargetBook};
 use crate::scenario::model::{Policy, Scenario};
 use crate::simulation::{Program, RunEnd};
 use crate::statistics::{difference, quantile, summarise};
@@ -9,7 +9,8 @@ use crate::units::{Money, Span};
 use crate::wire::Outcome;
 
 use super::Metric;
-use super::document::{CauseSpend, LayerResult, PolicyResult, SPEND_SAMPLES, Series, TargetResult};
+use super::document::{CauseSpend, PolicyResult, SPEND_SAMPLES, Series, TargetResult};
+use super::nesting;
 
 /// The metrics of one run; `None` where a metric has no value.
 pub type Row = [Option<f64>; Metric::COUNT];
@@ -24,13 +25,21 @@ pub struct Gathered {
     pub rows: Vec<Row>,
     targets: Vec<TargetBook>,
     busy_peaks: Vec<(u64, u32)>,
-    causes: Vec<CauseBook>,
+    /// What each layer caused, and last the first attempts.
+    pub(super) causes: Vec<CauseBook>,
     /// How often each layer acted, over all replications.
     pub acted: Vec<u64>,
+    /// How often each retry layer was entered, over all replications.
+    pub(super) entered: Vec<u64>,
+    /// How long each retry layer waited, over all replications \[ns\].
+    pub(super) waited: Vec<u128>,
+    /// The steps of all plans.
+    pub(super) steps: Vec<StepBook>,
     series: Buckets,
     /// The spend of single replications, by bucket.
     spends: Vec<(Span, Vec<Money>)>,
-    labels: Vec<String>,
+    /// What reports call each layer.
+    pub(super) labels: Vec<String>,
 }
 
 impl Gathered {
@@ -43,6 +52,9 @@ impl Gathered {
             busy_peaks: vec![(0, 0); targets],
             causes: vec![CauseBook::default(); program.labels.len() + 1],
             acted: vec![0; program.labels.len()],
+            entered: vec![0; program.labels.len()],
+            waited: vec![0; program.labels.len()],
+            steps: vec![],
             series: Buckets::default(),
             spends: vec![],
             labels: program.labels.clone(),
@@ -65,6 +77,17 @@ impl Gathered {
         }
         for (sum, n) in self.acted.iter_mut().zip(&ledger.acted) {
             *sum += n;
+        }
+        for (sum, n) in self.entered.iter_mut().zip(&ledger.entered) {
+            *sum += n;
+        }
+        for (sum, wait) in self.waited.iter_mut().zip(&ledger.waited) {
+            *sum += u128::from(wait.0);
+        }
+        self.steps.resize(ledger.steps.len(), StepBook::default());
+        for (sum, step) in self.steps.iter_mut().zip(&ledger.steps) {
+            sum.attempts += step.attempts;
+            sum.most = sum.most.max(step.most);
         }
         self.series.merge(&ledger.series);
         if self.spends.len() < BAND_REPLICATIONS {
@@ -89,6 +112,7 @@ impl Gathered {
     /// Sums up on a grid of `length` buckets of `width`.
     pub fn result(
         &self,
+        scenario: &Scenario,
         policy: &Policy,
         baseline: Option<&Gathered>,
         (width, length): (Span, usize),
@@ -101,11 +125,7 @@ impl Gathered {
         let versus = baseline.map(|base| {
             Metric::ALL.map(|m| difference(&column(&self.rows, m), &column(&base.rows, m)))
         });
-        let layers = self.labels.iter().zip(&self.acted);
-        let layers = layers.map(|(label, acted)| LayerResult {
-            label: policy.short_label(label).to_owned(),
-            acted: *acted as f64 / n,
-        });
+        let (layers, nesting) = nesting::results(self, scenario, policy);
         let spends = column(&self.rows, Metric::Spend);
         PolicyResult {
             name: policy.name.clone(),
@@ -113,7 +133,8 @@ impl Gathered {
             metrics: metrics.into(),
             versus_baseline: versus.map(Vec::from).unwrap_or_default(),
             targets: self.target_results(n),
-            layers: layers.collect(),
+            layers,
+            nesting,
             spend_by_cause: self.spend_by_cause(policy, n),
             series: self.series_result(n, width, length),
             spend_samples: spends.into_iter().flatten().take(SPEND_SAMPLES).collect(),

@@ -8,6 +8,7 @@ pub mod document;
 mod gather;
 mod ideal;
 mod metric;
+mod nesting;
 mod runner;
 mod thresholds;
 mod warnings;

@@ -169,7 +169,7 @@ fn document(scenario: &Scenario, plan: &Plan, gathered: &[Gathered]) -> Document
     let length = gathered.iter().map(|g| g.length(width)).max().unwrap_or(0);
     let result = |(i, policy): (usize, &Policy)| {
         let baseline = (i > 0).then(|| &gathered[0]);
-        gathered[i].result(policy, baseline, (width, length))
+        gathered[i].result(scenario, policy, baseline, (width, length))
     };
     let policies: Vec<_> = scenario.policies.iter().enumerate().map(result).collect();
     let verdict = |t| thresholds::decide(t, &policies);

@@ -1,6 +1,7 @@
 //! The books of one run.
 
 use crate::scenario::model::{Scenario, TargetId};
+use crate::scenario::nesting::steps_of;
 use crate::simulation::{Attempt, Denial, LayerId, NO_LAYER, Observer, Program, RunEnd, TaskEnd};
 use crate::statistics::Sketch;
 use crate::units::{Money, Span, Time};
@@ -18,6 +19,14 @@ pub struct Ledger {
     pub causes: Vec<CauseBook>,
     /// How often each written layer acted.
     pub acted: Vec<u64>,
+    /// How often each retry layer was entered.
+    pub entered: Vec<u64>,
+    /// How long each retry layer waited in all.
+    pub waited: Vec<Span>,
+    /// A page for each step of each plan, the fleets' one after the other.
+    pub steps: Vec<StepBook>,
+    /// Where each fleet's steps begin.
+    first_steps: Vec<usize>,
     /// Money for attempts whose result was thrown away.
     pub wasted: Money,
     /// Refusals before the wire.
@@ -72,6 +81,19 @@ pub struct Tokens {
     pub output: u64,
 }
 
+/// A step's page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StepBook {
+    /// Attempts on the wire.
+    pub attempts: u64,
+    /// The most in one task. Of a step in a loop that was begun anew within the task only those of
+    /// the first time count.
+    pub most: u32,
+}
+
+/// Attempts of steps in loops that were begun anew are numbered from far above this.
+const LARGEST_NUMBER: u32 = 1 << 20;
+
 /// A cause's page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CauseBook {
@@ -85,11 +107,21 @@ impl Ledger {
     /// Empty books for a scenario under a policy.
     pub fn new(scenario: &Scenario, program: &Program) -> Ledger {
         let layers = program.labels.len();
+        let mut steps = 0;
+        let mut first_steps = Vec::with_capacity(scenario.fleets.len());
+        for fleet in &scenario.fleets {
+            first_steps.push(steps);
+            steps += steps_of(&fleet.plan);
+        }
         let outages = scenario.targets.iter().flat_map(|t| &t.outages);
         Ledger {
             targets: vec![TargetBook::default(); scenario.targets.len()],
             causes: vec![CauseBook::default(); layers + 1],
             acted: vec![0; layers],
+            entered: vec![0; layers],
+            waited: vec![Span::ZERO; layers],
+            steps: vec![StepBook::default(); steps],
+            first_steps,
             wasted: Money::ZERO,
             denied: 0,
             tasks_arrived: 0,
@@ -176,6 +208,12 @@ impl Observer for Ledger {
         };
         self.causes[cause].attempts += 1;
         self.causes[cause].spend += attempt.cost;
+        let step = self.first_steps[usize::from(attempt.fleet)] + usize::from(attempt.step);
+        let step = &mut self.steps[step];
+        step.attempts += 1;
+        if attempt.number > step.most && attempt.number < LARGEST_NUMBER {
+            step.most = attempt.number;
+        }
         self.series.at(attempt.begin).attempts[row] += 1;
         if attempt.cost != Money::ZERO {
             self.series.at(attempt.end).spend += attempt.cost;
@@ -195,6 +233,16 @@ impl Observer for Ledger {
     #[inline]
     fn acted(&mut self, layer: LayerId) {
         self.acted[usize::from(layer)] += 1;
+    }
+
+    #[inline]
+    fn entered(&mut self, layer: LayerId) {
+        self.entered[usize::from(layer)] += 1;
+    }
+
+    fn waited(&mut self, layer: LayerId, wait: Span) {
+        let waited = &mut self.waited[usize::from(layer)];
+        *waited = *waited + wait;
     }
 
     #[inline]

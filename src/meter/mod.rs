@@ -7,4 +7,4 @@
 mod ledger;
 pub mod series;
 
-pub use ledger::{CauseBook, Ledger, TargetBook};
+pub use ledger::{CauseBook, Ledger, StepBook, TargetBook};

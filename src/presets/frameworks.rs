@@ -85,6 +85,21 @@ if_longer: backoff
 headers: {numbers: integer}",
     },
     Preset {
+        name: "litellm-completion",
+        version: "1",
+        library: "litellm.completion(num_retries=2)",
+        looked_at: "1.106.2",
+        source: "main.py: completion_with_retries",
+        layer: LayerKind::Retry,
+        about: "Three calls around the SDK, at once; after a 429 0 s, 1 s, 2 s.",
+        storm: "No wait but after a 429, and the SDK inside is told to retry as often.",
+        yaml: "\
+attempts: 3
+throttled_backoff: {exponential: {base: 500ms}, first_at_once: true}
+on: [transient, rate_limited, overloaded, timeout]
+retry_after: ignore",
+    },
+    Preset {
         name: "llama-index",
         version: "0.8",
         library: "llama-index-llms-openai",
@@ -149,6 +164,20 @@ on: any
 longest_retry_after: 300s
 if_longer: cap
 headers: {numbers: integer}",
+    },
+    Preset {
+        name: "pydantic-ai-output",
+        version: "2",
+        library: "pydantic-ai output validation (retries=1)",
+        looked_at: "2.31.1",
+        source: "agent/",
+        layer: LayerKind::Retry,
+        about: "Two requests for an output that passes validation, one right after the other.",
+        storm: "Each is a whole request.",
+        yaml: "\
+attempts: 2
+on: [invalid]
+retry_after: ignore",
     },
     Preset {
         name: "instructor",

@@ -5,14 +5,18 @@
 //! a preset does can be written by hand, and `tests/conformance.rs` holds each against vectors
 //! recorded from the library it is named after.
 //!
+//! A [`Stack`] is the text of a whole policy: the layers that a framework really has.
+//!
 //! `name@version` is one preset; the name alone is the first of that name in its table, the newest.
 
 mod breakers;
+mod budgets;
 mod executors;
 mod frameworks;
 mod libraries;
 mod sdks;
 mod services;
+mod stacks;
 
 /// A preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,47 @@ pub struct Preset {
     pub yaml: &'static str,
 }
 
+/// A stack of layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name.
+    pub name: &'static str,
+    /// The first version that behaves so, as people name it.
+    pub version: &'static str,
+    /// What it is named after.
+    pub library: &'static str,
+    /// The version that was looked at.
+    pub looked_at: &'static str,
+    /// Where in its source or documentation.
+    pub source: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// The body of a policy, as YAML.
+    pub yaml: &'static str,
+}
+
+impl Stack {
+    /// Its name and version.
+    pub fn full_name(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+}
+
+/// All stacks.
+pub fn stacks() -> impl Iterator<Item = &'static Stack> {
+    stacks::STACKS.iter()
+}
+
+/// The stack `name@version`, or the newest of `name`.
+pub fn find_stack(name: &str) -> Option<&'static Stack> {
+    let (name, version) = match name.split_once('@') {
+        None => (name, None),
+        Some((name, version)) => (name, Some(version)),
+    };
+    let fits = |s: &Stack| version.is_none_or(|v| s.version == v || s.looked_at == v);
+    stacks().find(|s| s.name == name && fits(s))
+}
+
 /// The layers for which there are presets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerKind {
@@ -44,6 +89,12 @@ pub enum LayerKind {
     Retry,
     /// `circuit_breaker`.
     CircuitBreaker,
+    /// `adaptive_throttle`.
+    AdaptiveThrottle,
+    /// `rate_limit`.
+    RateLimit,
+    /// `retry_budget`.
+    RetryBudget,
 }
 
 impl LayerKind {
@@ -52,6 +103,9 @@ impl LayerKind {
         match self {
             LayerKind::Retry => "retry",
             LayerKind::CircuitBreaker => "circuit_breaker",
+            LayerKind::AdaptiveThrottle => "adaptive_throttle",
+            LayerKind::RateLimit => "rate_limit",
+            LayerKind::RetryBudget => "retry_budget",
         }
     }
 }
@@ -83,6 +137,7 @@ pub fn all() -> impl Iterator<Item = &'static Preset> {
         libraries::PRESETS,
         executors::PRESETS,
         breakers::PRESETS,
+        budgets::PRESETS,
     ];
     tables.into_iter().flatten()
 }

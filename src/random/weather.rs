@@ -18,6 +18,12 @@ pub enum Purpose {
     Start = 4,
     /// Jitter of a policy's backoff. Not weather: keyed apart from all of it.
     Backoff = 5,
+    /// Whether a policy's adaptive throttle rejects a request. Not weather either.
+    Throttle = 6,
+    /// Jitter of a circuit breaker's open time. Not weather either.
+    OpenTime = 7,
+    /// How long a look-up in a store takes that clients share.
+    Store = 8,
 }
 
 /// The place of a draw within a run.
@@ -33,6 +39,8 @@ pub struct Spot {
     pub round: u32,
     /// Which attempt of this step in this task, from 0.
     pub attempt: u32,
+    /// Which hedge beside that attempt, from 1; 0 is the attempt itself. At most 15.
+    pub hedge: u8,
 }
 
 /// The source of all keyed draws of one replication.
@@ -57,8 +65,8 @@ impl Weather {
     /// The four words for this spot and purpose.
     #[inline]
     pub fn draw(&self, spot: Spot, purpose: Purpose) -> [u32; 4] {
-        let place =
-            u32::from(spot.step) << 16 | u32::from(spot.fleet) << 8 | u32::from(purpose as u8);
+        let what = u32::from(spot.hedge) << 4 | u32::from(purpose as u8);
+        let place = u32::from(spot.step) << 16 | u32::from(spot.fleet) << 8 | what;
         philox::block(self.key, [spot.task, place, spot.round, spot.attempt])
     }
 
@@ -97,6 +105,7 @@ mod tests {
         step: 3,
         round: 4,
         attempt: 5,
+        hedge: 0,
     };
 
     #[test]
@@ -110,6 +119,7 @@ mod tests {
             weather.draw(Spot { step: 4, ..SPOT }, Purpose::Attempt),
             weather.draw(Spot { round: 5, ..SPOT }, Purpose::Attempt),
             weather.draw(Spot { attempt: 6, ..SPOT }, Purpose::Attempt),
+            weather.draw(Spot { hedge: 1, ..SPOT }, Purpose::Attempt),
             weather.draw(SPOT, Purpose::Backoff),
             Weather::new(8, 0).draw(SPOT, Purpose::Attempt),
             Weather::new(7, 1).draw(SPOT, Purpose::Attempt),

@@ -1,5 +1,5 @@
-//! The CSV files: `summary.csv`, one line a policy and metric, and `timeseries.csv`, one line a
-//! policy and bucket of time.
+//! The CSV files: `summary.csv`, one line a policy and metric, `layers.csv`, one line a policy and
+//! layer, and `timeseries.csv`, one line a policy and bucket of time.
 
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, Series};
@@ -28,6 +28,36 @@ pub fn summary_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
                 &number(s.p99),
                 &number(s.min),
                 &number(s.max),
+            ])?;
+        }
+    }
+    finish(out)
+}
+
+/// `layers.csv`: what each layer of each policy did.
+pub fn layers_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record([
+        "policy",
+        "layer",
+        "acted",
+        "attempts_caused",
+        "usd_caused",
+        "attempts_on_wire",
+        "attempts_visible",
+        "waited_seconds",
+    ])?;
+    for policy in &doc.policies {
+        for layer in &policy.layers {
+            out.write_record([
+                policy.name.as_str(),
+                &layer.label,
+                &number(Some(layer.acted)),
+                &number(Some(layer.attempts_caused)),
+                &number(Some(layer.usd_caused)),
+                &number(Some(layer.attempts_on_wire)),
+                &number(layer.attempts_visible),
+                &number(Some(layer.waited_seconds)),
             ])?;
         }
     }

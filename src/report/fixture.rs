@@ -3,8 +3,8 @@
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, OutageInfo, PolicyResult, SCHEMA, Series,
-    Summary, TargetInfo, TargetResult, ThresholdResult, Verdict,
+    CauseSpend, Difference, Document, LayerResult, NestingResult, OutageInfo, PolicyResult, SCHEMA,
+    Series, Summary, TargetInfo, TargetResult, ThresholdResult, Verdict,
 };
 use crate::statistics;
 use crate::wire::Outcome;
@@ -188,6 +188,18 @@ fn policy(index: usize, name: String, weight: f64) -> PolicyResult {
         layers: vec![LayerResult {
             label: "tool[1] retry".to_owned(),
             acted: 42.5,
+            attempts_caused: 40.5,
+            usd_caused: 1.5,
+            attempts_on_wire: 1540.25,
+            attempts_visible: Some(1542.5),
+            waited_seconds: 90.5,
+        }],
+        nesting: vec![NestingResult {
+            fleet: "workers".to_owned(),
+            target: 1,
+            worst_attempts: (index > 0).then_some(27),
+            worst_wait_seconds: (index > 0).then_some(62.5),
+            most_attempts: 12,
         }],
         spend_by_cause: causes(spend, weight),
         series: series(index, spend, weight, spread),

@@ -15,10 +15,10 @@ pub mod trace;
 mod fixture;
 
 pub use charts::{Chart, ChartError, charts};
-pub use csv_files::{summary_csv, timeseries_csv};
+pub use csv_files::{layers_csv, summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
-pub use table::comparison;
+pub use table::{comparison, layers};
 
 use crate::experiment::document::Document;
 
@@ -42,6 +42,7 @@ pub fn files(doc: &Document) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut files = vec![
         ("summary.json".to_owned(), summary_json(doc)?),
         ("summary.csv".to_owned(), summary_csv(doc)?),
+        ("layers.csv".to_owned(), layers_csv(doc)?),
         ("timeseries.csv".to_owned(), timeseries_csv(doc)?),
         ("result.json".to_owned(), result_json(doc)?),
     ];

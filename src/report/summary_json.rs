@@ -7,7 +7,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, PolicyResult, TargetResult, ThresholdResult,
+    CauseSpend, Difference, Document, LayerResult, NestingResult, PolicyResult, TargetResult,
+    ThresholdResult,
 };
 use crate::wire::Outcome;
 
@@ -56,7 +57,17 @@ struct Policy<'a> {
     versus_baseline: Ordered<'a, Versus<'a>>,
     targets: Ordered<'a, Target<'a>>,
     layers: &'a [LayerResult],
+    nesting: Vec<Nesting<'a>>,
     spend_by_cause: &'a [CauseSpend],
+}
+
+#[derive(serde::Serialize)]
+struct Nesting<'a> {
+    fleet: &'a str,
+    target: &'a str,
+    worst_attempts: Option<u64>,
+    worst_wait_seconds: Option<f64>,
+    most_attempts: u32,
 }
 
 #[derive(serde::Serialize)]
@@ -135,7 +146,18 @@ fn policy<'a>(doc: &'a Document, policy: &'a PolicyResult) -> Policy<'a> {
                 .collect(),
         ),
         layers: &policy.layers,
+        nesting: policy.nesting.iter().map(|n| nesting(doc, n)).collect(),
         spend_by_cause: &policy.spend_by_cause,
+    }
+}
+
+fn nesting<'a>(doc: &'a Document, n: &'a NestingResult) -> Nesting<'a> {
+    Nesting {
+        fleet: &n.fleet,
+        target: &doc.targets[n.target].name,
+        worst_attempts: n.worst_attempts,
+        worst_wait_seconds: n.worst_wait_seconds,
+        most_attempts: n.most_attempts,
     }
 }
 

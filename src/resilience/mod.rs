@@ -4,27 +4,39 @@
 //! layer is told is plain: the time, what came back ([`crate::wire::Reply`]), and a uniform number
 //! where it needs luck.
 
+mod adaptive_throttle;
 mod backoff;
 mod breaker;
 mod headers;
+mod hedge;
 mod jitter;
 mod outlook;
 mod predicate;
 mod rate_limit;
 mod retry;
 mod retry_budget;
+mod router;
 mod semaphore;
 
+pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
 pub use backoff::{Backoff, BackoffKind, Bounds, Rounding};
-pub use breaker::{Admission, Breaker, BreakerSpec, BreakerState, HalfOpen};
+pub use breaker::{
+    Admission, Begin, Breaker, BreakerSpec, BreakerState, Buckets, Decides, Ended, HalfOpen, Limit,
+    OpenFor, Slow, Tally, Trip, Window, WindowSpec, WindowTrip,
+};
 pub use headers::{
     Grammar, HeaderRules, HeaderSet, HeaderTexts, Number, Reading, RetryAfterRule, Told, Unusable,
     WhenTooLong, date,
 };
+pub use hedge::{HedgeAfter, HedgeSpec, Latencies, Missed};
 pub use jitter::Jitter;
 pub use outlook::{DelayRange, Outlook};
 pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
 pub use retry::{Decision, RetrySpec, RetryState};
-pub use retry_budget::{RetryBudget, RetryBudgetSpec};
+pub use retry_budget::{
+    Active, ActiveSpec, AttemptEnd, Quota, QuotaSpec, RetryBudget, RetryBudgetSpec, Throttle,
+    ThrottleSpec, Windowed, WindowedSpec,
+};
+pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

@@ -26,15 +26,27 @@ pub struct ClientLimit {
 impl ClientLimit {
     /// How long a call that comes now must wait, or `None` if it is refused.
     pub fn reserve(&mut self, spec: &ClientLimitSpec, now: Time) -> Option<Span> {
-        let interval = spec.rate.interval();
-        let ahead = interval.times(spec.burst - 1);
-        let due = self.due.max(now);
-        let wait = due.since(now + ahead);
+        let wait = self.wait(spec, now, 1);
         if wait > spec.longest_wait {
             return None;
         }
-        self.due = due + interval;
+        self.take(spec, now, 1);
         Some(wait)
+    }
+
+    /// How long `n` calls that come now together would have to wait; [`Span::MAX`] if they are more
+    /// than a burst. Takes nothing.
+    pub fn wait(&self, spec: &ClientLimitSpec, now: Time, n: u64) -> Span {
+        if n > spec.burst {
+            return Span::MAX;
+        }
+        let ahead = spec.rate.interval().times(spec.burst - n);
+        self.due.max(now).since(now + ahead)
+    }
+
+    /// Counts `n` calls that come now.
+    pub fn take(&mut self, spec: &ClientLimitSpec, now: Time, n: u64) {
+        self.due = self.due.max(now) + spec.rate.interval().times(n);
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::units::Span;
+
 /// A semaphore as the scenario describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SemaphoreSpec {
@@ -9,6 +11,8 @@ pub struct SemaphoreSpec {
     pub max: u32,
     /// How many may wait; `None` is any number, 0 refuses at once.
     pub queue: Option<u32>,
+    /// How long one waits before it gives up; zero refuses at once.
+    pub longest_wait: Span,
 }
 
 /// Slots and the line before them. `T` names a waiter.
@@ -49,7 +53,8 @@ impl<T: Copy> Semaphore<T> {
             return Entry::Granted;
         }
         let waiting = self.line.len() as u32 - self.gone;
-        if spec.queue.is_some_and(|room| waiting >= room) {
+        let full = spec.queue.is_some_and(|room| waiting >= room);
+        if full || spec.longest_wait == Span::ZERO {
             return Entry::Refused;
         }
         self.line.push_back(who);
@@ -89,6 +94,7 @@ mod tests {
         let spec = SemaphoreSpec {
             max: 1,
             queue: Some(2),
+            longest_wait: Span::MAX,
         };
         let mut s = Semaphore::default();
         assert_eq!(s.enter(&spec, 'a'), Entry::Granted);
@@ -101,5 +107,17 @@ mod tests {
         assert_eq!(s.leave(|_| true), Some('e'));
         assert_eq!(s.leave(|_| true), None);
         assert_eq!(s.held(), 0);
+    }
+
+    #[test]
+    fn who_would_not_wait_is_refused() {
+        let spec = SemaphoreSpec {
+            max: 1,
+            queue: None,
+            longest_wait: Span::ZERO,
+        };
+        let mut s = Semaphore::default();
+        assert_eq!(s.enter(&spec, 'a'), Entry::Granted);
+        assert_eq!(s.enter(&spec, 'b'), Entry::Refused);
     }
 }

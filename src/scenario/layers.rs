@@ -1,47 +1,51 @@
 //! The layers of a policy.
 
+use super::breaker::breaker;
 use super::fields::Fields;
-use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared};
+use super::hedge::hedge;
+use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared, Via};
 use super::presets::with_preset;
 use super::reader::Reader;
 use super::retry::{outcomes, retry};
+use super::retry_budgets::retry_budget;
+use super::routes::{fallback, route};
+use super::stacks::stacked;
+use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, HalfOpen, RetryBudgetSpec, SemaphoreSpec};
+use crate::resilience::{AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, SemaphoreSpec};
 use crate::units::Span;
-use crate::wire::{Outcome, OutcomeSet};
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 11] = [
     "retry",
     "timeout",
     "circuit_breaker",
     "concurrency",
     "rate_limit",
+    "adaptive_throttle",
     "retry_budget",
     "budget",
+    "hedge",
+    "fallback",
+    "route",
 ];
-
-/// What a circuit breaker takes for a failure unless the scenario says otherwise.
-///
-/// Our assumption: what speaks of the target's health, and not of the request.
-const BREAKER_ON: OutcomeSet = OutcomeSet::of(&[
-    Outcome::Transient,
-    Outcome::RateLimited,
-    Outcome::Overloaded,
-    Outcome::Timeout,
-]);
 
 /// A layer and where it stands in the file.
 pub(super) type Placed = (Layer, Place);
 
-/// A list of layers, outermost first; `label` is "by-the-book.tool" or the like.
-pub(super) fn layers(node: &Node, label: &str, r: &mut Reader) -> Option<Vec<Placed>> {
+/// A list of layers at a scope, outermost first; `label` is "by-the-book.tool" or the like.
+pub(super) fn layers(node: &Node, scope: &str, label: &str, r: &mut Reader) -> Option<Vec<Placed>> {
     let items = r.list(node, "a list of layers")?;
     let mut layers = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
-        if let Some((layer, place)) = placed(item, &format!("{label}[{i}]"), r) {
-            layers.push((layer, place));
+        let label = format!("{label}[{i}]");
+        match &item.kind {
+            Kind::Map(keys) if keys.len() == 1 && keys[0].0.text == "stack" => {
+                let stack = stacked(&keys[0].1, r);
+                layers.extend(stack.into_iter().flat_map(|s| s.item(scope, &label, r)));
+            }
+            _ => layers.extend(placed(item, &label, r)),
         }
     }
     Some(layers)
@@ -52,12 +56,25 @@ pub(super) fn one(node: &Node, label: &str, r: &mut Reader) -> Option<Layer> {
     Some(placed(node, label, r)?.0)
 }
 
-fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
+/// One layer and its place; its label is `label` and its kind.
+pub(super) fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
     let (key, value) = r.variant(item, "a layer", &KINDS)?;
-    let (kind, shared) = layer(key, value, r)?;
+    let (kind, shared, via) = match key {
+        "circuit_breaker" => {
+            let shared = |f: &mut Fields, usual, r: &mut Reader| shared(f, "shared", usual, r);
+            let (spec, shared, via) = breaker(value, shared, r)?;
+            (LayerKind::CircuitBreaker(spec), shared, via)
+        }
+        "rate_limit" => rate_limit(value, r)?,
+        _ => {
+            let (kind, shared) = layer(key, value, r)?;
+            (kind, shared, None)
+        }
+    };
     let layer = Layer {
         kind,
         shared,
+        via,
         label: format!("{label} {key}"),
     };
     Some((layer, value.owner))
@@ -67,15 +84,17 @@ fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
     match key {
         "retry" => Some((LayerKind::Retry(Box::new(retry(node, r)?)), Shared::Task)),
         "timeout" => Some((LayerKind::Timeout(r.positive_time(node)?), Shared::Task)),
-        "circuit_breaker" => circuit_breaker(node, r),
         "concurrency" => concurrency(node, r),
-        "rate_limit" => rate_limit(node, r),
+        "adaptive_throttle" => adaptive_throttle(node, r),
         "retry_budget" => retry_budget(node, r),
+        "hedge" => hedge(node, r),
+        "fallback" => fallback(node, r),
+        "route" => route(node, r),
         _ => budget(node, r),
     }
 }
 
-fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
+pub(super) fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) -> Shared {
     let choices = [
         ("task", Shared::Task),
         ("agent", Shared::Agent),
@@ -86,81 +105,66 @@ fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut Reader) ->
     read.unwrap_or(default)
 }
 
-fn circuit_breaker(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
-    let node = &*with_preset(node, PresetOf::CircuitBreaker, r)?;
-    let mut f = Fields::of(node, "a circuit breaker", r)?;
-    let failures = f.required("failures", r, |n, r| r.count32(n, 1));
-    let open_for = f.required("open_for", r, |n, r| r.positive_time(n));
-    let half_open = [("one", HalfOpen::One), ("all", HalfOpen::All)];
-    let half_open = f.optional("half_open", r, |n, r| r.choice(n, &half_open));
-    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
-    let shared = shared(&mut f, "shared", Shared::Fleet, r);
-    f.finish(r);
-    let spec = BreakerSpec {
-        failures: failures?,
-        open_for: open_for?,
-        half_open: half_open.unwrap_or(HalfOpen::One),
-        on: on.unwrap_or(BREAKER_ON),
-    };
-    Some((LayerKind::CircuitBreaker(spec), shared))
-}
-
 fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     let mut f = Fields::of(node, "a concurrency limit", r)?;
     let max = f.required("max", r, |n, r| r.count32(n, 1));
     let queue = f.optional("queue", r, queue);
+    let longest_wait = longest_wait(&mut f, r);
     let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
     let spec = SemaphoreSpec {
         max: max?,
         queue: queue.flatten(),
+        longest_wait,
     };
     Some((LayerKind::Concurrency(spec), shared))
 }
 
-fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<Via>)> {
+    let node = &*with_preset(node, PresetOf::RateLimit, r)?;
     let mut f = Fields::of(node, "a rate limit", r)?;
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
     let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
-    let longest_wait = f.optional("longest_wait", r, |n, r| match &n.kind {
-        Kind::Scalar { text, .. } if text == "unlimited" => Some(Span::MAX),
-        _ => r.time(n),
-    });
-    let shared = shared(&mut f, "shared", Shared::Fleet, r);
+    let longest_wait = longest_wait(&mut f, r);
+    let via = via(&mut f, r);
+    let usual = if f.get("via").is_some() {
+        Shared::All
+    } else {
+        Shared::Fleet
+    };
+    let shared = shared(&mut f, "shared", usual, r);
     f.finish(r);
     let spec = ClientLimitSpec {
         rate: rate?,
         burst: burst.unwrap_or(1),
-        longest_wait: longest_wait.unwrap_or(Span::MAX),
+        longest_wait,
     };
-    Some((LayerKind::RateLimit(spec), shared))
+    Some((LayerKind::RateLimit(spec), shared, via))
 }
 
-fn retry_budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
-    let mut f = Fields::of(node, "a retry budget", r)?;
-    let retries = f.optional("retries", r, |n, r| r.count32(n, 0));
-    let cost = f.optional("cost", r, |n, r| Some((n.owner, r.factor(n)?)));
-    let given = f.get("retries").is_some() || f.get("cost").is_some();
-    let per = shared(&mut f, "per", Shared::Task, r);
-    let spec = match (retries, cost) {
-        (Some(_), Some((place, _))) => {
-            r.error(
-                place,
-                "a retry budget has either `retries` or `cost`, not both",
-            );
-            None
-        }
-        (Some(retries), None) => Some(RetryBudgetSpec::Count(retries)),
-        (None, Some((_, factor))) => Some(RetryBudgetSpec::Cost { factor }),
-        (None, None) => {
-            if !given {
-                f.needs("the key `retries` or `cost`", r);
-            }
-            None
-        }
-    };
+/// How long who must wait waits before it is refused.
+fn longest_wait(f: &mut Fields, r: &mut Reader) -> Span {
+    let read = f.optional("longest_wait", r, |n, r| match &n.kind {
+        Kind::Scalar { text, .. } if text == "unlimited" => Some(Span::MAX),
+        _ => r.time(n),
+    });
+    read.unwrap_or(Span::MAX)
+}
+
+fn adaptive_throttle(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
+    let node = &*with_preset(node, PresetOf::AdaptiveThrottle, r)?;
+    let mut f = Fields::of(node, "an adaptive throttle", r)?;
+    let k = f.optional("k", r, |n, r| r.positive_factor(n));
+    let window = f.optional("window", r, |n, r| r.positive_time(n));
+    let on = f.optional("on", r, |n, r| outcomes(n, None, r));
+    let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
-    Some((LayerKind::RetryBudget(spec?), per))
+    let spec = AdaptiveThrottleSpec {
+        k: k.unwrap_or(2.0),
+        window: window.unwrap_or(Span::seconds(120)),
+        on: on.unwrap_or(BreakerSpec::DEFAULT_ON),
+    };
+    Some((LayerKind::AdaptiveThrottle(spec), shared))
 }
 
 fn budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
@@ -220,10 +224,13 @@ fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {
 mod tests {
     use super::super::reader::read;
     use super::*;
+    use crate::resilience::RetryBudgetSpec;
     use crate::units::Money;
 
     fn first(yaml: &str) -> Result<Layer, String> {
-        let list = read(&format!("[{yaml}]"), |node, r| layers(node, "p.tool", r))?;
+        let list = read(&format!("[{yaml}]"), |node, r| {
+            layers(node, "tool", "p.tool", r)
+        })?;
         Ok(list.into_iter().next().unwrap().0)
     }
 
@@ -233,7 +240,7 @@ mod tests {
         let LayerKind::CircuitBreaker(spec) = &breaker.kind else {
             panic!("{breaker:?}")
         };
-        assert_eq!((spec.half_open, spec.on), (HalfOpen::One, BREAKER_ON));
+        assert_eq!(*spec, BreakerSpec::consecutive(5, Span::seconds(60)));
         assert_eq!(
             (breaker.shared, breaker.label.as_str()),
             (Shared::Fleet, "p.tool[0] circuit_breaker")
@@ -243,13 +250,22 @@ mod tests {
             limit.kind,
             LayerKind::Concurrency(SemaphoreSpec {
                 max: 5,
-                queue: None
+                queue: None,
+                longest_wait: Span::MAX,
             })
         );
         let LayerKind::RateLimit(limit) = first("{rate_limit: {rate: 10/s}}").unwrap().kind else {
             panic!("a rate limit");
         };
         assert_eq!((limit.burst, limit.longest_wait), (1, Span::MAX));
+        let throttle = first("{adaptive_throttle: {}}").unwrap();
+        assert_eq!(first("{adaptive_throttle: sre}").unwrap(), throttle);
+        let spec = AdaptiveThrottleSpec {
+            k: 2.0,
+            window: Span::seconds(120),
+            on: BreakerSpec::DEFAULT_ON,
+        };
+        assert_eq!(throttle.kind, LayerKind::AdaptiveThrottle(spec));
         let budget = first("{budget: {limit: $0.10, shared: all}}").unwrap();
         assert_eq!(
             (budget.kind, budget.shared),

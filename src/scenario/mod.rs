@@ -11,6 +11,7 @@
 
 mod backoff;
 mod billing;
+mod breaker;
 mod diagnostics;
 mod distributions;
 mod faults;
@@ -18,9 +19,11 @@ mod fields;
 mod files;
 mod fleets;
 mod headers;
+mod hedge;
 mod layers;
 mod limits;
 pub mod model;
+pub mod nesting;
 mod overrides;
 mod plan;
 mod policies;
@@ -28,6 +31,11 @@ mod presets;
 mod prices;
 mod reader;
 mod retry;
+mod retry_budgets;
+mod routes;
+mod stacks;
+mod stores;
+pub mod storm;
 mod targets;
 mod thresholds;
 mod top;
@@ -42,7 +50,7 @@ pub use diagnostics::{Diagnostic, Problems, Severity};
 pub use model::{
     Agents, Arrivals, Branch, CallLayers, Comparison, Fleet, FleetBreaker, FleetLayers, Layer,
     LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Start, Statistic, Step,
-    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow,
+    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;

@@ -1,9 +1,13 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
+    RouterSpec, SemaphoreSpec,
+};
 use crate::units::{Money, Rate, Share, Span, Time};
-use crate::world::Target;
+use crate::wire::OutcomeSet;
+use crate::world::{Store, Target};
 
 /// One scenario file, read and found sound.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub struct Scenario {
     pub max_events: u64,
     /// Models and tools, in the order written (models first).
     pub targets: Vec<Target>,
+    /// Stores that layers keep their state in, in the order written.
+    pub stores: Vec<Store>,
     /// The fleets, in the order written.
     pub fleets: Vec<Fleet>,
     /// The policies, in the order written. The first is the baseline of comparisons.
@@ -224,6 +230,15 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// All written layers but the fleet's, in report order.
+    pub fn written_layers(&self) -> impl Iterator<Item = &Layer> {
+        let calls = [&self.tool, &self.llm];
+        let calls = calls
+            .into_iter()
+            .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
+        calls.chain(&self.turn).chain(&self.task)
+    }
+
     /// A layer's label without the policy's name before it ("tool\[2\] retry").
     pub fn short_label<'a>(&self, label: &'a str) -> &'a str {
         let rest = label.strip_prefix(self.name.as_str());
@@ -246,11 +261,33 @@ pub struct CallLayers {
 pub struct Layer {
     /// What it does.
     pub kind: LayerKind,
-    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency` and `rate_limit`
-    /// have a state for each target besides; budgets have one for all targets.
+    /// Who shares its state. Call layers of kind `circuit_breaker`, `concurrency`, `rate_limit`
+    /// and `hedge` have a state for each target besides; budgets have one for all targets.
     pub shared: Shared,
+    /// Where its state is kept, if it has to be asked for: of breakers and rate limits.
+    pub via: Option<Via>,
     /// Where it stands in the file (`by-the-book.tool[2] retry`), for reports.
     pub label: String,
+}
+
+/// How a layer asks the store that keeps its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Via {
+    /// Which: index in [`Scenario::stores`].
+    pub store: u16,
+    /// What it does without an answer.
+    pub when_away: WhenAway,
+    /// How long it waits for one; [`Span::MAX`] is until it comes.
+    pub time_limit: Span,
+}
+
+/// What a layer does when its store does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAway {
+    /// Lets every call through (fails open).
+    Open,
+    /// Refuses every call (fails closed).
+    Closed,
 }
 
 /// What a layer does.
@@ -266,10 +303,18 @@ pub enum LayerKind {
     Concurrency(SemaphoreSpec),
     /// Limits how many in a time.
     RateLimit(ClientLimitSpec),
+    /// Rejects some, by how many the target accepts.
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     /// Bounds the retries of the retry layers inside it.
     RetryBudget(RetryBudgetSpec),
     /// Bounds the spend of the attempts inside it.
     Budget(Money),
+    /// Sends a second attempt when the first is late.
+    Hedge(HedgeSpec),
+    /// Makes a call that ended so at these targets instead, one after the other.
+    Fallback(Vec<TargetId>, OutcomeSet),
+    /// Makes each attempt at one of these targets.
+    Route(Vec<TargetId>, RouterSpec),
 }
 
 /// Who shares a layer's state.

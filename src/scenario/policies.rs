@@ -5,6 +5,7 @@ use super::layers::{Placed, fleet_layers, layers};
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
 use super::reader::Reader;
+use super::stacks::stacked;
 use super::tree::{Kind, Node, Place};
 use super::words::advice;
 use crate::world::{Capacity, Target, WhenFull};
@@ -21,17 +22,31 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
+    let stack = f.optional("stack", r, stacked);
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
         let label = format!("{name}.{key}");
-        let read = f.optional(key, r, |n, r| call_layers(n, &label, named, r));
-        read.unwrap_or_default()
+        let read = f.optional(key, r, |n, r| call_layers(n, key, &label, named, r));
+        let mut read = read.unwrap_or_default();
+        if let Some(stack) = &stack {
+            let label = |inner: &str| format!("{label}{inner}[stack]");
+            read.others.extend(stack.layers(key, &label(""), r));
+            for (target, list) in &mut read.of {
+                let inner = format!(".{}", r.target_name(*target));
+                list.extend(stack.layers(key, &label(&inner), r));
+            }
+        }
+        read
     };
     let tool = calls("tool", tool_named, r);
     let llm = calls("llm", model_named, r);
     let mut around = |key: &'static str, r: &mut Reader| {
         let label = format!("{name}.{key}");
-        f.optional(key, r, |n, r| layers(n, &label, r))
-            .unwrap_or_default()
+        let read = f.optional(key, r, |n, r| layers(n, key, &label, r));
+        let mut read = read.unwrap_or_default();
+        if let Some(stack) = &stack {
+            read.extend(stack.layers(key, &format!("{label}[stack]"), r));
+        }
+        read
     };
     let turn = around("turn", r);
     let task = around("task", r);
@@ -64,11 +79,16 @@ fn layers_act(
     let inside_task = inside_turn || has_retry(turn);
     tool.lists().for_each(|list| budgets_act(list, false, r));
     llm.lists().for_each(|list| budgets_act(list, false, r));
+    tool.lists()
+        .for_each(|list| requests_make_sense(list, false, r));
+    llm.lists()
+        .for_each(|list| requests_make_sense(list, true, r));
     budgets_act(turn, inside_turn, r);
     budgets_act(task, inside_task, r);
     tool.lists()
         .for_each(|list| no_prompt_grows(list, "a tool has no prompt", r));
-    for list in [turn, task] {
+    for (scope, list) in [("turn", turn), ("task", task)] {
+        only_around_calls(list, scope, r);
         no_prompt_grows(list, "what is begun anew asks as it did before", r);
     }
 }
@@ -76,10 +96,16 @@ fn layers_act(
 type Named = fn(&str, Place, &mut Reader) -> Option<TargetId>;
 
 /// A list of layers, or a map from targets (and `others`) to lists.
-fn call_layers(node: &Node, label: &str, named: Named, r: &mut Reader) -> Option<PlacedCalls> {
+fn call_layers(
+    node: &Node,
+    scope: &str,
+    label: &str,
+    named: Named,
+    r: &mut Reader,
+) -> Option<PlacedCalls> {
     if let Kind::List(_) = node.kind {
         return Some(PlacedCalls {
-            others: layers(node, label, r)?,
+            others: layers(node, scope, label, r)?,
             of: Vec::new(),
         });
     }
@@ -87,11 +113,11 @@ fn call_layers(node: &Node, label: &str, named: Named, r: &mut Reader) -> Option
     for (key, list) in r.map(node, "a list of layers, or a map from targets to lists")? {
         if key.text == "others" {
             let label = format!("{label}.others");
-            calls.others = layers(list, &label, r).unwrap_or_default();
+            calls.others = layers(list, scope, &label, r).unwrap_or_default();
             continue;
         }
         let target = named(&key.text, key.place, r);
-        let list = layers(list, &format!("{label}.{}", key.text), r);
+        let list = layers(list, scope, &format!("{label}.{}", key.text), r);
         if let (Some(target), Some(list)) = (target, list) {
             calls.of.push((target, list));
         }
@@ -126,7 +152,7 @@ fn plain(list: Vec<Placed>) -> Vec<Layer> {
 
 fn has_retry(list: &[Placed]) -> bool {
     list.iter()
-        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_)))
+        .any(|(layer, _)| matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)))
 }
 
 /// A retry budget bounds the retry layers inside it; without one it does nothing.
@@ -136,6 +162,60 @@ fn budgets_act(list: &[Placed], inside: bool, r: &mut Reader) {
         if is_budget && !inside && !has_retry(&list[i..]) {
             let help = "list a `retry` after it, or one in a scope inside this one";
             r.error_help(*place, "this never acts: no retry layer is inside it", help);
+        }
+    }
+}
+
+/// Hedges, fallbacks and routes are about one request.
+fn only_around_calls(list: &[Placed], scope: &str, r: &mut Reader) {
+    for (layer, place) in list {
+        if let Some(name) = one_request(&layer.kind) {
+            let message = format!("`{name}` makes no sense at `{scope}` scope");
+            let help = "it stands around calls; move it to `tool` or `llm`";
+            r.error_help(*place, message, help);
+        }
+    }
+}
+
+/// The name of a layer that is about one request.
+fn one_request(kind: &LayerKind) -> Option<&'static str> {
+    match kind {
+        LayerKind::Hedge(_) => Some("hedge"),
+        LayerKind::Fallback(..) => Some("fallback"),
+        LayerKind::Route(..) => Some("route"),
+        _ => None,
+    }
+}
+
+/// At most one hedge, fallback and route, the fallback outside the route, and all of their targets
+/// of the kind that is called here.
+fn requests_make_sense(list: &[Placed], models: bool, r: &mut Reader) {
+    let mut seen: Vec<&str> = Vec::new();
+    let first_tool = r.models.len();
+    for (layer, place) in list {
+        let Some(name) = one_request(&layer.kind) else {
+            continue;
+        };
+        if seen.contains(&name) {
+            r.error(*place, format!("there is one `{name}` already"));
+        }
+        if name == "fallback" && seen.contains(&"route") {
+            let help = "list the `fallback` first: it is for when no deployment is left";
+            r.error_help(*place, "this fallback stands inside a `route`", help);
+        }
+        seen.push(name);
+        let (LayerKind::Fallback(to, _) | LayerKind::Route(to, _)) = &layer.kind else {
+            continue;
+        };
+        if to.iter().any(|t| (usize::from(t.0) < first_tool) != models) {
+            let (called, other) = match models {
+                true => ("model", "tool"),
+                false => ("tool", "model"),
+            };
+            r.error(
+                *place,
+                format!("a {called} cannot be replaced by a {other}"),
+            );
         }
     }
 }

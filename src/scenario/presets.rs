@@ -10,12 +10,24 @@ use super::yaml;
 use crate::presets::{self, LayerKind, Preset};
 
 /// Keys that speak of one thing: whoever writes the first of a pair replaces the others too.
-const TOGETHER: [(&str, &[&str]); 5] = [
+const TOGETHER: [(&str, &[&str]); 12] = [
     ("delay", &["backoff", "throttled_backoff"]),
     ("backoff", &["delay", "throttled_backoff"]),
     ("on", &["statuses", "statuses_if_told", "error_codes"]),
-    ("retries", &["cost"]),
-    ("cost", &["retries"]),
+    ("failures", &["failure_rate"]),
+    ("failure_rate", &["failures"]),
+    ("retries", &BUDGETS),
+    ("cost", &BUDGETS),
+    ("ratio", &BUDGETS),
+    ("throttle", &BUDGETS),
+    ("quota", &BUDGETS),
+    ("deposits", &BUDGETS),
+    ("active", &BUDGETS),
+];
+
+/// The kinds of a retry budget.
+const BUDGETS: [&str; 7] = [
+    "retries", "cost", "ratio", "throttle", "quota", "deposits", "active",
 ];
 
 /// What is of no use once `Retry-After` is ignored.
@@ -82,6 +94,14 @@ fn written_out(preset: &Preset, node: &Node, own: &[(Key, Node)], r: &mut Reader
         Some(Kind::Map(entries)) => entries,
         _ => Vec::new(),
     };
+    Node {
+        kind: Kind::Map(merged(entries, own)),
+        ..*node
+    }
+}
+
+/// The keys of a preset and then `own`, in place of those of the same name or of one thing.
+pub(super) fn merged(entries: Vec<(Key, Node)>, own: &[(Key, Node)]) -> Vec<(Key, Node)> {
     let ignores = own.iter().any(|(key, value)| {
         let ignore = matches!(&value.kind, Kind::Scalar { text, .. } if text == "ignore");
         key.text == "retry_after" && ignore
@@ -95,10 +115,7 @@ fn written_out(preset: &Preset, node: &Node, own: &[(Key, Node)], r: &mut Reader
     };
     let kept = entries.into_iter().filter(|(key, _)| !replaced(&key.text));
     let own = own.iter().filter(|(key, _)| key.text != "preset").cloned();
-    Node {
-        kind: Kind::Map(kept.chain(own).collect()),
-        ..*node
-    }
+    kept.chain(own).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Problems, Severity, Source};
+use super::model::TargetId;
 use super::tree::{Key, Kind, Node, Place};
 use super::words::{advice, any_of, near, shortened};
 use crate::units::text::{self, QuantityError};
@@ -22,6 +23,8 @@ pub(super) struct Reader<'a> {
     pub(super) models: Vec<String>,
     /// The tools' names, in the order written.
     pub(super) tools: Vec<String>,
+    /// The stores' names, in the order written.
+    pub(super) stores: Vec<String>,
     sources: Vec<Source>,
     found: Vec<(Place, Diagnostic)>,
     dropped: usize,
@@ -34,6 +37,7 @@ impl<'a> Reader<'a> {
             base,
             models: Vec::new(),
             tools: Vec::new(),
+            stores: Vec::new(),
             sources: vec![source],
             found: Vec::new(),
             dropped: 0,
@@ -45,6 +49,16 @@ impl<'a> Reader<'a> {
     pub(super) fn add_source(&mut self, source: Source) -> u16 {
         self.sources.push(source);
         (self.sources.len() - 1) as u16
+    }
+
+    /// The name of a target: models come first.
+    pub(super) fn target_name(&self, target: TargetId) -> &str {
+        let at = usize::from(target.0);
+        self.models
+            .iter()
+            .chain(&self.tools)
+            .nth(at)
+            .map_or("", String::as_str)
     }
 
     fn note(&mut self, place: Place, diagnostic: Diagnostic) {

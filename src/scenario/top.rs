@@ -5,6 +5,7 @@ use super::fleets::fleet;
 use super::model::{Policy, Scenario};
 use super::policies::{policy, warn_of_waiting_for_ever};
 use super::reader::Reader;
+use super::stores::store;
 use super::targets::{model, tool};
 use super::thresholds::thresholds;
 use super::tree::{Key, Kind, Node, Place};
@@ -35,6 +36,8 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
     });
     let max_events = f.optional("max_events", r, |n, r| r.count_in(n, 1, u64::MAX));
     let targets = targets(&mut f, r);
+    r.stores = keys(f.get("stores")).map(|key| key.text.clone()).collect();
+    let stores = f.optional("stores", r, |n, r| named(n, "store", r, store));
     let fleets = f.required("fleets", r, |n, r| {
         let fleets = named(n, "fleet", r, fleet)?;
         if let Some((_, place)) = fleets.get(MOST_FLEETS) {
@@ -68,6 +71,7 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
         replications: replications.map_or(DEFAULT_REPLICATIONS, |n| n as u32),
         max_events: max_events.unwrap_or(DEFAULT_MAX_EVENTS),
         targets: targets?,
+        stores: stores.into_iter().flatten().map(|(s, _)| s).collect(),
         fleets: fleets?,
         policies: policies.into_iter().map(|(policy, _)| policy).collect(),
         thresholds: thresholds.unwrap_or_default(),

@@ -30,6 +30,10 @@ pub enum Doing {
     Sleeping,
     /// It stands in line before a semaphore.
     InLine,
+    /// It asks a store on the way into a layer.
+    Asks,
+    /// It tells a store on the way out of a layer.
+    Tells,
     /// Its attempt is under way, and when it will end is known.
     InFlight,
     /// Its attempt is under way, and the server will tell.
@@ -40,6 +44,8 @@ pub enum Doing {
     Joins,
     /// They have all ended.
     Joined,
+    /// It waits for its helpers, and for the time to send one more.
+    Hedges,
 }
 
 /// One agent.
@@ -55,6 +61,10 @@ pub struct Agent {
     pub doing: Doing,
     /// Its fleet.
     pub fleet: u8,
+    /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
+    pub lane: u8,
+    /// How far from the plan's own target its call is made, in calls of the program.
+    pub detour: u8,
     /// The next op, of an agent between blocks.
     pub pc: Pc,
     /// The innermost block that it is in.
@@ -163,6 +173,8 @@ pub struct Prepaid {
     pub prefix: u32,
     /// Until when it holds them.
     pub until: Time,
+    /// Whose cache that is: the detour of the call that filled it.
+    pub detour: u8,
 }
 
 /// Links between a task's agents; kept apart, because few scenarios have sub-agents.
@@ -174,7 +186,7 @@ pub struct Family {
     pub sibling: AgentId,
     /// Its first sub-agent.
     pub child: AgentId,
-    /// How many sub-agents it waits for.
+    /// How many sub-agents or helpers it waits for.
     pub waits_for: u32,
     /// The worst outcome of its sub-agents so far.
     pub worst: Outcome,
@@ -182,6 +194,8 @@ pub struct Family {
     pub fork: u16,
     /// Tokens that reports add when all have ended.
     pub reports: u32,
+    /// How many helpers its hedge has sent.
+    pub sent: u32,
 }
 
 impl Family {
@@ -194,6 +208,7 @@ impl Family {
         worst: Outcome::Ok,
         fork: 0,
         reports: 0,
+        sent: 0,
     };
 }
 
@@ -219,6 +234,8 @@ impl Agent {
             deadline: Time::NEVER,
             doing: Doing::Idle,
             fleet,
+            lane: 0,
+            detour: 0,
             pc: 0,
             block: NO_BLOCK,
             layer: 0,
@@ -292,6 +309,8 @@ impl Agents {
             self.all[id as usize] = Agent::new(fleet);
             self.all[id as usize].ticket = ticket;
             self.counters_of(id).fill(0);
+            let words = id as usize * self.stride;
+            self.words[words..words + self.stride].fill(0);
             if self.forks {
                 self.families[id as usize] = Family::NONE;
             }

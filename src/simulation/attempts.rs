@@ -29,12 +29,16 @@ pub(super) enum Closing {
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
-    pub(super) fn launch(&mut self, a: AgentId, call: u16) -> Next {
-        let program = self.program;
-        let call = &program.calls[usize::from(call)];
-        let counter = usize::from(call.counter);
-        let attempt = self.agents.counters_of(a)[counter];
-        let spot = self.spot(a, call.step, attempt);
+    pub(super) fn launch(&mut self, a: AgentId) -> Next {
+        let call = self.call_of(a);
+        let hedge = self.agents.all[a as usize].lane.saturating_sub(1);
+        let (teller, counter) = (self.principal(a), usize::from(call.counter));
+        let lane = counter + usize::from(hedge);
+        let attempt = self.agents.counters_of(teller)[lane];
+        let spot = Spot {
+            hedge,
+            ..self.spot(a, call.step, attempt)
+        };
         let luck = self.weather.draw(spot, Purpose::Attempt);
         let usage = self.usage(a, call, luck[2]);
         let estimate = self.estimate(a, call, usage);
@@ -42,9 +46,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.deny(a, Outcome::BudgetExceeded);
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
-        self.agents.counters_of(a)[counter] = attempt.wrapping_add(1);
+        let of_call = self.made(teller, call);
+        self.agents.counters_of(teller)[lane] = attempt.wrapping_add(1);
         let now = self.agenda.now();
-        self.observer.begun(now, call.target, attempt == 0);
+        self.tell_begun(a, call);
+        self.observer
+            .begun(now, call.target, attempt == 0 && hedge == 0);
         if self.program.prepays {
             self.agents.prepaid[a as usize].estimate = Purse::from(estimate);
         }
@@ -57,7 +64,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             luck,
             usage,
             passes: self.passes(a, call),
-            of_call: attempt.wrapping_sub(self.agents.all[a as usize].call_from),
+            of_call: of_call.wrapping_sub(self.agents.all[a as usize].call_from),
         };
         let agent = &mut self.agents.all[a as usize];
         agent.ticket = agent.ticket.wrapping_add(1);
@@ -67,6 +74,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.send(a, call.target, request);
             Next::Wait
         }
+    }
+
+    /// How many attempts of a call's step an agent has made, hedges included.
+    pub(super) fn made(&mut self, a: AgentId, call: &Call) -> u32 {
+        let from = usize::from(call.counter);
+        let lanes = from..from + usize::from(call.lanes);
+        let add = |sum: u32, made: &u32| sum.wrapping_add(*made);
+        self.agents.counters_of(a)[lanes].iter().fold(0, add)
     }
 
     /// An attempt whose end is known at once.
@@ -108,7 +123,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
         let agent = &self.agents.all[a as usize];
         if agent.flight.admitted {
-            let target = self.program.call_in(agent.block).target;
+            let target = self.call_of(a).target;
             self.servers[usize::from(target.0)].finish(agent.fleet, agent.flight.counted);
         }
         self.replied(a)
@@ -127,8 +142,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// What an agent has after a success: the answer or the result joins its conversation.
     fn learn(&mut self, a: AgentId) {
-        let program = self.program;
-        let call = program.call_in(self.agents.all[a as usize].block);
+        let call = self.call_of(a);
         match &call.kind {
             CallKind::Llm(step) if step.fresh => {}
             CallKind::Llm(_) => {
@@ -147,9 +161,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges an attempt and tells the observer how it ended.
     #[inline]
     pub(super) fn close_attempt(&mut self, a: AgentId, closing: Closing) {
-        let program = self.program;
         let agent = self.agents.all[a as usize];
-        let call = program.call_in(agent.block);
+        let call = self.call_of(a);
         let flight = agent.flight;
         let spec = &self.scenario.targets[usize::from(call.target.0)];
         let (outcome, end, rule) = match closing {
@@ -166,8 +179,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let cost = spec.price.cost(flight.usage, rule);
         if call.is_guarded() {
             self.settle(a, call, cost);
+            self.tell_ended(a, call, outcome, cost);
         }
-        let first = flight.attempt == 0;
+        let hedge = agent.lane.saturating_sub(1);
+        let first = flight.attempt == 0 && hedge == 0;
         let cause = match agent.cause[Scope::Call as usize] {
             _ if first => NO_LAYER,
             cause => cause,
@@ -181,6 +196,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: call.step,
             round: agent.round,
             number: flight.attempt.wrapping_add(1),
+            hedge,
             cause,
             target: call.target,
             outcome,
@@ -191,9 +207,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             charged: charged(flight.usage, rule),
             cost,
         });
-        let agent = &mut self.agents.all[a as usize];
         match outcome {
-            Some(Outcome::Ok) => agent.kept = agent.kept.with(cost),
+            Some(Outcome::Ok) => {
+                let kept = &mut self.agents.all[a as usize].kept;
+                *kept = kept.with(cost);
+            }
             Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
             _ => {}
         }
@@ -205,6 +223,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let prepaid = &mut self.agents.prepaid[a as usize];
             prepaid.prefix = flight.usage.input;
             prepaid.until = end + cache.ttl;
+            prepaid.detour = agent.detour;
         }
     }
 
@@ -212,7 +231,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// server and is charged as a timeout; what was failing anyway is charged as that.
     fn abandoned_rule(&self, a: AgentId) -> BillingRule {
         let agent = &self.agents.all[a as usize];
-        let target = self.program.call_in(agent.block).target;
+        let target = self.call_of(a).target;
         let billing = &self.scenario.targets[usize::from(target.0)].billing;
         match agent.flight.outcome {
             Outcome::Ok | Outcome::Invalid => billing.rule(Outcome::Timeout),
@@ -227,7 +246,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = self.agents.all[a as usize];
         self.close_attempt(a, Closing::Abandoned);
         if agent.doing == Doing::InFlight && agent.flight.admitted {
-            let target = self.program.call_in(agent.block).target;
+            let target = self.call_of(a).target;
             self.leave_behind(target, agent.fleet, agent.flight.counted, agent.until);
         } else if agent.doing == Doing::AwaitsReply {
             self.cancel_job(a);
@@ -245,6 +264,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step,
             round: agent.round,
             attempt,
+            hedge: 0,
         }
     }
 
@@ -293,8 +313,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             && !step.fresh
             && input >= cache.min_prefix
         {
-            let Prepaid { prefix, until, .. } = self.agents.prepaid[a as usize];
-            if self.agenda.now() < until {
+            let Prepaid {
+                prefix,
+                until,
+                detour,
+                ..
+            } = self.agents.prepaid[a as usize];
+            if self.agenda.now() < until && detour == agent.detour {
                 usage.cached = prefix.min(input);
             }
             usage.written = input - usage.cached;
@@ -347,7 +372,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if block.scope != Scope::Call {
             return Money::ZERO;
         }
-        let call = &self.program.calls[usize::from(block.call)];
+        let call = self.call_of(a);
         self.estimate(a, call, self.usage(a, call, 0))
     }
 
@@ -383,7 +408,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges the true cost to every budget around the call.
     fn settle(&mut self, a: AgentId, call: &Call, cost: Money) {
         let program = self.program;
-        let flight = self.agents.all[a as usize].flight;
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
             let group = program.layers[usize::from(guard.layer)].group;
             let sharer = self.guard_sharer(a, *guard);
@@ -392,19 +416,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 .of(group, sharer)
                 .commit(self.agents.prepaid[a as usize].estimate.money(), cost);
         }
-        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
-            let group = program.layers[usize::from(guard.layer)].group;
-            let sharer = self.guard_sharer(a, *guard);
-            let budget = self.shared.retry_budgets.of(group, sharer);
-            budget.paid(flight.attempt != 0, cost);
-        }
     }
 
     /// Whose state a guard's is: beyond a fork that of the agent that holds the task.
     pub(super) fn guard_sharer(&self, a: AgentId, guard: Guard) -> Sharer {
         let sharer = self.sharer(a);
         Sharer {
-            agent: if guard.beyond_fork { sharer.root } else { a },
+            agent: match guard.beyond_fork {
+                true => sharer.root,
+                false => sharer.agent,
+            },
             ..sharer
         }
     }

@@ -7,7 +7,7 @@ use crate::scenario::model::{
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
-    LayerId, Loop, NO_BLOCK, Op, Pc, Program, Scope, written_layers,
+    LayerId, Loop, NO_BLOCK, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 
 pub(super) struct Compiler<'a> {
@@ -40,7 +40,7 @@ struct Place {
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(scenario: &'a Scenario, policy: &'a Policy) -> Compiler<'a> {
-        let mut labels: Vec<String> = written_layers(policy).map(|l| l.label.clone()).collect();
+        let mut labels: Vec<String> = policy.written_layers().map(|l| l.label.clone()).collect();
         if policy.fleet.retry.is_some() {
             labels.push("fleet retry".to_owned());
         }
@@ -55,11 +55,13 @@ impl<'a> Compiler<'a> {
                 blocks: vec![],
                 layers: vec![],
                 guards: vec![],
+                detours: vec![],
                 calls: vec![],
                 waits: vec![],
                 loops: vec![],
                 forks: vec![],
                 fleets: vec![],
+                ranks: ranks(policy),
                 labels,
                 words: 0,
                 prepays: false,
@@ -103,9 +105,7 @@ impl<'a> Compiler<'a> {
     /// Task layers first, then the turn's snapshot and layers, then the widest call's: calls share
     /// their words, because an agent makes one call at a time.
     fn lay_out_words(&mut self) {
-        let words = |layers: &[Layer]| -> u16 {
-            layers.iter().map(|l| CompiledLayer::words(&l.kind)).sum()
-        };
+        let words = |layers: &[Layer]| -> u16 { layers.iter().map(CompiledLayer::words).sum() };
         let widest = |calls: &CallLayers| {
             let own = calls.of.iter().map(|(_, l)| words(l)).max();
             words(&calls.others).max(own.unwrap_or(0))
@@ -230,10 +230,17 @@ impl<'a> Compiler<'a> {
         let block = self.block(Scope::Call, place.parent, on_failure);
         self.attach(block, layers, Some(target));
         let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
-        let payers = self.guards(block, u16::MAX, |k| matches!(k, Kind::RetryBudget(_)));
-        let caches = self.scenario.targets[usize::from(target.0)].cache.is_some();
+        let payers = self.guards(
+            block,
+            u16::MAX,
+            |k| matches!(k, Kind::RetryBudget(spec) if spec.watches()),
+        );
+        let targets = targets_of(target, layers);
+        let mut all = targets.iter();
+        let caches = all.any(|t| self.scenario.targets[usize::from(t.0)].cache.is_some());
         self.program.prepays |= caches || budgets.0 != budgets.1;
-        let (step, counter) = (self.number(), self.counter(1));
+        let lanes = 1 + self.hedges_of(block);
+        let (step, counter) = (self.number(), self.counter(lanes));
         let longest_output = match &kind {
             CallKind::Llm(LlmStep {
                 output: Tokens::Drawn(tokens),
@@ -241,16 +248,19 @@ impl<'a> Compiler<'a> {
             }) => tokens.high() as u32,
             _ => 0,
         };
-        self.program.calls.push(Call {
-            longest_output,
-            target,
-            step,
-            counter,
-            kind,
-            budgets,
-            payers,
-        });
-        let call = (self.program.calls.len() - 1) as u16;
+        let call = self.program.calls.len() as u16;
+        for target in targets {
+            self.program.calls.push(Call {
+                longest_output,
+                target,
+                step,
+                counter,
+                lanes,
+                kind: kind.clone(),
+                budgets,
+                payers,
+            });
+        }
         self.program.ops.push(Op::Call(block));
         let after = self.pc();
         let block = &mut self.program.blocks[usize::from(block)];
@@ -309,12 +319,25 @@ impl<'a> Compiler<'a> {
             Scope::Turn => self.task_words + SNAPSHOT_WORDS,
             Scope::Call => self.task_words + self.turn_words,
         };
+        let targets = target.map_or(vec![], |own| targets_of(own, layers));
+        let mut detours = false;
+        let mut fallback = None;
         for layer in layers {
             let id = self.id(layer);
             let group = self.group(layer, id, target);
+            let groups = match detours {
+                true => self.groups(layer, id, &targets),
+                false => None,
+            };
             let at = self.program.layers.len() as u16;
+            let kind = compiled(layer, word, &targets, fallback);
+            detours |= kind.makes_detours();
+            if matches!(kind, Kind::Fallback(..)) {
+                fallback = Some(word);
+            }
             self.program.layers.push(CompiledLayer {
-                kind: compiled(&layer.kind),
+                kind,
+                detours: groups,
                 id,
                 shared: layer.shared,
                 group,
@@ -322,41 +345,72 @@ impl<'a> Compiler<'a> {
                 guards: (0, 0),
             });
             self.program.blocks[usize::from(block)].end = at + 1;
-            if matches!(layer.kind, LayerKind::Retry(_)) {
+            if matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)) {
                 let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
                 let guards = self.guards(block, at, outside);
                 self.program.layers[usize::from(at)].guards = guards;
             }
-            word += CompiledLayer::words(&layer.kind);
+            word += CompiledLayer::words(layer);
         }
+    }
+
+    /// The groups of a layer for each target of a call that may be made elsewhere.
+    fn groups(&mut self, layer: &Layer, id: LayerId, targets: &[TargetId]) -> Option<u16> {
+        let groups: Vec<u16> = targets
+            .iter()
+            .map(|target| self.group(layer, id, Some(*target)))
+            .collect();
+        let from = self.program.detours.len() as u16;
+        self.program.detours.extend(groups);
+        Some(from)
+    }
+
+    /// How many hedges may go out beside an attempt in this block.
+    fn hedges_of(&self, block: BlockId) -> u16 {
+        let b = self.program.blocks[usize::from(block)];
+        let layers = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
+        let most = layers.iter().map(|layer| match &layer.kind {
+            Kind::Hedge(spec) => spec.most as u16,
+            _ => 0,
+        });
+        most.max().unwrap_or(0)
     }
 
     fn id(&self, layer: &Layer) -> LayerId {
         let same = |l: &Layer| std::ptr::eq(l, layer);
-        let found = written_layers(self.policy).position(same);
+        let found = self.policy.written_layers().position(same);
         found.expect("the layer is one of the policy's") as LayerId
     }
 
     /// The group of shared state of a layer. Breakers, semaphores and limits around calls have one
     /// for each target; budgets have one for all.
     fn group(&mut self, layer: &Layer, id: LayerId, target: Option<TargetId>) -> u16 {
-        let (per_target, groups) = {
-            let all = &mut self.program.groups;
-            match layer.kind {
-                LayerKind::CircuitBreaker(_) => (true, &mut all.breakers),
-                LayerKind::Concurrency(_) => (true, &mut all.semaphores),
-                LayerKind::RateLimit(_) => (true, &mut all.limits),
-                LayerKind::RetryBudget(_) => (false, &mut all.retry_budgets),
-                LayerKind::Budget(_) => (false, &mut all.accounts),
-                LayerKind::Retry(_) | LayerKind::Timeout(_) => return 0,
-            }
+        let per_target = match layer.kind {
+            LayerKind::CircuitBreaker(_)
+            | LayerKind::Concurrency(_)
+            | LayerKind::RateLimit(_)
+            | LayerKind::AdaptiveThrottle(_)
+            | LayerKind::Hedge(_)
+            | LayerKind::Route(..) => true,
+            LayerKind::RetryBudget(_) | LayerKind::Budget(_) => false,
+            LayerKind::Retry(_) | LayerKind::Timeout(_) | LayerKind::Fallback(..) => return 0,
         };
         let key = (id, target.filter(|_| per_target));
         if let Some((_, group)) = self.made.iter().find(|(k, _)| *k == key) {
             return *group;
         }
-        groups.push(layer.shared);
-        let group = (groups.len() - 1) as u16;
+        let all = &mut self.program.groups;
+        let group = match &layer.kind {
+            LayerKind::CircuitBreaker(spec) => added(&mut all.breakers, layer, spec.clone()),
+            LayerKind::Concurrency(_) => added(&mut all.semaphores, layer, ()),
+            LayerKind::RateLimit(_) => added(&mut all.limits, layer, ()),
+            LayerKind::RetryBudget(_) => added(&mut all.retry_budgets, layer, ()),
+            LayerKind::Budget(_) => added(&mut all.accounts, layer, ()),
+            LayerKind::AdaptiveThrottle(_) => added(&mut all.throttles, layer, ()),
+            LayerKind::Hedge(_) => added(&mut all.latencies, layer, ()),
+            LayerKind::Route(..) => added(&mut all.routers, layer, ()),
+            LayerKind::Retry(_) | LayerKind::Timeout(_) | LayerKind::Fallback(..) => return 0,
+        };
         self.made.push((key, group));
         group
     }
@@ -384,7 +438,13 @@ impl<'a> Compiler<'a> {
                 if wanted(&self.program.layers[usize::from(layer)].kind)
                     && !self.is_guarded(from, layer, beyond_fork)
                 {
-                    self.program.guards.push(Guard { layer, beyond_fork });
+                    let id = self.program.layers[usize::from(layer)].id;
+                    let rank = self.program.ranks[usize::from(id)];
+                    self.program.guards.push(Guard {
+                        layer,
+                        beyond_fork,
+                        rank,
+                    });
                 }
             }
             below = u16::MAX;
@@ -401,15 +461,84 @@ impl<'a> Compiler<'a> {
     }
 }
 
-fn compiled(kind: &LayerKind) -> Kind {
-    match kind {
+/// The targets at which a call may be made, its own first: how far down this list is a detour.
+fn targets_of(own: TargetId, layers: &[Layer]) -> Vec<TargetId> {
+    let mut targets = vec![own];
+    for layer in layers {
+        let (LayerKind::Fallback(more, _) | LayerKind::Route(more, _)) = &layer.kind else {
+            continue;
+        };
+        for target in more {
+            if !targets.contains(target) {
+                targets.push(*target);
+            }
+        }
+    }
+    targets
+}
+
+/// How far inside each layer stands, in the order of [`written_layers`]; the layers of the fleet's
+/// queue, outside them all, come last.
+fn ranks(policy: &Policy) -> Vec<u32> {
+    const OUTSIDE: u32 = 0;
+    let list = |layers: &[Layer], scope: Scope| -> Vec<u32> {
+        let first = (scope as u32 + 1) << 24;
+        (first..).take(layers.len()).collect()
+    };
+    let mut ranks = vec![];
+    for calls in [&policy.tool, &policy.llm] {
+        ranks.extend(list(&calls.others, Scope::Call));
+        for (_, layers) in &calls.of {
+            ranks.extend(list(layers, Scope::Call));
+        }
+    }
+    ranks.extend(list(&policy.turn, Scope::Turn));
+    ranks.extend(list(&policy.task, Scope::Task));
+    ranks.extend([OUTSIDE; 2]);
+    ranks
+}
+
+/// The number of a new group that shares as `layer` says.
+fn added<S>(groups: &mut Vec<(Shared, S)>, layer: &Layer, spec: S) -> u16 {
+    groups.push((layer.shared, spec));
+    (groups.len() - 1) as u16
+}
+
+/// What a layer does whose first word is `word`, around a call that may be made at `targets`; inside
+/// the fallback whose word is `fallback`.
+fn compiled(layer: &Layer, word: u16, targets: &[TargetId], fallback: Option<u16>) -> Kind {
+    let detour = |target: &TargetId| {
+        let at = targets.iter().position(|t| t == target);
+        at.expect("a layer's targets are the call's") as u8
+    };
+    if let Some(via) = layer.via {
+        let kind = match &layer.kind {
+            LayerKind::CircuitBreaker(spec) => StoredKind::Breaker(spec.clone()),
+            LayerKind::RateLimit(spec) => StoredKind::RateLimit(*spec),
+            other => unreachable!("{other:?} goes through no store"),
+        };
+        let word = word + CompiledLayer::own_words(&layer.kind);
+        return Kind::Stored(Box::new(Stored { kind, via, word }));
+    }
+    match &layer.kind {
+        // Falling back to the target that has just failed is no fallback.
+        LayerKind::Fallback(to, on) => {
+            Kind::Fallback(to.iter().map(detour).filter(|d| *d != 0).collect(), *on)
+        }
+        LayerKind::Route(deployments, spec) => Kind::Route(Box::new(RouteLayer {
+            spec: *spec,
+            detours: deployments.iter().map(detour).collect(),
+            fallback,
+        })),
         LayerKind::Retry(spec) => Kind::Retry(spec.clone()),
         LayerKind::Timeout(after) => Kind::Timeout(*after),
-        LayerKind::CircuitBreaker(spec) => Kind::Breaker(*spec),
+        LayerKind::CircuitBreaker(spec) => Kind::Breaker(spec.clone()),
         LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),
+        LayerKind::AdaptiveThrottle(spec) => Kind::AdaptiveThrottle(*spec),
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
         LayerKind::Budget(limit) => Kind::Budget(*limit),
+        LayerKind::Hedge(spec) => Kind::Hedge(*spec),
     }
 }
 

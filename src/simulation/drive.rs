@@ -73,9 +73,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let scope = self.program.blocks[usize::from(parent)].scope;
                 agent.cause[2] = agent.cause[scope as usize];
                 agent.grown = 0;
+                agent.detour = 0;
                 let call = self.program.blocks[usize::from(block)].call;
-                let counter = self.program.calls[usize::from(call)].counter;
-                let made = self.agents.counters_of(a)[usize::from(counter)];
+                let program = self.program;
+                let made = self.made(a, &program.calls[usize::from(call)]);
                 self.agents.all[a as usize].call_from = made;
                 self.open_block(a, block)
             }
@@ -159,7 +160,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn enter_body(&mut self, a: AgentId, block: BlockId) -> Next {
         let b = &self.program.blocks[usize::from(block)];
         match b.scope {
-            Scope::Call => return self.launch(a, b.call),
+            Scope::Call => return self.launch(a),
             Scope::Turn => {
                 let place = self.agents.pair(a, b.word);
                 let agent = &mut self.agents.all[a as usize];
@@ -215,6 +216,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The agent's deadline has come: it gives up what it does, back to the layer whose time it is.
     pub(super) fn timed_out(&mut self, a: AgentId) {
         let now = self.agenda.now();
+        let principal = self.principal(a);
+        if principal != a && self.agents.all[principal as usize].deadline <= now {
+            // A helper has the deadline of whom it helps, which is the one that runs out of time.
+            return self.timed_out(principal);
+        }
         self.abandon_doing(a);
         loop {
             let agent = &self.agents.all[a as usize];
@@ -243,17 +249,23 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    /// Leaves every block without a reply: the parent has given up on this sub-agent.
+    /// Leaves every block without a reply: the parent has given up on this sub-agent or helper.
     pub(super) fn abandon(&mut self, a: AgentId) {
         self.abandon_doing(a);
         loop {
             let agent = &self.agents.all[a as usize];
             let b = self.program.blocks[usize::from(agent.block)];
-            for i in (b.first..agent.layer).rev() {
+            // A helper has entered only what is inside its hedge.
+            let helps = agent.lane != 0;
+            let first = match helps {
+                true => self.agents.all[self.principal(a) as usize].layer,
+                false => b.first,
+            };
+            for i in (first..agent.layer).rev() {
                 let program = self.program;
                 self.release(a, &program.layers[usize::from(i)]);
             }
-            if b.parent == NO_BLOCK {
+            if helps || b.parent == NO_BLOCK {
                 return;
             }
             let agent = &mut self.agents.all[a as usize];
@@ -268,14 +280,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.wake = 0;
         match agent.doing {
             Doing::InFlight | Doing::AwaitsReply => self.abandon_attempt(a),
-            Doing::Joins | Doing::Joined => self.abandon_children(a),
-            Doing::InLine => {
-                let layer = &self.program.layers[usize::from(agent.layer)];
-                let group = layer.group;
-                agent.doing = Doing::Sleeping;
-                let sharer = self.sharer(a);
-                self.shared.semaphores.of(group, sharer).abandon();
-            }
+            Doing::Joins | Doing::Joined | Doing::Hedges => self.abandon_children(a),
+            Doing::InLine => self.abandon_line(a),
             _ => {}
         }
     }

@@ -304,6 +304,7 @@ impl Request {
             step: 0,
             round: 0,
             attempt: 0,
+            hedge: 0,
         },
         luck: [0; 4],
         usage: crate::world::price::Usage {

@@ -5,14 +5,14 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Admission, Decision, Entry, RetrySpec, RetryState};
+use crate::resilience::{Decision, Entry, RetrySpec, RetryState};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, keeps_begin, keeps_delay};
+use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, StoredKind, keeps_begin, keeps_delay};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -24,6 +24,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let layer = &program.layers[usize::from(i)];
         match &layer.kind {
             Kind::Retry(spec) => {
+                self.observer.entered(layer.id);
                 self.save_retry(a, layer.word, spec, RetryState::begin(now));
                 None
             }
@@ -35,63 +36,63 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.all[a as usize].deadline = own.min(around);
                 None
             }
-            Kind::Breaker(spec) => {
-                let sharer = self.sharer(a);
-                let admission = self
-                    .shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .admit(spec, now);
-                if admission == Admission::Refuse {
-                    return Some(self.refuse(a, i, Outcome::CircuitOpen));
-                }
-                *self.agents.word(a, layer.word) = word_of(admission);
-                None
-            }
+            Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
+            Kind::Stored(stored) => self.ask_store(a, i, stored),
             Kind::Concurrency(spec) => {
+                let group = self.group_of(a, layer);
                 let agent = &mut self.agents.all[a as usize];
                 agent.ticket = agent.ticket.wrapping_add(1);
                 let who = (a, agent.ticket);
                 let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .semaphores
-                    .of(layer.group, sharer)
-                    .enter(spec, who)
-                {
+                match self.shared.semaphores.of(group, sharer).enter(spec, who) {
                     Entry::Granted => None,
                     Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
                     Entry::Waits => {
                         self.observer.acted(layer.id);
                         self.agents.all[a as usize].layer = i;
-                        self.wait(a, Doing::InLine, Time::NEVER);
+                        self.wait(a, Doing::InLine, now + spec.longest_wait);
                         Some(Next::Wait)
                     }
                 }
             }
-            Kind::RateLimit(spec) => {
+            Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
+            Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
+            Kind::Fallback(..) => {
+                self.enter_fallback(a, layer);
+                None
+            }
+            Kind::Route(route) => self.enter_route(a, i, route),
+            Kind::AdaptiveThrottle(spec) => {
+                let group = self.group_of(a, layer);
                 let sharer = self.sharer(a);
-                match self
-                    .shared
-                    .limits
-                    .of(layer.group, sharer)
-                    .reserve(spec, now)
-                {
-                    None => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Some(Span::ZERO) => None,
-                    Some(wait) => {
-                        self.observer.acted(layer.id);
-                        self.wait(a, Doing::Sleeping, now + wait);
-                        Some(Next::Wait)
-                    }
-                }
+                let throttle = self.shared.throttles.of(group, sharer);
+                let rejects = throttle.request(spec, now);
+                let admitted = rejects == 0.0 || self.throttle_luck(a, layer) >= rejects;
+                (!admitted).then(|| self.refuse(a, i, Outcome::Rejected))
             }
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
 
+    /// An agent has stood in line as long as it may.
+    pub(super) fn leave_line(&mut self, a: AgentId) -> Next {
+        let i = self.agents.all[a as usize].layer;
+        self.abandon_line(a);
+        self.refuse(a, i, Outcome::Rejected)
+    }
+
+    /// Takes an agent out of the line before the semaphore that it wants to enter.
+    pub(super) fn abandon_line(&mut self, a: AgentId) {
+        let agent = &mut self.agents.all[a as usize];
+        agent.doing = Doing::Sleeping;
+        let layer = &self.program.layers[usize::from(agent.layer)];
+        let group = self.group_of(a, layer);
+        let sharer = self.sharer(a);
+        self.shared.semaphores.of(group, sharer).abandon();
+    }
+
     /// A layer refuses entry: the agent leaves through the layers before it.
-    fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
+    pub(super) fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
         self.observer.acted(self.program.layers[usize::from(i)].id);
         self.agents.all[a as usize].layer = i;
         self.deny(a, outcome);
@@ -102,8 +103,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn deny(&mut self, a: AgentId, outcome: Outcome) {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
-        let call =
-            (block.scope == Scope::Call).then(|| &self.program.calls[usize::from(block.call)]);
+        let call = (block.scope == Scope::Call).then(|| self.call_of(a));
         self.observer.denied(&Denial {
             at: self.agenda.now(),
             agent: a,
@@ -120,17 +120,37 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let program = self.program;
         let layer = &program.layers[usize::from(i)];
         match &layer.kind {
-            Kind::Retry(_) if reply.outcome == Outcome::Ok => None,
-            Kind::Retry(spec) => self.try_again(a, i, spec, reply),
+            Kind::Retry(spec) => {
+                let again = if reply.outcome == Outcome::Ok {
+                    None
+                } else {
+                    self.try_again(a, i, spec, reply)
+                };
+                if again.is_none() {
+                    self.release(a, layer);
+                }
+                again
+            }
             Kind::Breaker(spec) => {
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let breaker = self.shared.breakers.of(layer.group, sharer);
-                breaker.record(spec, now, admission, reply.outcome);
+                self.leave_breaker(a, layer, spec, reply.outcome);
                 None
             }
+            Kind::Stored(stored) => self.tell_store(a, i, stored, reply),
             Kind::Timeout(_) | Kind::Concurrency(_) => {
                 self.release(a, layer);
+                None
+            }
+            Kind::Hedge(spec) => Some(self.helper_replied(a, i, spec, reply)),
+            Kind::Fallback(to, on) => self.fall_back(a, i, to, *on, reply),
+            Kind::Route(route) => {
+                self.leave_route(a, i, route, reply);
+                None
+            }
+            Kind::AdaptiveThrottle(spec) => {
+                let group = self.group_of(a, layer);
+                let (sharer, now) = (self.sharer(a), self.agenda.now());
+                let throttle = self.shared.throttles.of(group, sharer);
+                throttle.ended(spec, now, reply.outcome);
                 None
             }
             Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => None,
@@ -155,12 +175,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let agent = &mut self.agents.all[a as usize];
             agent.grown = agent.grown.saturating_add(spec.grow_prompt);
         }
-        if !self.may_retry(a, layer) {
+        if !self.may_retry(a, layer, reply.outcome) {
             return None;
         }
         state.again(now + delay);
         self.save_retry(a, layer.word, spec, state);
         self.observer.acted(layer.id);
+        self.observer.waited(layer.id, delay);
         match b.scope {
             Scope::Turn => self.throw_away(a, b.word),
             Scope::Task => self.throw_all_away(a),
@@ -176,37 +197,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Some(Next::Wait)
     }
 
-    /// Asks all retry budgets outside a retry layer.
-    fn may_retry(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
-        let (from, to) = layer.guards;
-        if from == to {
-            return true;
-        }
-        let estimate = self.next_estimate(a);
-        let guards = &self.program.guards[usize::from(from)..usize::from(to)];
-        for guard in guards {
-            let watch = &self.program.layers[usize::from(guard.layer)];
-            let Kind::RetryBudget(spec) = &watch.kind else {
-                unreachable!("guards of a retry layer are retry budgets")
-            };
-            let sharer = self.guard_sharer(a, *guard);
-            let budget = self.shared.retry_budgets.of(watch.group, sharer);
-            if !budget.has_room(spec, estimate) {
-                self.observer.acted(watch.id);
-                return false;
-            }
-        }
-        // A retry that one of them denies costs the others nothing.
-        for guard in guards {
-            let group = self.program.layers[usize::from(guard.layer)].group;
-            let sharer = self.guard_sharer(a, *guard);
-            self.shared.retry_budgets.of(group, sharer).count();
-        }
-        true
-    }
-
     /// Luck for a backoff: keyed by the layer and by how often this agent has come here.
-    fn backoff_luck(&mut self, a: AgentId, layer: &CompiledLayer, attempts: u32) -> f64 {
+    pub(super) fn backoff_luck(&mut self, a: AgentId, layer: &CompiledLayer, attempts: u32) -> f64 {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
         let (fleet, task, round, before) = (
@@ -218,7 +210,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let made = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
-                self.agents.counters_of(a)[usize::from(call.counter)]
+                let lane = usize::from(agent.lane.saturating_sub(1));
+                let counter = usize::from(call.counter) + lane;
+                let teller = self.principal(a);
+                // Helpers inside one hedge must not wait alike.
+                let of_lane = (lane as u32) << 24;
+                self.agents.counters_of(teller)[counter].wrapping_add(of_lane)
             }
             // Attempts of the agent so far: no two retries of a turn see the same number.
             Scope::Turn | Scope::Task => agent.ticket,
@@ -229,6 +226,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: layer.id,
             round,
             attempt: made.wrapping_mul(0x9E37_79B9) ^ attempts ^ (before << 16),
+            hedge: 0,
         };
         unit(self.weather.draw(spot, Purpose::Backoff)[0])
     }
@@ -268,47 +266,31 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Undoes the entry of a layer whose inside was left or abandoned.
     pub(super) fn release(&mut self, a: AgentId, layer: &CompiledLayer) {
         match &layer.kind {
+            Kind::Retry(_) if layer.guards.0 != layer.guards.1 => self.retries_over(a, layer),
             Kind::Timeout(_) => {
                 let around = self.agents.pair(a, layer.word + 2);
                 self.agents.all[a as usize].deadline = Time(around);
             }
             Kind::Concurrency(_) => {
+                let group = self.group_of(a, layer);
                 let sharer = self.sharer(a);
                 let agents = &self.agents.all;
                 let waits = |(who, ticket): (AgentId, u32)| {
                     let agent = &agents[who as usize];
                     agent.doing == Doing::InLine && agent.ticket == ticket
                 };
-                let semaphore = self.shared.semaphores.of(layer.group, sharer);
+                let semaphore = self.shared.semaphores.of(group, sharer);
                 if let Some((who, _)) = semaphore.leave(waits) {
                     self.agents.all[who as usize].layer += 1;
                     self.wait(who, Doing::Sleeping, self.agenda.now());
                 }
             }
-            Kind::Breaker(_) => {
-                let admission = admission_of(*self.agents.word(a, layer.word));
-                let sharer = self.sharer(a);
-                self.shared
-                    .breakers
-                    .of(layer.group, sharer)
-                    .forget(admission);
+            Kind::Breaker(_) => self.release_breaker(a, layer),
+            Kind::Stored(stored) if matches!(stored.kind, StoredKind::Breaker(_)) => {
+                self.release_breaker(a, layer);
             }
+            Kind::Route(_) => self.release_route(a, layer),
             _ => {}
         }
-    }
-}
-
-/// How a breaker admitted a call, as a word of layer state.
-fn word_of(admission: Admission) -> u32 {
-    match admission {
-        Admission::Probe(probing) => probing,
-        Admission::Pass | Admission::Refuse => 0,
-    }
-}
-
-fn admission_of(word: u32) -> Admission {
-    match word {
-        0 => Admission::Pass,
-        probing => Admission::Probe(probing),
     }
 }

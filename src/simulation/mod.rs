@@ -12,15 +12,19 @@
 //! ```
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
-//! `drive` steps through ops and blocks, `layers` through single layers; `attempts` launches and ends attempts; `jobs` moves those
-//! that travel or queue; `tasks` hands out work; [`agent`] and [`server`] hold the state.
+//! `drive` steps through ops and blocks, `layers` and `gates` through single layers, `stored` through those that
+//! ask a store; `attempts` launches and ends attempts; `jobs` moves those that travel or queue;
+//! `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work; [`agent`] and [`server`] hold the state.
 
 pub mod agent;
 mod arrivals;
 mod attempts;
 mod compile;
+mod detours;
 mod drive;
 mod families;
+mod gates;
+mod hedges;
 mod jobs;
 mod layers;
 pub mod observer;
@@ -28,7 +32,9 @@ pub mod program;
 mod run;
 mod server;
 mod shared;
+mod stored;
 mod tasks;
+mod throttles;
 
 pub use observer::{Attempt, Denial, Observer, Silent, TaskEnd};
 pub use program::{LayerId, NO_LAYER, Program};

@@ -20,6 +20,10 @@ pub trait Observer {
     fn denied(&mut self, _denial: &Denial) {}
     /// A layer acted: it retried, fired, refused or made somebody wait.
     fn acted(&mut self, _layer: LayerId) {}
+    /// A retry layer was entered: it makes its first try of whatever is inside it.
+    fn entered(&mut self, _layer: LayerId) {}
+    /// A retry layer waits so long before it tries again.
+    fn waited(&mut self, _layer: LayerId, _wait: Span) {}
     /// The result of successful attempts of so much money was thrown away.
     fn wasted(&mut self, _money: Money) {}
     /// A task has ended.
@@ -50,6 +54,8 @@ pub struct Attempt {
     /// Which attempt of this step in this task, from 1. Of steps in loops and forks that were begun
     /// anew it goes on from some large number, which names the attempts' luck.
     pub number: u32,
+    /// Which hedge beside that attempt, from 1; 0 is the attempt itself.
+    pub hedge: u8,
     /// The layer that asked for it; [`super::program::NO_LAYER`] for first attempts.
     pub cause: LayerId,
     /// What was called.

@@ -11,12 +11,16 @@
 //! ```
 
 use crate::random::Distribution;
-use crate::resilience::{BreakerSpec, ClientLimitSpec, RetryBudgetSpec, RetrySpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
+    RouterSpec, SemaphoreSpec,
+};
 use crate::scenario::model::{
     FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
-    ToolStep,
+    ToolStep, Via,
 };
 use crate::units::{Money, Span};
+use crate::wire::OutcomeSet;
 
 use super::compile::Compiler;
 
@@ -43,8 +47,11 @@ pub struct Program {
     pub layers: Vec<CompiledLayer>,
     /// Layers that watch over others: ranges are named by layers and calls.
     pub guards: Vec<Guard>,
-    /// Calls, one a model or tool step.
+    /// Calls, one a model or tool step, each followed by those at other targets that layers may
+    /// make instead.
     pub calls: Vec<Call>,
+    /// Groups of layers whose calls may be made elsewhere: one for each of the call's targets.
+    pub detours: Vec<u16>,
     /// Think times.
     pub waits: Vec<(Distribution, u16)>,
     /// Loops.
@@ -53,6 +60,8 @@ pub struct Program {
     pub forks: Vec<Fork>,
     /// One entry a fleet.
     pub fleets: Vec<FleetProgram>,
+    /// How far inside each written layer stands, by [`LayerId`]: by scope, then by its place.
+    pub ranks: Vec<u32>,
     /// What reports call each written layer, by [`LayerId`].
     pub labels: Vec<String>,
     /// 32-bit words of layer state an agent needs.
@@ -130,9 +139,11 @@ pub struct CompiledLayer {
     pub shared: Shared,
     /// Which group of shared state.
     pub group: u16,
+    /// Inside of detours: where [`Program::detours`] names its groups by target.
+    pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
-    /// Of a retry layer: the retry budgets outside it, a range of [`Program::guards`].
+    /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
     pub guards: (u16, u16),
 }
 
@@ -143,10 +154,46 @@ pub enum Kind {
     Retry(Box<RetrySpec>),
     Timeout(Span),
     Breaker(BreakerSpec),
+    Stored(Box<Stored>),
     Concurrency(SemaphoreSpec),
     RateLimit(ClientLimitSpec),
+    AdaptiveThrottle(AdaptiveThrottleSpec),
     RetryBudget(RetryBudgetSpec),
     Budget(Money),
+    Hedge(HedgeSpec),
+    /// With the detours to its targets.
+    Fallback(Box<[u8]>, OutcomeSet),
+    Route(Box<RouteLayer>),
+}
+
+/// A router, ready to run.
+#[derive(Clone, Debug)]
+pub struct RouteLayer {
+    /// What it does.
+    pub spec: RouterSpec,
+    /// The detours to its deployments.
+    pub detours: Vec<u8>,
+    /// The word of the fallback around it, if there is one.
+    pub fallback: Option<u16>,
+}
+
+/// A layer whose state is kept in a store that has to be asked.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What is kept there.
+    pub kind: StoredKind,
+    /// How it is asked.
+    pub via: Via,
+    /// The first of the three words that the asking takes.
+    pub word: u16,
+}
+
+/// What may be kept in a store.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the layer of that name")]
+pub enum StoredKind {
+    Breaker(BreakerSpec),
+    RateLimit(ClientLimitSpec),
 }
 
 /// A layer that watches over calls or retries inside it.
@@ -156,6 +203,8 @@ pub struct Guard {
     pub layer: u16,
     /// Whether a fork stands between, so that its state is the task's own agent's.
     pub beyond_fork: bool,
+    /// How far inside it stands; what a retry layer of a higher rank asks for is a retry to it.
+    pub rank: u32,
 }
 
 /// A model or tool step.
@@ -165,15 +214,17 @@ pub struct Call {
     pub target: TargetId,
     /// The step's number in the fleet's plan, for draws and logs.
     pub step: u16,
-    /// Which counter counts its attempts.
+    /// Which counter counts its attempts; those after it count its hedges.
     pub counter: u16,
+    /// How many counters those are: one, and one for each hedge that may go out.
+    pub lanes: u16,
     /// What kind of step.
     pub kind: CallKind,
     /// Of a model step with drawn output: how long that may become, for estimates.
     pub longest_output: u32,
     /// The budgets around it, a range of [`Program::guards`].
     pub budgets: (u16, u16),
-    /// The retry budgets around it that count cost, a range of [`Program::guards`].
+    /// The retry budgets around it that hear of its attempts, a range of [`Program::guards`].
     pub payers: (u16, u16),
 }
 
@@ -228,11 +279,14 @@ pub struct FleetProgram {
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "one list a kind of layer")]
 pub struct Groups {
-    pub breakers: Vec<Shared>,
-    pub semaphores: Vec<Shared>,
-    pub limits: Vec<Shared>,
-    pub retry_budgets: Vec<Shared>,
-    pub accounts: Vec<Shared>,
+    pub breakers: Vec<(Shared, BreakerSpec)>,
+    pub semaphores: Vec<(Shared, ())>,
+    pub limits: Vec<(Shared, ())>,
+    pub throttles: Vec<(Shared, ())>,
+    pub retry_budgets: Vec<(Shared, ())>,
+    pub accounts: Vec<(Shared, ())>,
+    pub latencies: Vec<(Shared, ())>,
+    pub routers: Vec<(Shared, ())>,
 }
 
 impl Program {
@@ -241,10 +295,10 @@ impl Program {
         Compiler::new(scenario, policy).compile()
     }
 
-    /// The call of a call block.
-    #[inline]
-    pub fn call_in(&self, block: BlockId) -> &Call {
-        &self.calls[usize::from(self.blocks[usize::from(block)].call)]
+    /// Whether an agent may have others that work for it.
+    pub fn has_families(&self) -> bool {
+        let hedges = |layer: &CompiledLayer| matches!(layer.kind, Kind::Hedge(_));
+        !self.forks.is_empty() || self.layers.iter().any(hedges)
     }
 }
 
@@ -258,7 +312,14 @@ impl Call {
 
 impl CompiledLayer {
     /// How many words of agent state a layer needs.
-    pub fn words(kind: &LayerKind) -> u16 {
+    pub fn words(layer: &Layer) -> u16 {
+        // whether the store is away; whose look-ups were refused, and how often in a row
+        let asking = if layer.via.is_some() { 3 } else { 0 };
+        CompiledLayer::own_words(&layer.kind) + asking
+    }
+
+    /// How many of them are for what the layer itself remembers.
+    pub fn own_words(kind: &LayerKind) -> u16 {
         match kind {
             // attempts; when the latest began; then, where needed, when the first did; the delay.
             LayerKind::Retry(spec) => {
@@ -266,8 +327,14 @@ impl CompiledLayer {
             }
             // its own deadline; the one around it
             LayerKind::Timeout(_) => 4,
-            // whether the call is a probe
-            LayerKind::CircuitBreaker(_) => 1,
+            // whether the call is a probe; where that matters, when it began
+            LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
+            // when it was entered
+            LayerKind::Hedge(_) => 2,
+            // which target
+            LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
+            // what the latest retry took
+            LayerKind::RetryBudget(spec) => u16::from(spec.remembers()),
             _ => 0,
         }
     }
@@ -281,13 +348,4 @@ pub fn keeps_begin(spec: &RetrySpec) -> bool {
 /// Whether a retry layer must remember its last delay.
 pub fn keeps_delay(spec: &RetrySpec) -> bool {
     spec.remembers_delay()
-}
-
-/// All written layers of a policy with the scope that they stand in, in report order.
-pub fn written_layers(policy: &Policy) -> impl Iterator<Item = &Layer> {
-    let calls = [&policy.tool, &policy.llm];
-    let calls = calls
-        .into_iter()
-        .flat_map(|c| c.others.iter().chain(c.of.iter().flat_map(|(_, l)| l)));
-    calls.chain(&policy.turn).chain(&policy.task)
 }

@@ -4,6 +4,7 @@ use crate::engine::{Agenda, Queue, Wheel};
 use crate::random::Weather;
 use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
 use crate::units::Time;
+use crate::wire::Reply;
 
 use super::agent::{AgentId, Agents, Doing};
 use super::attempts::Closing;
@@ -57,6 +58,8 @@ pub(super) struct Run<'a, O, Q> {
     pub jobs: Jobs,
     pub queues: Vec<TaskQueue<'a>>,
     pub later: Later,
+    /// What agents bring out of a layer while they tell its store; by agent.
+    pub replies: Vec<Reply>,
     pub observer: &'a mut O,
     /// When the latest task ended.
     pub last_end: Time,
@@ -126,13 +129,14 @@ pub fn run_on<O: Observer, Q: Queue>(
         agents: Agents::new(
             program.words,
             program.counters,
-            !program.forks.is_empty(),
+            program.has_families(),
             program.prepays,
         ),
         shared: SharedState::new(&program.groups, fleets),
         servers: scenario.targets.iter().enumerate().map(server).collect(),
         jobs: Jobs::default(),
         queues: vec![],
+        replies: vec![],
         later: Later::new(program.counters),
         observer,
         last_end: Time::ZERO,
@@ -256,9 +260,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::Starting => self.take_task(a),
             Doing::Joined => self.join(a),
             Doing::Sleeping => Next::Enter,
+            Doing::Asks => self.answered(a),
+            Doing::Tells => self.told(a),
             Doing::InFlight => self.end_flight(a),
             Doing::Thinks => Next::Step,
-            Doing::Idle | Doing::Free | Doing::InLine | Doing::AwaitsReply | Doing::Joins => {
+            Doing::Hedges => self.hedge_due(a),
+            Doing::InLine => self.leave_line(a),
+            Doing::Idle | Doing::Free | Doing::AwaitsReply | Doing::Joins => {
                 unreachable!("an agent that others wake has no end of its own")
             }
         };
@@ -292,7 +300,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn sharer(&self, a: AgentId) -> Sharer {
         let agent = &self.agents.all[a as usize];
         Sharer {
-            agent: a,
+            agent: self.principal(a),
             root: agent.root,
             fleet: agent.fleet,
         }

@@ -1,6 +1,8 @@
 //! The state that layers share: breakers, semaphores, limits, budgets, by group and sharer.
 
-use crate::resilience::{Breaker, ClientLimit, RetryBudget, Semaphore};
+use crate::resilience::{
+    AdaptiveThrottle, Breaker, BreakerSpec, ClientLimit, Latencies, RetryBudget, Router, Semaphore,
+};
 use crate::scenario::model::Shared;
 use crate::world::budget::Account;
 
@@ -10,10 +12,22 @@ use super::program::Groups;
 /// Who stands in line before a semaphore: an agent and its ticket at that time.
 pub(super) type Waiter = (AgentId, u32);
 
+/// What several agents share of a layer.
+pub(super) trait State {
+    /// What it is made from.
+    type Spec: Clone;
+
+    /// New state; all the room that it needs is taken here.
+    fn made(spec: &Self::Spec) -> Self;
+
+    /// Makes it new again, in the room that it has.
+    fn renew(&mut self);
+}
+
 /// One kind of shared state: a list of sharers' states for each group.
 #[derive(Debug)]
-pub(super) struct States<T> {
-    groups: Vec<(Shared, Vec<T>)>,
+pub(super) struct States<T: State> {
+    groups: Vec<(Shared, T::Spec, Vec<T>)>,
 }
 
 /// All shared state of a run.
@@ -24,8 +38,11 @@ pub(super) struct SharedState {
     pub breakers: States<Breaker>,
     pub semaphores: States<Semaphore<Waiter>>,
     pub limits: States<ClientLimit>,
+    pub throttles: States<AdaptiveThrottle>,
     pub retry_budgets: States<RetryBudget>,
     pub accounts: States<Account>,
+    pub latencies: States<Latencies>,
+    pub routers: States<Router>,
 }
 
 /// Whose state is meant.
@@ -43,22 +60,29 @@ impl SharedState {
             breakers: States::new(&groups.breakers, fleets),
             semaphores: States::new(&groups.semaphores, fleets),
             limits: States::new(&groups.limits, fleets),
+            throttles: States::new(&groups.throttles, fleets),
             retry_budgets: States::new(&groups.retry_budgets, fleets),
             accounts: States::new(&groups.accounts, fleets),
+            latencies: States::new(&groups.latencies, fleets),
+            routers: States::new(&groups.routers, fleets),
         }
     }
 
     /// Whether anything is kept for each agent or task.
     pub(super) fn is_personal(groups: &Groups) -> bool {
-        let lists = [
-            &groups.breakers,
-            &groups.semaphores,
-            &groups.limits,
-            &groups.retry_budgets,
-            &groups.accounts,
-        ];
-        let mut all = lists.into_iter().flatten();
-        all.any(|shared| matches!(shared, Shared::Task | Shared::Agent))
+        fn any<S>(groups: &[(Shared, S)]) -> bool {
+            let personal =
+                |(shared, _): &(Shared, S)| matches!(shared, Shared::Task | Shared::Agent);
+            groups.iter().any(personal)
+        }
+        any(&groups.breakers)
+            || any(&groups.semaphores)
+            || any(&groups.limits)
+            || any(&groups.throttles)
+            || any(&groups.retry_budgets)
+            || any(&groups.accounts)
+            || any(&groups.latencies)
+            || any(&groups.routers)
     }
 
     /// Makes the states of a slot new: those of its agent (`Shared::Agent`) when the slot gets a
@@ -71,21 +95,63 @@ impl SharedState {
         self.breakers.renew(slot, of);
         self.semaphores.renew(slot, of);
         self.limits.renew(slot, of);
+        self.throttles.renew(slot, of);
         self.retry_budgets.renew(slot, of);
         self.accounts.renew(slot, of);
+        self.latencies.renew(slot, of);
+        self.routers.renew(slot, of);
     }
 }
 
-impl<T: Default> States<T> {
-    fn new(groups: &[Shared], fleets: usize) -> States<T> {
+impl State for Breaker {
+    type Spec = BreakerSpec;
+
+    fn made(spec: &BreakerSpec) -> Breaker {
+        Breaker::new(spec)
+    }
+
+    fn renew(&mut self) {
+        Breaker::renew(self);
+    }
+}
+
+/// State that is the same in all groups when it is new.
+macro_rules! plain_state {
+    ($($state:ty),*) => {$(
+        impl State for $state {
+            type Spec = ();
+
+            fn made((): &()) -> $state {
+                <$state>::default()
+            }
+
+            fn renew(&mut self) {
+                *self = <$state>::default();
+            }
+        }
+    )*};
+}
+
+plain_state!(
+    Semaphore<Waiter>,
+    ClientLimit,
+    AdaptiveThrottle,
+    RetryBudget,
+    Account,
+    Latencies,
+    Router
+);
+
+impl<T: State> States<T> {
+    fn new(groups: &[(Shared, T::Spec)], fleets: usize) -> States<T> {
         let states = |shared: &Shared| match shared {
             Shared::All => 1,
             Shared::Fleet => fleets,
             Shared::Task | Shared::Agent => 0,
         };
-        let group = |shared: &Shared| {
-            let states = (0..states(shared)).map(|_| T::default()).collect();
-            (*shared, states)
+        let group = |(shared, spec): &(Shared, T::Spec)| {
+            let states = (0..states(shared)).map(|_| T::made(spec)).collect();
+            (*shared, spec.clone(), states)
         };
         States {
             groups: groups.iter().map(group).collect(),
@@ -94,7 +160,7 @@ impl<T: Default> States<T> {
 
     /// The state of this group for this sharer.
     pub(super) fn of(&mut self, group: u16, sharer: Sharer) -> &mut T {
-        let (shared, states) = &mut self.groups[usize::from(group)];
+        let (shared, _, states) = &mut self.groups[usize::from(group)];
         let i = match shared {
             Shared::All => 0,
             Shared::Fleet => usize::from(sharer.fleet),
@@ -105,13 +171,13 @@ impl<T: Default> States<T> {
     }
 
     fn renew(&mut self, slot: AgentId, of: Shared) {
-        for (shared, states) in &mut self.groups {
+        for (shared, spec, states) in &mut self.groups {
             if *shared == of {
                 let slot = slot as usize;
                 while states.len() <= slot {
-                    states.push(T::default());
+                    states.push(T::made(spec));
                 }
-                states[slot] = T::default();
+                states[slot].renew();
             }
         }
     }

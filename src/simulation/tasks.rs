@@ -324,10 +324,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             pc: fleet.entry,
             ..Agent::new(old.fleet)
         };
-        if let Some((_, id)) = &fleet.retry
-            && resubmitted > 0
-        {
-            agent.cause[0] = *id;
+        if let Some((_, id)) = &fleet.retry {
+            match resubmitted {
+                0 => self.observer.entered(*id),
+                _ => agent.cause[0] = *id,
+            }
         }
         Next::Step
     }
@@ -400,6 +401,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             step: *id,
             round: u32::MAX,
             attempt: agent.resubmitted,
+            hedge: 0,
         };
         let luck = unit(self.weather.draw(spot, Purpose::Backoff)[0]);
         let Decision::RetryAfter(delay) = spec.decide(&mut state, now, reply, luck) else {
@@ -409,6 +411,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return false;
         }
         self.observer.acted(*id);
+        self.observer.waited(*id, delay);
         let slot = self.later.hold(self.agents.counters_of(a));
         let entry = Entry {
             slot,
@@ -509,6 +512,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     step: 0,
                     round: 0,
                     attempt: 0,
+                    hedge: 0,
                 };
                 let u = unit(self.weather.draw(spot, Purpose::Start)[0]);
                 Time::ZERO + Span::from_nanos_f64(span.0 as f64 * u)

@@ -11,10 +11,12 @@ pub mod budget;
 pub mod failure;
 pub mod limiter;
 pub mod price;
+mod store;
 mod target;
 
 pub use billing::{Billing, BillingRule};
 pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
+pub use store::{LookUp, Store};
 pub use target::{Capacity, Failures, Hangs, Slowdown, Target, WhenFull, Work};

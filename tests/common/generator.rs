@@ -7,8 +7,12 @@
 
 use std::fmt::Write;
 
+mod policies;
+
+use policies::policy;
+
 /// The bound on events of each run.
-pub const MOST_EVENTS: u64 = 4_000;
+pub const MOST_EVENTS: u64 = 2_000;
 /// How many bytes make a rich scenario.
 pub const BYTES: usize = 600;
 
@@ -38,7 +42,8 @@ pub fn scenario_text(bytes: &[u8], world: World) -> String {
     for i in 0..models {
         let _ = writeln!(text, "  m{i}: {{{}}}", model(c, world));
     }
-    text += "tools:\n";
+    text += "stores: {redis: {latency: {exponential: {mean: 5ms}}, fails_after: 100ms, \
+             outages: [{at: 5s, for: 10s}]}}\ntools:\n";
     for i in 0..tools {
         let _ = writeln!(text, "  t{i}: {{{}}}", tool(c, world));
     }
@@ -413,144 +418,4 @@ fn fork(c: &mut Choices, indent: &str, text: &mut String) {
             c.of(&["continue", "fail"])
         );
     }
-}
-
-fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
-    let mut text = String::from("    about: random\n");
-    for (key, name, n) in [("tool", "t", tools), ("llm", "m", models)] {
-        let is_model = key == "llm";
-        match c.below(4) {
-            0 => {}
-            1 | 2 => {
-                let _ = writeln!(
-                    text,
-                    "    {key}: [{}]",
-                    layers(c, Around::Call { is_model })
-                );
-            }
-            _ => {
-                let of = layers(c, Around::Call { is_model });
-                let others = layers(c, Around::Call { is_model });
-                let i = c.below(n);
-                let _ = writeln!(text, "    {key}: {{{name}{i}: [{of}], others: [{others}]}}");
-            }
-        }
-    }
-    for key in ["turn", "task"] {
-        if c.once_in(2) {
-            let _ = writeln!(text, "    {key}: [{}]", layers(c, Around::Steps));
-        }
-    }
-    if c.once_in(3) {
-        let mut layers = vec![];
-        if c.below(3) > 0 {
-            layers.push(format!(
-                "{{retry: {{{}}}}}",
-                retry(c, false, &["2", "3", "unlimited"])
-            ));
-        }
-        if c.below(2) > 0 {
-            let failures = 1 + c.below(4);
-            let count = c.of(&["total", "consecutive"]);
-            let open = c.maybe(2, "open_for", |c| c.of(&["10s", "1s"]).to_owned());
-            layers.push(format!(
-                "{{circuit_breaker: {{failures: {failures}, count: {count}{open}}}}}"
-            ));
-        }
-        let _ = writeln!(text, "    fleet: [{}]", layers.join(", "));
-    }
-    text
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Around {
-    Call { is_model: bool },
-    Steps,
-}
-
-/// Up to four layers. A retry budget is followed by a retry, without which it is a mistake.
-fn layers(c: &mut Choices, around: Around) -> String {
-    let mut layers = vec![];
-    let grows = around != Around::Call { is_model: false };
-    for _ in 0..c.below(4) {
-        let shared = c.of(&SHARED);
-        let layer = match c.below(9) {
-            0..3 => format!(
-                "retry: {{{}}}",
-                retry(c, grows, &["3", "2", "5", "unlimited"])
-            ),
-            3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
-            4 => {
-                let failures = 1 + c.below(4);
-                let open = c.of(&["5s", "500ms"]);
-                let half = c.of(&["one", "all"]);
-                let on = c.maybe(4, "on", |c| format!("[{}]", c.of(&OUTCOMES)));
-                format!(
-                    "circuit_breaker: {{failures: {failures}, open_for: {open}, half_open: {half}, \
-                     shared: {shared}{on}}}"
-                )
-            }
-            5 => {
-                let max = 1 + c.below(3);
-                let queue = c.of(&["unlimited", "0", "2"]);
-                format!("concurrency: {{max: {max}, queue: {queue}, shared: {shared}}}")
-            }
-            6 => {
-                let rate = c.of(&["2/s", "10/s", "7/min"]);
-                let burst = 1 + c.below(3);
-                let wait = c.of(&["unlimited", "0", "2s"]);
-                format!(
-                    "rate_limit: {{rate: {rate}, burst: {burst}, longest_wait: {wait}, \
-                     shared: {shared}}}"
-                )
-            }
-            7 => {
-                let bound = c.of(&["retries: 3", "retries: 0", "cost: 1.5", "cost: 0"]);
-                layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
-                format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
-            }
-            _ => {
-                let limit = c.of(&["$0.10", "$0.001", "$1", "$0"]);
-                format!("budget: {{limit: {limit}, shared: {shared}}}")
-            }
-        };
-        layers.push(layer);
-    }
-    let braced: Vec<String> = layers.iter().map(|l| format!("{{{l}}}")).collect();
-    let text = braced.join(", ");
-    match around {
-        // Only a retry of a model call grows its prompt.
-        Around::Steps => text.replace(", grow_prompt: 50", ""),
-        Around::Call { .. } => text,
-    }
-}
-
-fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {
-    let mut text = format!("attempts: {}", c.of(attempts));
-    text += match c.below(8) {
-        0 => ", delay: 1s",
-        1 => ", delay: 0",
-        2 => ", backoff: {exponential: {base: 100ms, factor: 2, max: 10s}, jitter: 10%}",
-        3 => ", backoff: {exponential: {base: 1s}, jitter: full}",
-        4 => ", backoff: {decorrelated: {base: 100ms, max: 5s}}",
-        5 => ", backoff: {linear: {base: 1s, step: 1s}, jitter: equal}",
-        6 => ", backoff: {fixed: 2s, jitter: {proportional: 10%}}",
-        _ => "",
-    };
-    text += &c.maybe(3, "on", |c| match c.below(2) {
-        0 => "any".to_owned(),
-        _ => format!("[{}, {}]", c.of(&OUTCOMES), c.of(&OUTCOMES)),
-    });
-    let rule = c.of(&["honor", "ignore", "{honor_plus: 1s}"]);
-    let _ = write!(text, ", retry_after: {rule}");
-    if rule != "ignore" {
-        text += &c.maybe(4, "longest_retry_after", |c| {
-            format!("2s, if_longer: {}", c.of(&["give_up", "backoff", "cap"]))
-        });
-    }
-    text += &c.maybe(5, "deadline", |c| c.of(&["10s", "1m"]).to_owned());
-    if grows {
-        text += &c.maybe(5, "grow_prompt", |_| "50".to_owned());
-    }
-    text
 }

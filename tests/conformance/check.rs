@@ -1,14 +1,18 @@
 //! Whether a layer does what a case says.
 
+use std::path::Path;
+
 use serde_json::Value;
 use squall::random::stream::{Process, Stream};
-use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState};
+use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState, Ended};
 use squall::scenario::{self, LayerKind};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
 
+use super::buckets;
 use super::plan::{Feed, Plan};
 use super::replay::replay;
+use super::trip_rules;
 
 /// Relative error that is allowed of exact points.
 const EXACT: f64 = 1e-6;
@@ -19,12 +23,18 @@ const ERRORS: f64 = 4.0;
 
 pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
     if let Feed::Replies(script) = &plan.feed {
-        let specs = plan.layers.iter().map(|layer| match read(layer)? {
-            LayerKind::Retry(spec) => Ok(*spec),
-            other => Err(format!("{other:?} has no conversation")),
-        });
-        let (calls, sleeps) = replay(&specs.collect::<Result<Vec<_>, _>>()?, script);
+        let mut layers = vec![];
+        for layer in &plan.layers {
+            match layer.strip_prefix("stack: ") {
+                Some(stack) => layers.extend(stacked(stack)?),
+                None => layers.push(read(layer)?),
+            }
+        }
+        let (calls, sleeps) = replay(&layers, script);
         return behaviour(case, calls, &sleeps);
+    }
+    if let Feed::Bucket = plan.feed {
+        return buckets::hold(&plan.layers, case);
     }
     match (&plan.feed, read(&plan.layers[0])?) {
         (Feed::Delays, LayerKind::Retry(spec)) => delays(&spec.backoff, plan, case),
@@ -35,13 +45,35 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
             delays(&backoff, plan, case)
         }
         (Feed::Breaker, LayerKind::CircuitBreaker(spec)) => breaker(&spec, case),
+        (Feed::TripRule, LayerKind::CircuitBreaker(spec)) => trip_rules::hold(&spec, case),
         (feed, kind) => Err(format!("{kind:?} cannot be fed {feed:?}")),
     }
 }
 
-fn read(layer: &str) -> Result<LayerKind, String> {
+pub fn read(layer: &str) -> Result<LayerKind, String> {
     let layer = scenario::layer(layer).map_err(|e| e.render(false))?;
     Ok(layer.kind)
+}
+
+/// The layers around a model call under a stack, outermost first.
+fn stacked(stack: &str) -> Result<Vec<LayerKind>, String> {
+    let text = format!(
+        "name: stack\nmodels: {{m: {{latency: 1s}}}}\n\
+         fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{llm: m, output: 1}}]}}}}\n\
+         policies: {{p: {{stack: {stack}}}}}\n"
+    );
+    let loaded = scenario::parse(&text, "stack", Path::new(""), &[]);
+    let policy = loaded
+        .map_err(|e| e.render(false))?
+        .scenario
+        .policies
+        .remove(0);
+    let layers = policy
+        .task
+        .iter()
+        .chain(&policy.turn)
+        .chain(&policy.llm.others);
+    Ok(layers.map(|layer| layer.kind.clone()).collect())
 }
 
 fn delays(backoff: &Backoff, plan: &Plan, case: &Value) -> Result<(), String> {
@@ -144,7 +176,8 @@ fn behaviour(case: &Value, calls: usize, sleeps: &[f64]) -> Result<(), String> {
     {
         return Err(format!("{calls} calls, retried should be {retried}"));
     }
-    if let Some(theirs) = expect["calls"].as_u64()
+    let theirs = expect["calls"].as_u64();
+    if let Some(theirs) = theirs.or(expect["model_requests"].as_u64())
         && theirs != calls as u64
     {
         return Err(format!("{calls} calls in place of {theirs}"));
@@ -173,7 +206,7 @@ fn behaviour(case: &Value, calls: usize, sleeps: &[f64]) -> Result<(), String> {
 }
 
 fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
-    let mut breaker = Breaker::default();
+    let mut breaker = Breaker::new(spec);
     for row in case["expect"]["rows"].as_array().unwrap() {
         let at = Time(Span::from_nanos_f64(row[0].as_f64().unwrap() * 1e9).0);
         let word = |i: usize| row[i].as_str().unwrap();
@@ -181,7 +214,7 @@ fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
         if closed(&breaker) != (word(2) == "closed") {
             return Err(format!("{row}: {:?} before", breaker.state()));
         }
-        let admitted = breaker.admit(spec, at);
+        let admitted = breaker.admit(spec, at, |_| 0.5);
         if (admitted == Admission::Refuse) != (word(3) == "rejected") {
             return Err(format!("{row}: {admitted:?}"));
         }
@@ -190,7 +223,12 @@ fn breaker(spec: &BreakerSpec, case: &Value) -> Result<(), String> {
                 "ok" => Outcome::Ok,
                 _ => Outcome::Transient,
             };
-            breaker.record(spec, at, admitted, outcome);
+            let ended = Ended {
+                admission: admitted,
+                outcome,
+                took: Span::ZERO,
+            };
+            breaker.record(spec, at, ended, |_| 0.5);
         }
         if closed(&breaker) != (word(4) == "closed") {
             return Err(format!("{row}: {:?} after", breaker.state()));

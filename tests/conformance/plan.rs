@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::buckets;
 use super::conversations::behaviour;
 use super::replay::Script;
 
@@ -27,13 +28,25 @@ pub enum Feed {
     Replies(Script),
     /// It meets the rows of a breaker's trace.
     Breaker,
+    /// It meets the rows of a budget's or limiter's trace.
+    Bucket,
+    /// It is held against a rule in words, or against defaults.
+    TripRule,
 }
 
 /// The plan of a case, if something stands for it.
 pub fn of(file: &str, case: &Value) -> Option<Plan> {
     let case = Case(case);
+    if let Some(plan) = buckets::plan(file, &case) {
+        return Some(plan);
+    }
     match case.kind() {
         "delay" => delays(file, &case),
+        "behaviour" if case.id().ends_with("trip_rule") => match file {
+            "hystrix" => plan(breaker_of("hystrix@1"), Feed::TripRule),
+            "resilience4j" => plan(breaker_of("resilience4j-breaker@2"), Feed::TripRule),
+            _ => None,
+        },
         "behaviour" => behaviour(file, &case),
         "breaker" => breaker(file, &case),
         _ => None,
@@ -419,8 +432,16 @@ fn breaker(file: &str, case: &Case) -> Option<Plan> {
         ("aiobreaker", _) => "aiobreaker@1",
         ("purgatory", _) => "purgatory@3",
         ("cockatiel", "breaker.consecutive5.halfOpenAfter10s") => "cockatiel-consecutive@4",
+        ("cockatiel", "breaker.count.0.5_of_10") => "cockatiel-count@4",
+        ("cockatiel", "breaker.sampling.0.2_30s_minRps1") => "cockatiel-sampling@4",
+        ("opossum", "volumeThreshold.10") => "{preset: opossum@10, minimum_calls: 10}",
+        ("opossum", "half_open_failure") => "{preset: opossum@10, open_for: 5s}",
+        ("opossum", _) => "opossum@10",
         _ => return None,
     };
-    let layer = format!("{{circuit_breaker: {layer}}}");
-    plan(layer, Feed::Breaker)
+    plan(breaker_of(layer), Feed::Breaker)
+}
+
+fn breaker_of(preset: &str) -> String {
+    format!("{{circuit_breaker: {preset}}}")
 }

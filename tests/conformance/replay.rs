@@ -1,6 +1,10 @@
-//! Plays a conversation through a retry layer on a virtual clock.
+//! Plays a conversation through layers on a virtual clock: those that retry, and those that bound
+//! the retries inside them.
 
-use squall::resilience::{Decision, HeaderTexts, Reading, RetrySpec, RetryState, date};
+use squall::resilience::{
+    Decision, HeaderTexts, Reading, RetryBudgetSpec, RetrySpec, RetryState, date,
+};
+use squall::scenario::LayerKind;
 use squall::units::{Span, Time};
 use squall::wire::{Advice, NO_STATUS, Outcome, Reply};
 
@@ -93,14 +97,15 @@ impl Response {
 }
 
 /// How many calls are made through these layers, outermost first, and the waits between \[s\].
-pub fn replay(layers: &[RetrySpec], script: &Script) -> (usize, Vec<f64>) {
+pub fn replay(layers: &[LayerKind], script: &Script) -> (usize, Vec<f64>) {
     let mut talk = Talk {
         script,
         now: Time::ZERO,
         calls: 0,
         sleeps: vec![],
+        spent: 0,
     };
-    talk.through(layers);
+    talk.through(layers, u32::MAX);
     (talk.calls, talk.sleeps)
 }
 
@@ -110,22 +115,39 @@ struct Talk<'a> {
     now: Time,
     calls: usize,
     sleeps: Vec<f64>,
+    /// Retries inside the innermost retry budget.
+    spent: u32,
 }
 
 impl Talk<'_> {
     /// One call through these layers: the last response, unless the innermost failed to read it.
-    fn through(&mut self, layers: &[RetrySpec]) -> Option<Response> {
+    /// `most` is how many retries the budget outside allows.
+    fn through(&mut self, layers: &[LayerKind], most: u32) -> Option<Response> {
         let Some((outermost, inside)) = layers.split_first() else {
             return Some(self.call());
         };
+        let outermost = match outermost {
+            LayerKind::Retry(spec) => &**spec,
+            LayerKind::RetryBudget(RetryBudgetSpec::Count(most)) => {
+                return self.through(inside, *most);
+            }
+            // No recorded call takes as long as a timeout.
+            _ => return self.through(inside, most),
+        };
         let mut state = RetryState::begin(self.now);
         loop {
-            let response = self.through(inside)?;
+            let response = self.through(inside, most)?;
             let reply = response.reply(outermost, 0.0)?;
             let decision = outermost.decide(&mut state, self.now, reply, self.script.u);
             let Decision::RetryAfter(wait) = decision else {
                 return Some(response);
             };
+            if most != u32::MAX {
+                if self.spent >= most {
+                    return Some(response);
+                }
+                self.spent += 1;
+            }
             if self.calls >= MOST_CALLS {
                 return None;
             }

@@ -11,7 +11,10 @@ use squall::world::price::Usage;
 use super::client::Env;
 use super::layers::Purse;
 use super::server::{Request, serve};
-use super::sim::{Row, Sim};
+use super::sim::Row;
+
+/// One outside of hedges, and the most attempts inside one.
+pub const LANES: usize = 10;
 
 /// A call of a target.
 pub struct Call {
@@ -21,21 +24,24 @@ pub struct Call {
     pub passes: bool,
     pub attempts: Cell<u64>,
     /// What retries after `invalid` have added to the prompt [tokens].
-    pub grown: Cell<u32>,
+    /// For whom stands outside of hedges, then for each attempt inside one.
+    pub grown: [Cell<u32>; LANES],
 }
 
-fn usage(call: &Call) -> Usage {
+fn usage(call: &Call, lane: usize) -> Usage {
     Usage {
-        input: call.input + call.grown.get(),
+        input: call.input + call.grown[lane].get(),
         output: call.output,
         ..Usage::default()
     }
 }
 
 /// What budgets expect an attempt to cost: all of it.
-pub fn full_price(sim: &Sim, call: &Call) -> Money {
-    let target = &sim.scenario.targets[call.target];
-    sim.share_of_price(target, usage(call), BillingRule::FULL)
+pub fn full_price(env: &Env, call: &Call) -> Money {
+    let target = env.elsewhere.unwrap_or(call.target);
+    let target = &env.sim.scenario.targets[target];
+    env.sim
+        .share_of_price(target, usage(call, env.lane), BillingRule::FULL)
 }
 
 /// An attempt on the wire; when dropped, the client has gone.
@@ -60,12 +66,9 @@ impl Open {
         for purse in &self.env.budgets {
             purse.gone.set(purse.gone.get() - self.estimate.0 + cost.0);
         }
-        for books in &self.env.retry_budgets {
-            let mut books = books.borrow_mut();
-            match self.number {
-                1 => books.first += cost.0,
-                _ => books.again += cost.0,
-            }
+        for bound in &self.env.retry_budgets {
+            let first = self.number == 1 && self.env.lane <= 1;
+            bound.ended(first, reply.outcome, cost.0);
         }
         sim.log.borrow_mut().attempts.push(Row {
             end: sim.clock.now(),
@@ -108,24 +111,32 @@ impl Drop for Open {
 
 pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
     let sim = env.sim.clone();
-    let usage = usage(&call);
-    let estimate = full_price(&sim, &call);
+    let usage = usage(&call, env.lane);
+    let estimate = full_price(&env, &call);
+    let target = env.elsewhere.unwrap_or(call.target);
     let covers = |p: &Rc<Purse>| p.limit - p.gone.get() >= estimate.0;
     if !env.budgets.iter().all(covers) {
-        return env.refuse(Some(call.target), Outcome::BudgetExceeded);
+        return env.refuse(Some(target), Outcome::BudgetExceeded);
     }
     for purse in &env.budgets {
         purse.gone.set(purse.gone.get() + estimate.0);
     }
     let number = {
         let mut numbers = sim.numbers.borrow_mut();
-        let place = (env.fleet, env.task, env.path.clone());
+        // What stands beside an attempt is counted by itself.
+        let mut place = (env.fleet, env.task, env.path.clone());
+        place
+            .2
+            .extend((env.lane > 1).then_some(u32::MAX - env.lane as u32));
         let number = numbers.entry(place).or_default();
         *number += 1;
         *number
     };
+    for bound in &env.retry_budgets {
+        bound.begun();
+    }
     let request = Rc::new(Request {
-        target: call.target,
+        target,
         fleet: env.fleet,
         input: usage.input,
         output: usage.output,
@@ -139,7 +150,7 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         .clock
         .spawn(Box::pin(serve(sim.clone(), request.clone())));
     let open = Open {
-        target: call.target,
+        target,
         begin: sim.clock.now(),
         number,
         usage,

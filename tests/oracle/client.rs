@@ -1,6 +1,6 @@
 //! The client: plans, turn by turn and step by step.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use squall::scenario::{LlmStep, OnFailure, ParallelStep, Step, Tokens};
@@ -9,7 +9,7 @@ use squall::wire::{Outcome, Reply};
 
 use super::attempt::{Call, attempt};
 use super::clock::{Fut, all};
-use super::layers::{Inner, Purse, RetryBudget, through};
+use super::layers::{Bound, Inner, Purse, through};
 use super::server::certain;
 use super::sim::Sim;
 
@@ -22,12 +22,16 @@ pub struct Env {
     /// How often the task was submitted again before.
     pub run: u32,
     pub agent: u64,
+    /// Which attempt inside a hedge, from 1; 0 outside.
+    pub lane: usize,
+    /// Where its call is made, if not where the plan says.
+    pub elsewhere: Option<usize>,
     /// The conversation so far [tokens].
     pub conversation: Rc<Cell<u32>>,
     /// Where in the plan: steps, rounds, branches.
     pub path: Vec<u32>,
     /// The retry budgets around this.
-    pub retry_budgets: Vec<Rc<RefCell<RetryBudget>>>,
+    pub retry_budgets: Vec<Bound>,
     /// The budgets around this.
     pub budgets: Vec<Rc<Purse>>,
 }
@@ -125,7 +129,7 @@ fn step(env: Env, step: &'static Step) -> Fut<Reply> {
                 output: 0,
                 passes: true,
                 attempts: Cell::new(0),
-                grown: Cell::new(0),
+                grown: Default::default(),
             };
             let reply = self::call(env.clone(), call).await;
             if reply.outcome == Outcome::Ok {
@@ -175,7 +179,7 @@ async fn llm(env: Env, it: &'static LlmStep) -> Reply {
         output,
         passes: certain(it.passes) && !certain(it.never),
         attempts: Cell::new(0),
-        grown: Cell::new(0),
+        grown: Default::default(),
     };
     let reply = self::call(env.clone(), call).await;
     if reply.outcome == Outcome::Ok && !it.fresh {
@@ -192,6 +196,9 @@ async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
             let mut child = env.at(children.len() as u32);
             child.conversation = Rc::default();
             child.agent = env.sim.new_agent();
+            for bound in &mut child.retry_budgets {
+                bound.held = Rc::default();
+            }
             let first_bad = first_bad.clone();
             children.push(Box::pin(async move {
                 // It begins when its parent has begun all of them.

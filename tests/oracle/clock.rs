@@ -196,3 +196,23 @@ pub async fn all<T: Unpin + 'static>(parts: Vec<Fut<T>>) -> Vec<T> {
     })
     .await
 }
+
+/// The number and the result of the first part to end, which is taken out; `None` if `limit` fires
+/// before.
+pub async fn first_of<T>(
+    parts: &mut Vec<(usize, Fut<T>)>,
+    limit: Option<&Signal>,
+) -> Option<(usize, T)> {
+    poll_fn(|context| {
+        for i in 0..parts.len() {
+            if let Poll::Ready(value) = parts[i].1.as_mut().poll(context) {
+                return Poll::Ready(Some((parts.remove(i).0, value)));
+            }
+        }
+        match limit.is_some_and(Signal::fired) {
+            true => Poll::Ready(None),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}

@@ -242,6 +242,8 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         task: waiting.task,
         run: waiting.run,
         agent,
+        lane: 0,
+        elsewhere: None,
         conversation: Rc::default(),
         path: vec![],
         retry_budgets: vec![],

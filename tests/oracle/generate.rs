@@ -350,6 +350,17 @@ fn policy(d: &mut Dice, i: u64, tools: u64) -> String {
 
 fn layers(d: &mut Dice, scope: &str) -> String {
     let mut layers: Vec<String> = (0..d.from(1, 4)).map(|_| layer(d, scope)).collect();
+    // From dice of their own: the scenarios without hedges are what they were before there were any.
+    let hedges = &mut Dice(d.0 ^ 0x6865_6467_6573);
+    if ["tool", "llm"].contains(&scope) && hedges.chance(25) {
+        let at = hedges.below(layers.len() as u64 + 1) as usize;
+        layers.insert(at, hedge(hedges));
+    }
+    if scope == "tool" && hedges.chance(25) {
+        let at = hedges.below(layers.len() as u64 + 1) as usize;
+        let on = hedges.pick(&["", ", on: [timeout, transient, rejected]"]);
+        layers.insert(at, format!("{{fallback: {{to: t0{on}}}}}"));
+    }
     let budget = |l: &String| l.contains("retry_budget");
     if layers.iter().any(budget) {
         // A retry budget must have something to bound.
@@ -368,18 +379,35 @@ fn layer(d: &mut Dice, scope: &str) -> String {
         4 | 5 => format!("{{timeout: {}}}", d.time(50, 4000)),
         6 | 7 => {
             let (failures, open) = (d.from(1, 5), d.time(100, 5000));
+            let (rate, calls) = (d.pick(&["50%", "{above: 30%}"]), d.from(2, 9));
+            let trips = match d.below(6) {
+                0 => format!(
+                    "failure_rate: {rate}, window: {{calls: {calls}}}, minimum_calls: {failures}"
+                ),
+                1 => format!(
+                    "failure_rate: {rate}, window: {{time: 3s, buckets: {calls}}}, \
+                     minimum_calls: {failures}"
+                ),
+                2 => format!("failures: {failures}, window: {{calls: {calls}}}"),
+                3 => format!("failure_rate: {rate}, window: all, minimum_calls: {failures}"),
+                _ => format!("failures: {failures}"),
+            };
             let half = d.pick(&["one", "all"]);
             let on = match d.chance(30) {
                 true => ", on: [transient, invalid]",
                 false => "",
             };
             format!(
-                "{{circuit_breaker: {{failures: {failures}, open_for: {open}, half_open: {half}{on}{shared}}}}}"
+                "{{circuit_breaker: {{{trips}, open_for: {open}, half_open: {half}{on}{shared}}}}}"
             )
         }
         8 => {
             let (max, queue) = (d.from(1, 4), d.pick(&["0", "2", "unlimited"]));
-            format!("{{concurrency: {{max: {max}, queue: {queue}{shared}}}}}")
+            let longest = match d.chance(40) {
+                true => format!(", longest_wait: {}", d.time(0, 2000)),
+                false => String::new(),
+            };
+            format!("{{concurrency: {{max: {max}, queue: {queue}{longest}{shared}}}}}")
         }
         9 => {
             let (count, burst) = (d.from(1, 30), d.from(1, 4));
@@ -391,13 +419,39 @@ fn layer(d: &mut Dice, scope: &str) -> String {
         }
         10 => {
             let per = d.pick(&["task", "agent", "fleet", "all"]);
-            match d.chance(60) || ["turn", "task"].contains(&scope) {
-                true => format!("{{retry_budget: {{retries: {}, per: {per}}}}}", d.below(6)),
-                false => format!("{{retry_budget: {{cost: {}x, per: {per}}}}}", d.from(1, 3)),
-            }
+            let bound = match d.below(8) {
+                0 | 1 if !["turn", "task"].contains(&scope) => format!("cost: {}x", d.from(1, 3)),
+                2 => format!("ratio: {}%", d.from(1, 100)),
+                3 => format!(
+                    "throttle: {{tokens: {}, ratio: 0.{}}}",
+                    d.from(1, 9),
+                    d.from(1, 999)
+                ),
+                4 => format!(
+                    "quota: {{capacity: {}, cost: {}, throttled: {}, timeout: {}, success: {}}}",
+                    d.from(5, 50),
+                    d.from(1, 9),
+                    d.below(9),
+                    d.below(9),
+                    d.below(3)
+                ),
+                _ => format!("retries: {}", d.below(6)),
+            };
+            format!("{{retry_budget: {{{bound}, per: {per}}}}}")
         }
         _ => format!("{{budget: {{limit: $0.{:02}{shared}}}}}", d.from(1, 60)),
     }
+}
+
+fn hedge(d: &mut Dice) -> String {
+    let (after, most) = (d.time(10, 1500), d.from(1, 3));
+    let fatal = d.pick(&["", ", fatal: [overloaded]", ", fatal: none"]);
+    let next = d.pick(&[
+        "",
+        ", next_on: [transient, timeout]",
+        ", next_on: [rejected]",
+    ]);
+    format!("{{hedge: {{after: {after}, most: {most}{fatal}{next}}}}}")
 }
 
 fn retry(d: &mut Dice, scope: &str) -> String {

@@ -328,3 +328,57 @@ fn a_task_timeout_takes_its_sub_agents_with_it() {
         ],
     );
 }
+
+#[test]
+fn a_quarter_of_the_first_attempts_may_be_retried() {
+    // Four calls in a row on a dead tool: the fourth first attempt, at 180, pays for one retry.
+    let layers = "tool: [{retry_budget: {ratio: 25%}}, {retry: {attempts: 9, delay: 100ms}}]";
+    let tool = "latency: 60ms, failures: 100%";
+    expect(
+        &calls(tool, "1", "count: 4", layers),
+        &[
+            "0 tool 0..60 transient",
+            "0 ends at 60 transient",
+            "1 tool 60..120 transient",
+            "1 ends at 120 transient",
+            "2 tool 120..180 transient",
+            "2 ends at 180 transient",
+            "3 tool 180..240 transient",
+            "3 tool 340..400 transient",
+            "3 ends at 400 transient",
+        ],
+    );
+}
+
+#[test]
+fn a_throttle_closes_at_half_of_its_tokens() {
+    // Of four tokens each failure takes one; after the second only two are left, and half is not
+    // enough.
+    let throttle = "{retry_budget: {throttle: {tokens: 4, ratio: 0.1}}}";
+    let layers = format!("tool: [{throttle}, {{retry: {{attempts: 9, delay: 100ms}}}}]");
+    expect(
+        &calls("latency: 60ms, failures: 100%", "1", "count: 1", &layers),
+        &[
+            "0 tool 0..60 transient",
+            "0 tool 160..220 transient",
+            "0 ends at 220 transient",
+        ],
+    );
+}
+
+#[test]
+fn who_stands_in_line_too_long_gives_up() {
+    // Three agents, one slot for a second: the others wait for 600 ms and leave together.
+    let layers = "tool: [{concurrency: {max: 1, longest_wait: 600ms}}]";
+    expect(
+        &calls("latency: 1s", "3", "count: 3", layers),
+        &[
+            "1 tool at 600 rejected",
+            "2 tool at 600 rejected",
+            "1 ends at 600 rejected",
+            "2 ends at 600 rejected",
+            "0 tool 0..1000 ok",
+            "0 ends at 1000 ok",
+        ],
+    );
+}

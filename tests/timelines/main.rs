@@ -4,9 +4,12 @@
 //! milliseconds, outcome, cost if any), a refusal (`0 sandbox at 300 circuit_open`), or the end of a task
 //! (`0 ends at 5100 ok`), in the order of their ends. How each number comes about stands beside it.
 
+mod breakers;
 mod client;
 mod fleets;
+mod hedges;
 mod money;
+mod routes;
 mod targets;
 
 use std::path::Path;
@@ -32,9 +35,11 @@ impl Log<'_> {
     }
 }
 
-fn ms(time: Time) -> u64 {
-    assert_eq!(time.0 % 1_000_000, 0, "{time:?} is no whole millisecond");
-    time.0 / 1_000_000
+fn ms(time: Time) -> String {
+    if !time.0.is_multiple_of(1_000_000) {
+        return format!("{}ns", time.0);
+    }
+    format!("{}", time.0 / 1_000_000)
 }
 
 impl Observer for Log<'_> {

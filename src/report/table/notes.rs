@@ -157,7 +157,7 @@ fn styled(text: &str, style: Style, colour: bool) -> String {
 
 /// The text in lines of at most `width` columns, broken between words where that can be; lines
 /// after the first begin with `indent` spaces.
-fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
+pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_inclusive(' ') {

@@ -1,0 +1,139 @@
+//! `squall presets show` for stacks: the whole policy, and what its layers make of a failure together.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::presets::Stack;
+use crate::scenario::nesting::{Nested, nested};
+use crate::scenario::storm::{MOST_NESTED, storm_prone};
+use crate::scenario::{self, LayerKind, Scenario};
+use crate::units::text;
+use crate::wire::Outcome;
+
+use super::presets::outlook_of;
+
+/// What a call may meet, as people know it.
+const FAILURES: [(Outcome, &str); 5] = [
+    (Outcome::RateLimited, "429"),
+    (Outcome::Transient, "500"),
+    (Outcome::Permanent, "400"),
+    (Outcome::Timeout, "timeout"),
+    (Outcome::Invalid, "invalid answer"),
+];
+
+/// Everything about a stack.
+pub(super) fn show(stack: &Stack) -> String {
+    let scenario = under(stack);
+    let policy = &scenario.policies[0];
+    let steps = nested(&scenario.fleets, policy);
+    let mut out = format!(
+        "{} (stack): {} {}\n{}\nSource: {}\n\nours:\n",
+        stack.full_name(),
+        stack.library,
+        stack.looked_at,
+        stack.about,
+        stack.source
+    );
+    for line in stack.yaml.lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+    out.push_str(&together(&steps[0]));
+    for layer in policy.written_layers() {
+        let LayerKind::Retry(spec) = &layer.kind else {
+            continue;
+        };
+        let _ = writeln!(out, "{}", policy.short_label(&layer.label));
+        out.push_str(&outlook_of(spec));
+        for told in storm_prone(spec) {
+            let _ = writeln!(out, "Storm-prone: {told}.");
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// What the layers make of one model call together.
+fn together(step: &Nested) -> String {
+    let mut out = String::from("\nOne model call, if every attempt ends the same:\n");
+    let number = |n: Option<u64>| n.map_or("unlimited".to_owned(), |n| n.to_string());
+    for (outcome, words) in FAILURES {
+        let attempts = number(step.attempts_on(outcome));
+        let _ = writeln!(out, "{words:<18} {attempts:>10} attempts");
+    }
+    let worst = step.worst_attempts();
+    let wait = match step.worst_wait() {
+        Some(wait) => format!("at most {} of waits", text::span(wait)),
+        None => "no end to the waits".to_owned(),
+    };
+    let _ = writeln!(
+        out,
+        "In all, without Retry-After: {} attempts, {wait}",
+        number(worst)
+    );
+    if worst.is_none_or(|n| n > MOST_NESTED) && step.retries().count() > 1 {
+        let product = number(worst);
+        let _ = writeln!(
+            out,
+            "Storm-prone: nested layers multiply to {product} attempts."
+        );
+    }
+    out.push('\n');
+    out
+}
+
+/// A scenario with one model call, under the stack.
+fn under(stack: &Stack) -> Scenario {
+    let text = format!(
+        "name: stack\nmodels: {{model: {{latency: 1s}}}}\n\
+         fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{llm: model, output: 1}}]}}}}\n\
+         policies: {{ours: {{stack: {}}}}}\n",
+        stack.full_name()
+    );
+    let loaded = scenario::parse(&text, "stack", Path::new(""), &[]);
+    loaded.expect("a test reads every stack").scenario
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+
+    #[test]
+    fn every_stack_can_be_shown() {
+        for stack in presets::stacks() {
+            assert!(show(stack).contains("(stack): "), "{}", stack.full_name());
+        }
+    }
+
+    #[test]
+    fn a_stack_with_a_budget_shows_what_its_library_makes() {
+        let shown = show(presets::find_stack("litellm").unwrap());
+        assert!(
+            shown.contains("429                         5 attempts\n"),
+            "{shown}"
+        );
+        let shown = show(presets::find_stack("openai-agents-retry").unwrap());
+        assert!(
+            shown.contains("500                         6 attempts\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn what_is_shown_says_what_the_layers_make_of_it_together() {
+        let shown = show(presets::find_stack("crewai").unwrap());
+        assert!(
+            shown.contains("429                        27 attempts\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("500                         9 attempts\n"),
+            "{shown}"
+        );
+        assert!(shown.contains("multiply to 27 attempts"), "{shown}");
+        assert!(
+            shown.contains("task[stack] crewai: crewai-agent retry\n"),
+            "{shown}"
+        );
+    }
+}

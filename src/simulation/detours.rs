@@ -1,0 +1,122 @@
+//! Detours: calls that are made at another target than the plan's, by a `fallback` or a `route`.
+//!
+//! The targets at which a call can be made are compiled to calls that stand side by side; how far
+//! the agent is from the plan's own is its detour. Layers inside that have a state for each target
+//! have one for each detour; layers outside do not see it.
+
+use crate::engine::Queue;
+use crate::wire::{Outcome, OutcomeSet, Reply};
+
+use super::agent::AgentId;
+use super::drive::Next;
+use super::observer::Observer;
+use super::program::{Call, CompiledLayer, Kind, RouteLayer, Scope};
+use super::run::Run;
+
+/// The word of a route that leaves the target as it is.
+const NOT_ROUTED: u32 = u32::MAX;
+
+impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
+    /// The call that an agent makes, at the target where it makes it.
+    #[inline]
+    pub(super) fn call_of(&self, a: AgentId) -> &'p Call {
+        let agent = &self.agents.all[a as usize];
+        let own = self.program.blocks[usize::from(agent.block)].call;
+        &self.program.calls[usize::from(own) + usize::from(agent.detour)]
+    }
+
+    /// The group of a layer's state, for the target at which the agent's call is made.
+    #[inline]
+    pub(super) fn group_of(&self, a: AgentId, layer: &CompiledLayer) -> u16 {
+        match layer.detours {
+            None => layer.group,
+            Some(from) => {
+                let detour = self.agents.all[a as usize].detour;
+                self.program.detours[usize::from(from) + usize::from(detour)]
+            }
+        }
+    }
+
+    /// Enters a fallback: the plan's own target is tried first.
+    pub(super) fn enter_fallback(&mut self, a: AgentId, layer: &CompiledLayer) {
+        *self.agents.word(a, layer.word) = 0;
+        self.agents.all[a as usize].detour = 0;
+    }
+
+    /// A call inside a fallback has failed for good: on to the next target, if there is one.
+    pub(super) fn fall_back(
+        &mut self,
+        a: AgentId,
+        i: u16,
+        to: &[u8],
+        on: OutcomeSet,
+        reply: Reply,
+    ) -> Option<Next> {
+        let layer = &self.program.layers[usize::from(i)];
+        let tried = self.agents.word(a, layer.word);
+        let next = to.get(*tried as usize).copied();
+        let (Some(detour), true) = (next, on.has(reply.outcome)) else {
+            self.agents.all[a as usize].detour = 0;
+            return None;
+        };
+        *tried += 1;
+        self.observer.acted(layer.id);
+        let agent = &mut self.agents.all[a as usize];
+        agent.detour = detour;
+        agent.cause[Scope::Call as usize] = layer.id;
+        agent.layer = i + 1;
+        Some(Next::Enter)
+    }
+
+    /// Enters a route: one of its deployments takes the attempt. What a fallback has sent elsewhere
+    /// goes there.
+    pub(super) fn enter_route(&mut self, a: AgentId, i: u16, route: &RouteLayer) -> Option<Next> {
+        let layer = &self.program.layers[usize::from(i)];
+        let fallen_back = route.fallback.is_some_and(|w| *self.agents.word(a, w) > 0);
+        if fallen_back {
+            *self.agents.word(a, layer.word) = NOT_ROUTED;
+            return None;
+        }
+        let luck = match route.spec.draws() {
+            true => self.backoff_luck(a, layer, 0),
+            false => 0.0,
+        };
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let router = self.shared.routers.of(layer.group, sharer);
+        let Some(chosen) = router.choose(&route.spec, now, luck) else {
+            return Some(self.refuse(a, i, Outcome::Rejected));
+        };
+        *self.agents.word(a, layer.word) = u32::from(chosen);
+        self.agents.all[a as usize].detour = route.detours[usize::from(chosen)];
+        None
+    }
+
+    /// A routed call has ended: its deployment may have to rest.
+    pub(super) fn leave_route(&mut self, a: AgentId, i: u16, route: &RouteLayer, reply: Reply) {
+        let layer = &self.program.layers[usize::from(i)];
+        let chosen = *self.agents.word(a, layer.word);
+        if chosen == NOT_ROUTED {
+            return;
+        }
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let router = self.shared.routers.of(layer.group, sharer);
+        if router.record(&route.spec, now, chosen as u8, reply.outcome) {
+            self.observer.acted(layer.id);
+        }
+        self.release_route(a, layer);
+    }
+
+    /// What stands between a fallback and the route is at the plan's own target again.
+    pub(super) fn release_route(&mut self, a: AgentId, layer: &CompiledLayer) {
+        if *self.agents.word(a, layer.word) != NOT_ROUTED {
+            self.agents.all[a as usize].detour = 0;
+        }
+    }
+}
+
+impl Kind {
+    /// Whether calls inside this layer may be made at another target.
+    pub(super) fn makes_detours(&self) -> bool {
+        matches!(self, Kind::Fallback(..) | Kind::Route(_))
+    }
+}

@@ -1,0 +1,173 @@
+//! What retry budgets hear: attempts that begin and end inside them, and retries that are asked for.
+
+use crate::engine::Queue;
+use crate::random::{Purpose, Spot, unit};
+use crate::resilience::{AttemptEnd, RetryBudgetSpec};
+use crate::units::Money;
+use crate::wire::Outcome;
+
+use super::agent::AgentId;
+use super::observer::Observer;
+use super::program::{Call, CompiledLayer, Guard, Kind, NO_LAYER, Program, Scope};
+use super::run::Run;
+
+impl<O: Observer, Q: Queue> Run<'_, O, Q> {
+    /// Tells the retry budgets around a call that an attempt of it begins.
+    #[inline]
+    pub(super) fn tell_begun(&mut self, a: AgentId, call: &Call) {
+        let program = self.program;
+        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
+            let (layer, spec) = retry_budget(program, guard);
+            let retry = self.is_retry(a, guard);
+            if spec.remembers() && !retry {
+                *self.agents.word(a, layer.word) = 0;
+            }
+            let (sharer, now) = (self.guard_sharer(a, *guard), self.agenda.now());
+            let budget = self.shared.retry_budgets.of(layer.group, sharer);
+            budget.begun(spec, now, retry);
+        }
+    }
+
+    /// Tells the retry budgets around a call how an attempt of it ended; `None` is at the horizon.
+    #[inline]
+    pub(super) fn tell_ended(
+        &mut self,
+        a: AgentId,
+        call: &Call,
+        outcome: Option<Outcome>,
+        cost: Money,
+    ) {
+        let program = self.program;
+        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
+            let (layer, spec) = retry_budget(program, guard);
+            let outcome = outcome.unwrap_or(Outcome::Timeout);
+            let mut held = 0;
+            if spec.remembers() && outcome == Outcome::Ok {
+                held = std::mem::take(self.agents.word(a, layer.word));
+            }
+            let end = AttemptEnd {
+                retry: self.is_retry(a, guard),
+                first_of_step: self.agents.all[a as usize].flight.attempt == 0
+                    && self.agents.all[a as usize].lane <= 1,
+                outcome,
+                cost,
+                held,
+            };
+            let (sharer, now) = (self.guard_sharer(a, *guard), self.agenda.now());
+            let budget = self.shared.retry_budgets.of(layer.group, sharer);
+            budget.ended(spec, now, &end);
+        }
+    }
+
+    /// Asks all retry budgets outside a retry layer for one retry after `outcome`.
+    pub(super) fn may_retry(
+        &mut self,
+        a: AgentId,
+        layer: &CompiledLayer,
+        outcome: Outcome,
+    ) -> bool {
+        let (from, to) = layer.guards;
+        if from == to {
+            return true;
+        }
+        self.retries_over(a, layer);
+        let granted = self.ask_budgets(a, layer, outcome);
+        if !granted {
+            // What this layer holds is given back; leaving it gives nothing more.
+            *self.agents.word(a, layer.word) = 1;
+        }
+        granted
+    }
+
+    /// Asks all retry budgets outside a hedge for one more attempt, after none has answered in time.
+    /// A hedge takes no place among the retries under way (`active`).
+    pub(super) fn may_hedge(&mut self, a: AgentId, layer: &CompiledLayer) -> bool {
+        let granted = self.ask_budgets(a, layer, Outcome::Timeout);
+        if granted {
+            self.give_back(a, layer);
+        }
+        granted
+    }
+
+    /// Whether all retry budgets outside a layer grant one more attempt after `outcome`; they have
+    /// counted it then.
+    fn ask_budgets(&mut self, a: AgentId, layer: &CompiledLayer, outcome: Outcome) -> bool {
+        let (from, to) = layer.guards;
+        let estimate = self.next_estimate(a);
+        let (program, now) = (self.program, self.agenda.now());
+        let guards = &program.guards[usize::from(from)..usize::from(to)];
+        for guard in guards {
+            let (watch, spec) = retry_budget(program, guard);
+            let sharer = self.guard_sharer(a, *guard);
+            let budget = self.shared.retry_budgets.of(watch.group, sharer);
+            if !budget.has_room(spec, now, outcome, estimate) {
+                self.observer.acted(watch.id);
+                return false;
+            }
+        }
+        // A retry that one of them denies costs the others nothing.
+        for guard in guards {
+            let (watch, spec) = retry_budget(program, guard);
+            let sharer = self.guard_sharer(a, *guard);
+            let budget = self.shared.retry_budgets.of(watch.group, sharer);
+            let taken = budget.take(spec, outcome);
+            if spec.remembers() {
+                *self.agents.word(a, watch.word) = taken;
+            }
+        }
+        true
+    }
+
+    /// A retry layer with budgets outside it is asked again, left or abandoned: the retry that it
+    /// asked for, if it did, is over.
+    pub(super) fn retries_over(&mut self, a: AgentId, layer: &CompiledLayer) {
+        let began = *self.agents.word(a, layer.word);
+        if began > 1 {
+            self.give_back(a, layer);
+        }
+    }
+
+    /// One attempt that a layer's budgets have granted is over.
+    fn give_back(&mut self, a: AgentId, layer: &CompiledLayer) {
+        let program = self.program;
+        for guard in &program.guards[usize::from(layer.guards.0)..usize::from(layer.guards.1)] {
+            let (watch, _) = retry_budget(program, guard);
+            let sharer = self.guard_sharer(a, *guard);
+            self.shared.retry_budgets.of(watch.group, sharer).over();
+        }
+    }
+
+    /// Luck of a request at an adaptive throttle: keyed by the layer and by the time, because what
+    /// is rejected makes no attempt that could tell it from the next request.
+    pub(super) fn throttle_luck(&self, a: AgentId, layer: &CompiledLayer) -> f64 {
+        let agent = &self.agents.all[a as usize];
+        let now = self.agenda.now().0;
+        let spot = Spot {
+            fleet: agent.fleet,
+            task: agent.task,
+            step: layer.id,
+            round: agent.round,
+            hedge: agent.lane.saturating_sub(1),
+            attempt: (now ^ (now >> 32)) as u32,
+        };
+        unit(self.weather.draw(spot, Purpose::Throttle)[0])
+    }
+
+    /// Whether the agent's attempt is one that a retry layer inside this guard asked for.
+    fn is_retry(&self, a: AgentId, guard: &Guard) -> bool {
+        let cause = self.agents.all[a as usize].cause[Scope::Call as usize];
+        cause != NO_LAYER && self.program.ranks[usize::from(cause)] > guard.rank
+    }
+}
+
+/// The retry budget of a guard that is one.
+fn retry_budget<'p>(
+    program: &'p Program,
+    guard: &Guard,
+) -> (&'p CompiledLayer, &'p RetryBudgetSpec) {
+    let layer = &program.layers[usize::from(guard.layer)];
+    let Kind::RetryBudget(spec) = &layer.kind else {
+        unreachable!("guards of a retry layer, and who hears of a call, are retry budgets")
+    };
+    (layer, spec)
+}
