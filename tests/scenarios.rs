@@ -304,10 +304,11 @@ fn three_layers_of_three_are_27_attempts_or_hardly_one() {
             "{summary:?} {per_task}"
         );
     };
+    // Attempts of at most `n`, each failing with probability `p`: 1 + p + p² + …
+    let geometric = |p: f64, n: i32| (0..n).rev().fold(0.0, |sum, _| 1.0 + p * sum);
     let p: f64 = 0.3;
-    sampled(Metric::ToolAttempts, (1.0 - p.powi(27)) / (1.0 - p));
-    let turn = p.powi(3);
-    let turns = (1.0 - turn.powi(9)) / (1.0 - turn);
+    sampled(Metric::ToolAttempts, geometric(p, 27));
+    let turns = geometric(p * p * p, 9);
     assert_eq!((turns * 100.0).round(), 103.0);
     sampled(Metric::LlmAttempts, turns);
 }
