@@ -5,7 +5,9 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Decision, Entry, RetrySpec, RetryState};
+use crate::resilience::{
+    AdaptiveThrottleSpec, Decision, Entry, RetrySpec, RetryState, SemaphoreSpec,
+};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
@@ -29,32 +31,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Timeout(after) => {
-                let around = self.agents.all[a as usize].deadline;
+                let around = self.agents.timed[a as usize].deadline;
                 let own = now + *after;
                 self.agents.set_pair(a, layer.word, own.0);
                 self.agents.set_pair(a, layer.word + 2, around.0);
-                self.agents.all[a as usize].deadline = own.min(around);
+                self.agents.timed[a as usize].deadline = own.min(around);
                 None
             }
             Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
             Kind::Stored(stored) => self.ask_store(a, i, stored),
-            Kind::Concurrency(spec) => {
-                let group = self.group_of(a, layer);
-                let agent = &mut self.agents.all[a as usize];
-                agent.ticket = agent.ticket.wrapping_add(1);
-                let who = (a, agent.ticket);
-                let sharer = self.sharer(a);
-                match self.shared.semaphores.of(group, sharer).enter(spec, who) {
-                    Entry::Granted => None,
-                    Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
-                    Entry::Waits => {
-                        self.observer.acted(layer.id);
-                        self.agents.all[a as usize].layer = i;
-                        self.wait(a, Doing::InLine, now + spec.longest_wait);
-                        Some(Next::Wait)
-                    }
-                }
-            }
+            Kind::Concurrency(spec) => self.enter_semaphore(a, i, spec),
             Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
             Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
             Kind::Fallback(..) => {
@@ -62,16 +48,41 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Route(route) => self.enter_route(a, i, route),
-            Kind::AdaptiveThrottle(spec) => {
-                let group = self.group_of(a, layer);
-                let sharer = self.sharer(a);
-                let throttle = self.shared.throttles.of(group, sharer);
-                let rejects = throttle.request(spec, now);
-                let admitted = rejects == 0.0 || self.throttle_luck(a, layer) >= rejects;
-                (!admitted).then(|| self.refuse(a, i, Outcome::Rejected))
-            }
+            Kind::AdaptiveThrottle(spec) => self.enter_throttle(a, i, spec),
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
+    }
+
+    #[inline(never)]
+    fn enter_semaphore(&mut self, a: AgentId, i: u16, spec: &SemaphoreSpec) -> Option<Next> {
+        let layer = &self.program.layers[usize::from(i)];
+        let group = self.group_of(a, layer);
+        let agent = &mut self.agents.all[a as usize];
+        agent.ticket = agent.ticket.wrapping_add(1);
+        let who = (a, agent.ticket);
+        let sharer = self.sharer(a);
+        match self.shared.semaphores.of(group, sharer).enter(spec, who) {
+            Entry::Granted => None,
+            Entry::Refused => Some(self.refuse(a, i, Outcome::Rejected)),
+            Entry::Waits => {
+                self.observer.acted(layer.id);
+                self.agents.all[a as usize].layer = i;
+                let until = self.agenda.now() + spec.longest_wait;
+                self.wait(a, Doing::InLine, until);
+                Some(Next::Wait)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn enter_throttle(&mut self, a: AgentId, i: u16, spec: &AdaptiveThrottleSpec) -> Option<Next> {
+        let layer = &self.program.layers[usize::from(i)];
+        let group = self.group_of(a, layer);
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let throttle = self.shared.throttles.of(group, sharer);
+        let rejects = throttle.request(spec, now);
+        let admitted = rejects == 0.0 || self.throttle_luck(a, layer) >= rejects;
+        (!admitted).then(|| self.refuse(a, i, Outcome::Rejected))
     }
 
     /// An agent has stood in line as long as it may.
@@ -92,6 +103,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// A layer refuses entry: the agent leaves through the layers before it.
+    #[inline(never)]
     pub(super) fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
         self.observer.acted(self.program.layers[usize::from(i)].id);
         self.agents.all[a as usize].layer = i;
@@ -126,8 +138,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 } else {
                     self.try_again(a, i, spec, reply)
                 };
-                if again.is_none() {
-                    self.release(a, layer);
+                if again.is_none() && layer.guards.0 != layer.guards.1 {
+                    self.retries_over(a, layer);
                 }
                 again
             }
@@ -147,17 +159,29 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::AdaptiveThrottle(spec) => {
-                let group = self.group_of(a, layer);
-                let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let throttle = self.shared.throttles.of(group, sharer);
-                throttle.ended(spec, now, reply.outcome);
+                self.leave_throttle(a, layer, spec, reply.outcome);
                 None
             }
             Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
 
+    #[inline(never)]
+    fn leave_throttle(
+        &mut self,
+        a: AgentId,
+        layer: &CompiledLayer,
+        spec: &AdaptiveThrottleSpec,
+        outcome: Outcome,
+    ) {
+        let group = self.group_of(a, layer);
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let throttle = self.shared.throttles.of(group, sharer);
+        throttle.ended(spec, now, outcome);
+    }
+
     /// A retry layer decides; `None` lets the reply stand.
+    #[inline(never)]
     fn try_again(&mut self, a: AgentId, i: u16, spec: &RetrySpec, reply: Reply) -> Option<Next> {
         let now = self.agenda.now();
         let layer = &self.program.layers[usize::from(i)];
@@ -172,8 +196,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         let b = self.program.blocks[usize::from(self.agents.all[a as usize].block)];
         if spec.grow_prompt > 0 && reply.outcome == Outcome::Invalid {
-            let agent = &mut self.agents.all[a as usize];
-            agent.grown = agent.grown.saturating_add(spec.grow_prompt);
+            let talk = &mut self.agents.talks[a as usize];
+            talk.grown = talk.grown.saturating_add(spec.grow_prompt);
         }
         if !self.may_retry(a, layer, reply.outcome) {
             return None;
@@ -205,7 +229,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             agent.fleet,
             agent.task,
             agent.round,
-            u32::from(agent.cause[0] != NO_LAYER) + (agent.resubmitted << 8),
+            u32::from(agent.cause[0] != NO_LAYER) + (self.agents.asides.of(a).resubmitted << 8),
         );
         let made = match block.scope {
             Scope::Call => {
@@ -264,12 +288,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Undoes the entry of a layer whose inside was left or abandoned.
+    #[inline(never)]
     pub(super) fn release(&mut self, a: AgentId, layer: &CompiledLayer) {
         match &layer.kind {
             Kind::Retry(_) if layer.guards.0 != layer.guards.1 => self.retries_over(a, layer),
             Kind::Timeout(_) => {
                 let around = self.agents.pair(a, layer.word + 2);
-                self.agents.all[a as usize].deadline = Time(around);
+                self.agents.timed[a as usize].deadline = Time(around);
             }
             Kind::Concurrency(_) => {
                 let group = self.group_of(a, layer);

@@ -28,6 +28,7 @@ mod hedges;
 mod jobs;
 mod layers;
 pub mod observer;
+mod pages;
 pub mod program;
 mod run;
 mod server;

@@ -11,6 +11,7 @@ use super::attempts::Closing;
 use super::drive::Next;
 use super::jobs::Jobs;
 use super::observer::Observer;
+use super::pages::Needs;
 use super::program::Program;
 use super::server::Server;
 use super::shared::{SharedState, Sharer};
@@ -129,8 +130,7 @@ pub fn run_on<O: Observer, Q: Queue>(
         agents: Agents::new(
             program.words,
             program.counters,
-            program.has_families(),
-            program.prepays,
+            Needs::of(scenario, program),
         ),
         shared: SharedState::new(&program.groups, fleets),
         servers: scenario.targets.iter().enumerate().map(server).collect(),
@@ -233,11 +233,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         for a in 0..self.agents.all.len() as AgentId {
             let agent = self.agents.all[a as usize];
             match agent.doing {
-                Doing::InFlight | Doing::AwaitsReply => self.close_attempt(a, Closing::Open(end)),
+                Doing::InFlight | Doing::AwaitsReply => {
+                    self.close_attempt(a, self.call_of(a), Closing::Open(end))
+                }
                 Doing::Free | Doing::Idle | Doing::Starting => continue,
                 _ => {}
             }
-            if agent.root == a {
+            if self.agents.root(a) == a {
                 self.observer.unfinished(agent.fleet, agent.ready);
             }
         }
@@ -250,10 +252,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     #[inline]
     pub(super) fn wake(&mut self, a: AgentId) {
         let now = self.agenda.now();
+        // A timeout is set before what it bounds, so at one instant it comes first.
+        let late = (self.agents.timed.get(a)).is_some_and(|timed| timed.deadline <= now);
         let agent = &mut self.agents.all[a as usize];
         agent.wake = 0;
-        // A timeout is set before what it bounds, so at one instant it comes first.
-        if agent.deadline <= now {
+        if late {
             return self.timed_out(a);
         }
         let next = match agent.doing {
@@ -277,10 +280,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// [`Time::NEVER`] means that others will wake it.
     #[inline]
     pub(super) fn wait(&mut self, a: AgentId, doing: Doing, until: Time) {
+        let mut at = until;
+        if let Some(timed) = self.agents.timed.get_mut(a) {
+            timed.until = until;
+            at = until.min(timed.deadline);
+        }
         let agent = &mut self.agents.all[a as usize];
         agent.doing = doing;
-        agent.until = until;
-        let at = until.min(agent.deadline);
         agent.wake = if at == Time::NEVER {
             0
         } else {
@@ -301,7 +307,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &self.agents.all[a as usize];
         Sharer {
             agent: self.principal(a),
-            root: agent.root,
+            root: self.agents.root(a),
             fleet: agent.fleet,
         }
     }

@@ -294,6 +294,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Some((queue.next_task - 1, ready))
     }
 
+    #[inline(never)]
     fn rest(&mut self, a: AgentId) -> Next {
         let agent = &mut self.agents.all[a as usize];
         let f = agent.fleet;
@@ -310,19 +311,22 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     #[inline]
     fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, resubmitted: u32) -> Next {
         self.shared.renew(a, Shared::Task);
-        self.agents.renew_prepaid(a);
+        self.agents.renew(a);
+        if let Some(family) = self.agents.families.get_mut(a) {
+            family.root = a;
+        }
+        if let Some(aside) = self.agents.asides.get_mut(a) {
+            aside.resubmitted = resubmitted;
+        }
         let program = self.program;
-        let old = self.agents.all[a as usize];
         let agent = &mut self.agents.all[a as usize];
-        let fleet = &program.fleets[usize::from(old.fleet)];
+        let fleet = &program.fleets[usize::from(agent.fleet)];
         *agent = Agent {
-            ticket: old.ticket.wrapping_add(1),
+            ticket: agent.ticket.wrapping_add(1),
             task,
-            root: a,
             ready,
-            resubmitted,
             pc: fleet.entry,
-            ..Agent::new(old.fleet)
+            ..Agent::new(agent.fleet)
         };
         if let Some((_, id)) = &fleet.retry {
             match resubmitted {
@@ -335,9 +339,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// An agent's task has ended: for good, or it goes back to the queue.
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
-        let agent = self.agents.all[a as usize];
+        let agent = &self.agents.all[a as usize];
+        let (fleet, task, ready) = (agent.fleet, agent.task, agent.ready);
         if reply.outcome == Outcome::Ok || !self.submit_again(a, reply) {
-            self.finish_task(agent.fleet, agent.task, agent.ready, reply.outcome);
+            self.finish_task(fleet, task, ready, reply.outcome);
         }
         self.take_task(a)
     }
@@ -382,14 +387,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Puts a failed task back, if the fleet's retry layer says so.
+    #[inline(never)]
     fn submit_again(&mut self, a: AgentId, reply: Reply) -> bool {
         let agent = self.agents.all[a as usize];
         let Some((spec, id)) = &self.program.fleets[usize::from(agent.fleet)].retry else {
             return false;
         };
+        let resubmitted = self.agents.asides.of(a).resubmitted;
         let now = self.agenda.now();
         let mut state = RetryState {
-            attempts: agent.resubmitted + 1,
+            attempts: resubmitted + 1,
             begun: agent.ready,
             // So that a task that fails at once takes time: there is a least period from here.
             latest: now,
@@ -400,7 +407,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             task: agent.task,
             step: *id,
             round: u32::MAX,
-            attempt: agent.resubmitted,
+            attempt: resubmitted,
             hedge: 0,
         };
         let luck = unit(self.weather.draw(spot, Purpose::Backoff)[0]);
@@ -418,7 +425,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             fleet: agent.fleet,
             task: agent.task,
             ready: agent.ready,
-            resubmitted: agent.resubmitted + 1,
+            resubmitted: resubmitted + 1,
             queued: now,
         };
         self.later.slots[slot as usize] = Some(entry);
@@ -428,6 +435,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The batch is stopped for good: every task that has not begun fails.
+    #[inline(never)]
     fn fail_the_rest(&mut self, f: u8) {
         let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];

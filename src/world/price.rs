@@ -57,6 +57,9 @@ impl PriceList {
     /// What an attempt with this usage costs under this billing rule.
     #[inline]
     pub fn cost(&self, usage: Usage, rule: BillingRule) -> Money {
+        if self.is_nothing() {
+            return Money::ZERO;
+        }
         let mut input = Money::ZERO;
         let mut output = Money::ZERO;
         if let Some(p) = &self.tokens {
@@ -68,6 +71,12 @@ impl PriceList {
         }
         let call = self.per_call + self.table_price(usage.input);
         input.share(rule.input) + output.share(rule.output) + call.share(rule.call)
+    }
+
+    /// Whether nothing is ever charged.
+    #[inline]
+    pub fn is_nothing(&self) -> bool {
+        self.per_call == Money::ZERO && self.tokens.is_none() && self.by_prompt.is_empty()
     }
 
     #[inline]
