@@ -18,5 +18,6 @@ pub mod scenario;
 pub mod simulation;
 pub mod statistics;
 pub mod units;
+pub mod validation;
 pub mod wire;
 pub mod world;

@@ -248,6 +248,34 @@ fn the_shipped_traces_are_read() {
 }
 
 #[test]
+fn an_allow_names_rules() {
+    let layer = |allow: &str| {
+        found(check(&GOOD.replace(
+            "- timeout: 30s",
+            &format!("- {{timeout: 30s, allow: {allow}}}"),
+        )))
+    };
+    assert_eq!(layer("[no-jiter]"), "49:32: unknown rule `no-jiter`");
+    assert_eq!(
+        layer("no-jitter"),
+        "49:31: expected a list of rules, found text"
+    );
+    let idle = "49:32: this `allow` never acts: `no-jitter` finds nothing here";
+    assert_eq!(layer("[no-jitter]"), idle);
+    let policy = GOOD.replace(
+        "  by-the-book:\n",
+        "  by-the-book:\n    allow: [no-cap, x]\n",
+    );
+    assert!(found(check(&policy)).ends_with(": unknown rule `x`"));
+    // A layer is still one layer.
+    let two = GOOD.replace(
+        "- timeout: 30s",
+        "- {timeout: 30s, concurrency: {max: 1}, allow: []}",
+    );
+    assert!(found(check(&two)).contains("`concurrency` is one too many"));
+}
+
+#[test]
 fn a_dropped_request_needs_a_timeout() {
     let text = GOOD.replace("queue: 100", "queue: 100, when_full: drop");
     let expected = "40:3: policy `hand-rolled` has no timeout: it waits for ever when `sandbox` \

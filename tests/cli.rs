@@ -147,6 +147,109 @@ fn check_accepts_everything_that_is_shipped() {
     }
 }
 
+/// A file with a scenario of one retry.
+fn one_retry(folder: &TempDir, policy: &str) -> String {
+    let path = folder.path().join("one.yaml");
+    let text = format!(
+        "name: one\ntools: {{t: {{latency: 1s}}}}\n\
+         fleets: {{f: {{agents: 2, tasks: {{count: 2}}, plan: [{{tool: t}}]}}}}\n\
+         policies:\n  p: {policy}\n"
+    );
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_lint_warns_and_fails_only_if_strict() {
+    let folder = TempDir::new().unwrap();
+    let file = one_retry(&folder, "{tool: [{retry: {attempts: 3}}]}");
+    let (code, stdout, stderr) = run(&["check", &file]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.ends_with(": ok (1 policies, 100 replications)\n"),
+        "{stdout}"
+    );
+    assert!(
+        stderr.contains("warning: no-backoff: this tries again at once"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("one.yaml:5:15"), "{stderr}");
+    assert!(
+        stderr.contains("one: 1 warning; `squall check --explain RULE` says more"),
+        "{stderr}"
+    );
+    let (code, stdout, _) = run(&["check", "--strict", &file]);
+    assert_eq!((code, stdout.as_str()), (1, ""));
+    let (_, _, stderr) = run(&["run", &file, "--no-files"]);
+    assert!(
+        stderr.contains(&format!("1 warning; `squall check {file}` shows them")),
+        "{stderr}"
+    );
+    let (_, _, stderr) = run(&["run", &file, "--no-files", "--quiet"]);
+    assert_eq!(stderr, "");
+    let file = one_retry(
+        &folder,
+        "{tool: [{retry: {attempts: 3}, allow: [no-backoff]}]}",
+    );
+    assert_eq!(run(&["check", "--strict", &file]).0, 0);
+    let file = one_retry(&folder, "{allow: [no-cap], tool: [{timeout: 9s}]}");
+    let (code, _, stderr) = run(&["check", "--strict", &file]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(
+        stderr.contains("this `allow` never acts: `no-cap` finds nothing here"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn check_explains_its_rules() {
+    let (code, stdout, _) = run(&["check", "--explain", "no-jitter"]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.starts_with("no-jitter: a backoff without jitter"),
+        "{stdout}"
+    );
+    assert!(
+        stdout.contains("What to do: add `jitter: full`"),
+        "{stdout}"
+    );
+    let (code, _, stderr) = run(&["check", "--explain", "no-jiter"]);
+    assert_eq!(code, 2);
+    assert!(
+        stderr.contains("there is no rule `no-jiter`; did you mean `no-jitter`?"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn check_has_a_form_for_machines() {
+    let folder = TempDir::new().unwrap();
+    let file = one_retry(&folder, "{tool: [{retry: {attempts: 3}}]}");
+    let bad = folder.path().join("bad.yaml");
+    fs::write(&bad, "name: bad\n").unwrap();
+    let (code, stdout, stderr) = run(&[
+        "check",
+        "--format",
+        "json",
+        &file,
+        bad.to_str().unwrap(),
+        "nowhere.yaml",
+    ]);
+    assert_eq!((code, stderr.as_str()), (4, ""));
+    let document: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(document["version"], 1);
+    let status = |i: usize| document["files"][i]["status"].as_str().unwrap();
+    assert_eq!([status(0), status(1), status(2)], ["ok", "wrong", "unread"]);
+    let found = &document["files"][0]["findings"][0];
+    assert_eq!(found["rule"], "no-backoff");
+    assert_eq!(
+        (found["line"].as_u64(), found["column"].as_u64()),
+        (Some(5), Some(15))
+    );
+    assert_eq!(found["policies"], serde_json::json!(["p"]));
+    assert_eq!(document["files"][1]["findings"][0]["severity"], "error");
+}
+
 #[test]
 fn exit_codes_say_what_happened() {
     let threshold = |text: &str| {
@@ -222,4 +325,107 @@ fn a_closed_pipe_is_no_error() {
         .unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_report_is_made_by_run_and_again_from_its_result() {
+    let out = TempDir::new().unwrap();
+    let folder = out.path().to_str().unwrap();
+    let args = [
+        "run",
+        HICCUP,
+        "--output",
+        folder,
+        "--replications",
+        "2",
+        "--report",
+        "--quiet",
+    ];
+    assert_eq!(run(&args).0, 0);
+    let result = out.path().join("tool-hiccup");
+    let page = fs::read(result.join("report.html")).unwrap();
+    fs::remove_file(result.join("report.html")).unwrap();
+    let (code, stdout, stderr) = run(&["report", result.to_str().unwrap()]);
+    assert_eq!((code, stdout.as_str()), (0, ""), "{stderr}");
+    assert!(fs::read(result.join("report.html")).unwrap() == page);
+    let elsewhere = out.path().join("elsewhere");
+    for (format, file) in [("markdown", "report.md"), ("csv", "report.csv")] {
+        let to = elsewhere.to_str().unwrap();
+        let json = result.join("result.json");
+        let args = [
+            "report",
+            json.to_str().unwrap(),
+            "--format",
+            format,
+            "--output",
+            to,
+        ];
+        assert_eq!(run(&args).0, 0);
+        assert!(elsewhere.join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn what_is_no_result_is_said_and_ends_with_2_and_what_is_missing_with_4() {
+    let out = TempDir::new().unwrap();
+    let cases = [
+        ("text", "hello", "this is no JSON"),
+        ("other", "{\"schema\": 3}", "this is no result of squall's"),
+        (
+            "newer",
+            "{\"schema\": \"squall.result/99\"}",
+            "this squall reads `squall.result/1`",
+        ),
+        (
+            "summary",
+            "{\"schema\": \"squall.summary/1\"}",
+            "not the result itself",
+        ),
+        (
+            "half",
+            "{\"schema\": \"squall.result/1\"}",
+            "the result is damaged",
+        ),
+    ];
+    for (name, content, expected) in cases {
+        let path = out.path().join(name);
+        fs::write(&path, content).unwrap();
+        let (code, _, stderr) = run(&["report", path.to_str().unwrap()]);
+        assert_eq!(code, 2, "{name}");
+        assert!(
+            stderr.contains(expected) && stderr.contains("help: "),
+            "{stderr}"
+        );
+    }
+    assert_eq!(
+        run(&["report", out.path().join("none").to_str().unwrap()]).0,
+        4
+    );
+    let output = squall()
+        .arg("report")
+        .current_dir(out.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("make one with `squall run FILE`"));
+}
+
+#[test]
+fn verify_says_theirs_and_ours() {
+    let (code, text, _) = run(&["verify", "--filter", "1,026 calls"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("$33.86") && text.contains("$33.858"),
+        "{text}"
+    );
+    assert!(
+        text.contains("1 of 1 claims reproduced; none failed"),
+        "{text}"
+    );
+    let (code, _, told) = run(&["verify", "--filter", "nobody claims this"]);
+    assert_eq!(code, 2);
+    assert!(
+        told.contains("no claim has `nobody claims this` in it"),
+        "{told}"
+    );
 }

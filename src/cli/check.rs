@@ -1,35 +1,97 @@
 //! `squall check`: says what is wrong with scenario files.
 
-use super::args::CheckOptions;
+use std::path::Path;
+
+use super::args::{CheckFormat, CheckOptions};
 use super::exit::{Exit, Failure};
-use super::{input, terminal};
+use super::input::{self, Checked, Unsound};
+use super::{check_json, terminal};
+use crate::scenario::{self, Loaded, lint};
 
 /// Checks every file; the worst of them decides the exit code.
 pub fn check(options: &CheckOptions) -> Result<Exit, Failure> {
+    if let Some(id) = &options.explain {
+        return explain(id);
+    }
     let mut exit = Exit::Fine;
+    let mut documents = vec![];
     for file in &options.files {
-        match input::load(file, &options.set) {
-            Ok(loaded) => {
-                let warned = !loaded.warnings.is_empty();
-                if warned {
-                    input::say_warnings(&loaded);
-                }
-                if warned && options.strict {
-                    exit = worse(exit, Exit::Usage);
-                } else {
-                    let scenario = &loaded.scenario;
-                    terminal::print(&format!(
-                        "{}: ok ({} policies, {} replications)\n",
-                        file.display(),
-                        scenario.policies.len(),
-                        scenario.replications
-                    ))?;
-                }
-            }
-            Err(failure) => exit = worse(exit, failure.report()),
+        let checked = input::read(file, &options.set);
+        exit = worse(exit, exit_of(&checked, options.strict));
+        match options.format {
+            CheckFormat::Human => say(file, checked, options.strict)?,
+            CheckFormat::Json => documents.push(check_json::file(file, checked)),
         }
     }
+    if options.format == CheckFormat::Json {
+        terminal::print(&check_json::document(documents))?;
+    }
     Ok(exit)
+}
+
+/// How a file's check ends.
+fn exit_of(checked: &Checked, strict: bool) -> Exit {
+    match checked {
+        Ok(loaded) if strict && !loaded.warnings.is_empty() => Exit::Usage,
+        Ok(loaded) if strict && !loaded.lint.is_empty() => Exit::ThresholdFailed,
+        Ok(_) => Exit::Fine,
+        Err(Unsound::Wrong(_)) => Exit::Usage,
+        Err(Unsound::Unread(_)) => Exit::File,
+    }
+}
+
+/// Says what was found in a file.
+fn say(file: &Path, checked: Checked, strict: bool) -> Result<(), Failure> {
+    let loaded = match checked {
+        Ok(loaded) => loaded,
+        Err(unsound) => {
+            unsound.failure(file).report();
+            return Ok(());
+        }
+    };
+    input::say_warnings(&loaded);
+    say_findings(&loaded);
+    if strict && !(loaded.warnings.is_empty() && loaded.lint.is_empty()) {
+        return Ok(());
+    }
+    terminal::print(&format!(
+        "{}: ok ({} policies, {} replications)\n",
+        file.display(),
+        loaded.scenario.policies.len(),
+        loaded.scenario.replications
+    ))
+}
+
+/// Says what the storm lint found, and how much, on stderr.
+fn say_findings(loaded: &Loaded) {
+    for finding in &loaded.lint {
+        let text = finding.diagnostic.render(terminal::colour_stderr());
+        terminal::say(&format!("{text}\n"));
+    }
+    if !loaded.lint.is_empty() {
+        let counted = input::counted(loaded.lint.len());
+        let name = &loaded.scenario.name;
+        terminal::say(&format!(
+            "{name}: {counted}; `squall check --explain RULE` says more"
+        ));
+    }
+}
+
+/// Prints what a rule is about.
+fn explain(id: &str) -> Result<Exit, Failure> {
+    let Some(rule) = lint::rule(id) else {
+        let ids: Vec<&str> = lint::RULES.iter().map(|rule| rule.id).collect();
+        let help = match scenario::nearest(id, &ids) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are: {}", ids.join(", ")),
+        };
+        return Err(Failure::Usage(format!("there is no rule `{id}`; {help}")));
+    };
+    let (finds, why, advice) = (rule.finds, rule.why, rule.advice);
+    terminal::print(&format!(
+        "{id}: {finds}\n\n{why}\n\nWhat to do: {advice}.\n"
+    ))?;
+    Ok(Exit::Fine)
 }
 
 /// A file that cannot be read is worse than one that is wrong.

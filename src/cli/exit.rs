@@ -12,13 +12,13 @@ use super::terminal;
 pub enum Exit {
     /// Everything went well.
     Fine = 0,
-    /// A threshold failed.
+    /// A threshold or a claim of `squall verify` failed, or `check --strict` found what makes storms.
     ThresholdFailed = 1,
     /// The input or the usage was wrong.
     Usage = 2,
     /// A threshold could not be decided.
     Undecided = 3,
-    /// A file could not be read or written.
+    /// A file could not be read or written, or results do not belong together.
     File = 4,
     /// A bug of ours.
     Bug = 70,
@@ -49,6 +49,9 @@ pub enum Failure {
         /// Why.
         source: io::Error,
     },
+    /// Results do not belong together.
+    #[error("error: {0}")]
+    Apart(String),
     /// The user wants us to stop, and nothing is worth saving.
     #[error("interrupted before the first replication was complete; nothing was written")]
     Interrupted,
@@ -76,7 +79,7 @@ impl Failure {
     pub fn report(&self) -> Exit {
         let exit = match self {
             Failure::Input(_) | Failure::Usage(_) => Exit::Usage,
-            Failure::File { .. } => Exit::File,
+            Failure::File { .. } | Failure::Apart(_) => Exit::File,
             Failure::Interrupted => Exit::Interrupted,
             Failure::BrokenPipe => return Exit::Fine,
             Failure::Bug(..) => Exit::Bug,

@@ -35,3 +35,13 @@ pub fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Failu
     }
     Ok(())
 }
+
+/// Removes a file if it is there.
+pub fn remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::file(path, error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,20 +1,46 @@
 //! Loading scenarios for commands.
 
+use std::io;
 use std::path::Path;
 
 use crate::scenario::model::Scenario;
-use crate::scenario::{self, Loaded};
+use crate::scenario::{self, Loaded, Problems};
 
 use super::args::ScenarioOptions;
 use super::exit::Failure;
 use super::terminal;
 
+/// A scenario, or why there is none.
+pub type Checked = Result<Loaded, Unsound>;
+
+/// Why there is no scenario. A file that cannot be read is another failure than one that is wrong.
+#[derive(Debug)]
+pub enum Unsound {
+    /// It could not be read.
+    Unread(io::Error),
+    /// It is wrong.
+    Wrong(Problems),
+}
+
+impl Unsound {
+    /// The failure to load `file`, ready to be said.
+    pub fn failure(self, file: &Path) -> Failure {
+        match self {
+            Unsound::Unread(error) => Failure::file(file, error),
+            Unsound::Wrong(problems) => Failure::Input(problems.render(terminal::colour_stderr())),
+        }
+    }
+}
+
+/// Reads a scenario.
+pub fn read(file: &Path, overrides: &[String]) -> Checked {
+    std::fs::File::open(file).map_err(Unsound::Unread)?;
+    scenario::load(file, overrides).map_err(Unsound::Wrong)
+}
+
 /// Loads a scenario, or says everything that is wrong with it.
 pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Failure> {
-    // A file that cannot be read is another failure than one that is wrong.
-    std::fs::File::open(file).map_err(|error| Failure::file(file, error))?;
-    scenario::load(file, overrides)
-        .map_err(|problems| Failure::Input(problems.render(terminal::colour_stderr())))
+    read(file, overrides).map_err(|unsound| unsound.failure(file))
 }
 
 /// Loads a scenario with its warnings on stderr, and the seed to use.
@@ -25,6 +51,22 @@ pub fn load_for_run(options: &ScenarioOptions, quiet: bool) -> Result<(Loaded, u
     }
     let seed = options.seed.unwrap_or(loaded.scenario.seed);
     Ok((loaded, seed))
+}
+
+/// Says on stderr how much the storm lint found, if anything.
+pub fn say_how_many(loaded: &Loaded, file: &Path) {
+    if !loaded.lint.is_empty() {
+        let (counted, file) = (counted(loaded.lint.len()), file.display());
+        terminal::say(&format!("{counted}; `squall check {file}` shows them"));
+    }
+}
+
+/// "3 warnings".
+pub fn counted(n: usize) -> String {
+    match n {
+        1 => "1 warning".to_owned(),
+        n => format!("{n} warnings"),
+    }
 }
 
 /// Says a scenario's warnings on stderr.

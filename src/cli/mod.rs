@@ -4,15 +4,21 @@
 
 mod args;
 mod check;
+mod check_json;
 mod exit;
 mod files;
 mod input;
+mod keep;
+mod merge;
 mod presets;
 mod progress;
+mod report;
+mod results;
 mod run;
 mod stacks;
 mod terminal;
 mod trace;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -39,9 +45,12 @@ pub fn main() -> ExitCode {
     };
     let result = match &args.command {
         Command::Run(options) => run::run(options),
+        Command::Merge(options) => merge::merge(options),
         Command::Check(options) => check::check(options),
+        Command::Report(options) => report::report(options),
         Command::Trace(options) => trace::trace(options),
         Command::Presets(options) => presets::presets(options),
+        Command::Verify(options) => verify::verify(options),
     };
     match result {
         Ok(exit) => exit.into(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::presets::{self, LayerKind, Preset};
 use crate::resilience::{DelayRange, RetrySpec};
 use crate::scenario;
-use crate::scenario::storm::storm_prone;
+use crate::scenario::lint::storm_prone;
 use crate::units::text;
 
 use super::args::{PresetsCommand, PresetsOptions};
@@ -154,8 +154,8 @@ fn show(preset: &Preset) -> String {
         out.push_str(&outlook_of(&spec));
     }
     let _ = writeln!(out, "Storm-prone: {}", preset.storm);
-    for told in retry_of(preset).iter().flat_map(|spec| storm_prone(spec)) {
-        let _ = writeln!(out, "Storm-prone: {told}.");
+    for told in retry_of(preset).iter().flat_map(storm_prone) {
+        let _ = writeln!(out, "Storm-prone: {} ({}).", told.finds, told.id);
     }
     out
 }

@@ -1,21 +1,25 @@
 //! `squall run`: plays the policies of a scenario and reports.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::experiment::document::{Document, Verdict};
-use crate::experiment::{self, Plan, RunStatistics};
+use crate::experiment::document::Document;
+use crate::experiment::{self, Books, Frame, Plan, RunStatistics};
 use crate::report;
 use crate::scenario::model::Scenario;
 
 use super::args::RunOptions;
 use super::exit::{Exit, Failure};
+use super::keep::{self, Keeper};
 use super::progress::Watch;
+use super::results::{self, Wanted};
 use super::{files, input, terminal};
 
 /// Runs, prints the comparison, writes the files.
 pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
     let (loaded, seed) = input::load_for_run(&options.scenario, options.quiet)?;
+    if !options.quiet && !options.json {
+        input::say_how_many(&loaded, &options.scenario.file);
+    }
     let mut scenario = loaded.scenario;
     select_policies(&mut scenario, &options.policies)?;
     let plan = Plan {
@@ -25,31 +29,80 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         source: loaded.source,
         overrides: options.scenario.set.clone(),
     };
-    let watch = Watch::new(options.quiet || options.json);
-    let ((document, statistics), took) = play(&scenario, &plan, &watch, options.threads)?;
-    watch.clear();
-    if options.json {
-        let summary =
-            report::summary_json(&document).map_err(|error| bug(options, &document, &error))?;
-        terminal::print_bytes(&summary)?;
+    let frame = Frame::new(&scenario, &plan);
+    let folder = options.output.join(&scenario.name);
+    let unfinished = keep::unfinished(&folder, options.shard);
+    let range = match options.shard {
+        Some(shard) => shard.range(plan.replications),
+        None => 0..plan.replications,
+    };
+    let found = if options.resume {
+        keep::resume(&unfinished, &frame, range.start, range.end)?
     } else {
-        let table = report::comparison(&document, terminal::width(), terminal::colour());
-        terminal::print(&table)?;
-        if options.layers {
-            let layers = report::layers(&document, terminal::width());
-            terminal::print(&format!("\n{layers}"))?;
-        }
+        None
+    };
+    if let (Some(found), false) = (&found, options.quiet || options.json) {
+        let n = found.range().len();
+        terminal::say(&format!(
+            "goes on after {n} of {} replications",
+            range.len()
+        ));
     }
-    if !options.no_files {
-        write(options, &document)?;
+    let mut books = found.unwrap_or_else(|| Books::new(frame, range.start));
+    let watch = Watch::new(options.quiet || options.json);
+    let keeper = Keeper::new(&watch, (!options.no_files).then(|| unfinished.clone()));
+    let (statistics, took) = play(&scenario, range.end, &mut books, &keeper, options.threads)?;
+    watch.clear();
+    if let Some(failure) = keeper.failure() {
+        failure.report();
+    }
+    let complete = books.range().end == range.end;
+    if books.range().is_empty() && !complete {
+        return Err(Failure::Interrupted);
+    }
+    if !complete && !options.no_files {
+        keep::save(&unfinished, &books)?;
+    }
+    match options.shard {
+        Some(shard) if complete => {
+            let path = folder.join(shard.file());
+            keep::save(&path, &books)?;
+            if !options.quiet {
+                terminal::say(&format!("wrote {}", path.display()));
+            }
+        }
+        Some(_) => {}
+        None => show(options, &books)?,
     }
     if options.stats {
-        terminal::say(&describe(statistics, took, options.threads));
+        terminal::say(&describe(statistics, took));
     }
-    if Watch::stopped() {
+    if !complete {
+        if !options.no_files && !options.quiet {
+            terminal::say("the same command with --resume goes on from here");
+        }
         return Ok(Exit::Interrupted);
     }
-    Ok(verdict(&document))
+    if !options.no_files {
+        files::remove(&unfinished)?;
+    }
+    Ok(match options.shard {
+        Some(_) => Exit::Fine,
+        None => results::verdict(&books.document()),
+    })
+}
+
+/// Prints and writes what the books say.
+fn show(options: &RunOptions, books: &Books) -> Result<(), Failure> {
+    let document = books.document();
+    let wanted = Wanted {
+        output: (!options.no_files).then_some(&options.output),
+        json: options.json,
+        layers: options.layers,
+        report: options.report,
+        quiet: options.quiet,
+    };
+    results::present(&document, &wanted, &replay(options, &document))
 }
 
 /// SHA-256 of a scenario's text and its overrides.
@@ -86,41 +139,34 @@ fn select_policies(scenario: &mut Scenario, names: &[String]) -> Result<(), Fail
     Ok(())
 }
 
+/// How long it took, and on how many threads.
+struct Took {
+    time: Duration,
+    threads: usize,
+}
+
 #[expect(
     clippy::disallowed_types,
     reason = "the command line may read the clock"
 )]
 fn play(
     scenario: &Scenario,
-    plan: &Plan,
-    watch: &Watch,
+    until: u32,
+    books: &mut Books,
+    keeper: &Keeper<'_>,
     threads: Option<u16>,
-) -> Result<((Document, RunStatistics), Duration), Failure> {
+) -> Result<(RunStatistics, Took), Failure> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.map_or(0, usize::from))
         .build()
         .map_err(|error| Failure::Usage(format!("cannot start threads: {error}")))?;
     let start = std::time::Instant::now();
-    let result = pool.install(|| experiment::run(scenario, plan, watch));
-    match result {
-        Ok(result) => Ok((result, start.elapsed())),
-        Err(experiment::Interrupted) => Err(Failure::Interrupted),
-    }
-}
-
-fn write(options: &RunOptions, document: &Document) -> Result<(), Failure> {
-    let folder: PathBuf = options.output.join(&document.scenario);
-    let made = report::files(document).map_err(|error| bug(options, document, &error))?;
-    files::write_all(&folder, &made)?;
-    if !options.json && !options.quiet {
-        let n = made.len();
-        terminal::say(&format!("wrote {n} files to {}", folder.display()));
-    }
-    Ok(())
-}
-
-fn bug(options: &RunOptions, document: &Document, error: &dyn std::error::Error) -> Failure {
-    Failure::Bug(error.to_string(), replay(options, document))
+    let statistics = pool.install(|| experiment::go_on(scenario, until, books, keeper));
+    let took = Took {
+        time: start.elapsed(),
+        threads: pool.current_num_threads(),
+    };
+    Ok((statistics, took))
 }
 
 /// The command that makes these results again.
@@ -134,26 +180,16 @@ fn replay(options: &RunOptions, document: &Document) -> String {
     )
 }
 
-fn describe(statistics: RunStatistics, took: Duration, threads: Option<u16>) -> String {
-    let seconds = took.as_secs_f64();
-    let threads = threads.map_or_else(rayon::current_num_threads, usize::from);
+fn describe(statistics: RunStatistics, took: Took) -> String {
+    let seconds = took.time.as_secs_f64();
+    let rate = statistics.events as f64 / seconds / 1e6;
+    let threads = took.threads;
     format!(
-        "{} events in {seconds:.2} s ({:.2} M events/s on {threads} threads); at most {} agents in \
-         one run, {} bytes each",
+        "{} events in {seconds:.2} s ({rate:.2} M events/s on {threads} threads, {:.2} M events/s \
+         and core); at most {} agents in flight in one run, {} bytes each",
         statistics.events,
-        statistics.events as f64 / seconds / 1e6,
+        rate / threads as f64,
         statistics.agents_peak,
         statistics.bytes_per_agent
     )
-}
-
-fn verdict(document: &Document) -> Exit {
-    let has = |verdict| document.thresholds.iter().any(|t| t.verdict == verdict);
-    if has(Verdict::Failed) {
-        Exit::ThresholdFailed
-    } else if has(Verdict::Undecided) {
-        Exit::Undecided
-    } else {
-        Exit::Fine
-    }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::presets::Stack;
+use crate::scenario::lint::{MOST_NESTED, storm_prone};
 use crate::scenario::nesting::{Nested, nested};
-use crate::scenario::storm::{MOST_NESTED, storm_prone};
 use crate::scenario::{self, LayerKind, Scenario};
 use crate::units::text;
 use crate::wire::Outcome;
@@ -45,7 +45,7 @@ pub(super) fn show(stack: &Stack) -> String {
         let _ = writeln!(out, "{}", policy.short_label(&layer.label));
         out.push_str(&outlook_of(spec));
         for told in storm_prone(spec) {
-            let _ = writeln!(out, "Storm-prone: {told}.");
+            let _ = writeln!(out, "Storm-prone: {} ({}).", told.finds, told.id);
         }
         out.push('\n');
     }

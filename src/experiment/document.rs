@@ -40,6 +40,14 @@ pub struct Document {
     pub outages: Vec<OutageInfo>,
     /// The policies, in the scenario's order; the first is the baseline.
     pub policies: Vec<PolicyResult>,
+    /// The paired differences between all policies: `differences[i][j][metric]` is policy `i` minus
+    /// policy `j`, for every `j < i`, within each replication; the metrics in the order of
+    /// [`Metric::ALL`]. Empty in documents of earlier versions.
+    #[serde(default)]
+    pub differences: Vec<Vec<Vec<Difference>>>,
+    /// One task under every policy, attempt by attempt; `None` where there is nothing to compare.
+    #[serde(default)]
+    pub life: Option<TaskLife>,
     /// Thresholds and their verdicts.
     pub thresholds: Vec<ThresholdResult>,
     /// What a reader must know: work cut off by the horizon, layers that never acted, quantiles
@@ -56,6 +64,9 @@ pub struct TargetInfo {
     pub model: bool,
     /// Where its prices are from; empty if it is free.
     pub price_source: String,
+    /// What was assumed of it, in words: how it fails, its limits, its capacity.
+    #[serde(default)]
+    pub assumptions: Vec<String>,
 }
 
 /// A scheduled outage.
@@ -117,6 +128,9 @@ pub struct TargetResult {
     pub outcome_usd: Vec<f64>,
     /// Dollars of attempts still open when the run was cut off.
     pub open_usd: f64,
+    /// Dollars among them for writing to the prompt cache, at full price.
+    #[serde(default)]
+    pub cache_write_usd: f64,
     /// Most attempts that it worked on at once: mean and largest over the replications.
     pub busy_peak: f64,
     /// The largest of those.
@@ -190,6 +204,60 @@ pub struct Series {
     pub tasks_ok: Vec<f64>,
 }
 
+/// One task's life under every policy: the task of replication 0 that they treat most differently.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskLife {
+    /// The name of its fleet.
+    pub fleet: String,
+    /// Its number within the fleet, from 0.
+    pub task: u32,
+    /// The replication.
+    pub replication: u32,
+    /// The policies, in the document's order.
+    pub policies: Vec<Life>,
+}
+
+/// A task's life under one policy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Life {
+    /// Attempts and refusals in the order in which they ended, the first [`LIFE_SPANS`].
+    pub spans: Vec<LifeSpan>,
+    /// How many more there were.
+    pub left_out: u32,
+    /// When the task was ready \[s\]; `None` where it never ended.
+    pub ready_seconds: Option<f64>,
+    /// When it ended \[s\]; `None` where it was unfinished when the run was cut off.
+    pub end_seconds: Option<f64>,
+    /// How it ended; empty where it did not.
+    pub outcome: String,
+    /// All its attempts on the wire.
+    pub attempts: u32,
+    /// All that it cost.
+    pub usd: f64,
+}
+
+/// The most attempts and refusals that are kept of a task's life under one policy.
+pub const LIFE_SPANS: usize = 200;
+
+/// An attempt, or a refusal before the wire.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LifeSpan {
+    /// Begin \[s\].
+    pub from_seconds: f64,
+    /// End \[s\]; of a refusal the same.
+    pub until_seconds: f64,
+    /// Index of the target; `None` where a turn or the task was refused.
+    pub target: Option<usize>,
+    /// How it ended: an outcome's name, or `open`.
+    pub outcome: String,
+    /// The layer that asked for it; empty for first attempts and refusals.
+    pub cause: String,
+    /// Tokens, input and output.
+    pub tokens: u64,
+    /// Dollars.
+    pub usd: f64,
+}
+
 /// A threshold and its verdict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdResult {
@@ -219,5 +287,51 @@ impl PolicyResult {
     /// The summary of one metric.
     pub fn metric(&self, metric: Metric) -> &Summary {
         &self.metrics[metric as usize]
+    }
+}
+
+impl Document {
+    /// Policy `i` minus policy `j`, paired by replication; `None` where the document does not have
+    /// it.
+    pub fn difference(&self, i: usize, j: usize, metric: Metric) -> Option<Difference> {
+        let stored = |i: usize, j: usize| {
+            let pair = self.differences.get(i).and_then(|row| row.get(j));
+            let versus = (j == 0).then(|| &self.policies[i].versus_baseline);
+            pair.or(versus)?.get(metric as usize).copied()
+        };
+        match i.cmp(&j) {
+            std::cmp::Ordering::Greater => stored(i, j),
+            std::cmp::Ordering::Less => stored(j, i).map(|d| Difference {
+                n: d.n,
+                mean: d.mean.map(|mean| 0.0 - mean),
+                ci95: d.ci95.map(|[low, high]| [0.0 - high, 0.0 - low]),
+            }),
+            std::cmp::Ordering::Equal => None,
+        }
+    }
+}
+
+impl Document {
+    /// What is missing in a document that was read from a file: reports rely on these lengths.
+    pub fn defect(&self) -> Option<String> {
+        for policy in &self.policies {
+            let metrics = policy.metrics.len();
+            if metrics != Metric::COUNT {
+                let expected = Metric::COUNT;
+                return Some(format!(
+                    "{} has {metrics} metrics of {expected}",
+                    policy.name
+                ));
+            }
+            if policy.targets.len() != self.targets.len() {
+                return Some(format!("{} lacks a target", policy.name));
+            }
+        }
+        let missing = |p: &&PolicyResult| p.nesting.iter().any(|n| n.target >= self.targets.len());
+        if let Some(policy) = self.policies.iter().find(missing) {
+            return Some(format!("{} calls a target that there is not", policy.name));
+        }
+        let strays = self.outages.iter().any(|o| o.target >= self.targets.len());
+        strays.then(|| "an outage is of no target".to_owned())
     }
 }

@@ -1,16 +1,22 @@
 //! Adding up the books of all replications of one policy.
+//!
+//! All of it is integers in a fixed number of places, so parts that were gathered apart add up to
+//! the same whole. What is known of single replications is in [`super::samples`].
+
+use serde::{Deserialize, Serialize};
 
 use crate::meter::series::{ROWS, Series as Buckets};
 use crate::meter::{CauseBook, Ledger, StepBook, TargetBook};
-use crate::scenario::model::{Policy, Scenario};
-use crate::simulation::{Program, RunEnd};
-use crate::statistics::{difference, quantile, summarise};
+use crate::scenario::model::Scenario;
+use crate::simulation::RunEnd;
+use crate::statistics::quantile;
 use crate::units::{Money, Span};
 use crate::wire::Outcome;
+use crate::world::Target;
 
 use super::Metric;
-use super::document::{CauseSpend, PolicyResult, SPEND_SAMPLES, Series, TargetResult};
-use super::nesting;
+use super::document::{PolicyResult, SPEND_SAMPLES, Series, TargetResult};
+use super::nesting::Shape;
 
 /// The metrics of one run; `None` where a metric has no value.
 pub type Row = [Option<f64>; Metric::COUNT];
@@ -18,17 +24,19 @@ pub type Row = [Option<f64>; Metric::COUNT];
 /// How many replications make the bands of the spend series.
 const BAND_REPLICATIONS: usize = 200;
 
-/// The books of one policy, replication by replication.
-#[derive(Debug)]
+/// The books of one policy over a range of replications.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Gathered {
-    /// The metrics of each replication.
-    pub rows: Vec<Row>,
+    /// How many replications there are.
+    replications: u32,
     targets: Vec<TargetBook>,
     busy_peaks: Vec<(u64, u32)>,
+    /// What writing to the prompt cache cost, by target.
+    cache_writes: Vec<Money>,
     /// What each layer caused, and last the first attempts.
     pub(super) causes: Vec<CauseBook>,
     /// How often each layer acted, over all replications.
-    pub acted: Vec<u64>,
+    pub(super) acted: Vec<u64>,
     /// How often each retry layer was entered, over all replications.
     pub(super) entered: Vec<u64>,
     /// How long each retry layer waited, over all replications \[ns\].
@@ -36,34 +44,35 @@ pub struct Gathered {
     /// The steps of all plans.
     pub(super) steps: Vec<StepBook>,
     series: Buckets,
-    /// The spend of single replications, by bucket.
+    /// The spend of single replications, by bucket: those among the first [`BAND_REPLICATIONS`].
     spends: Vec<(Span, Vec<Money>)>,
-    /// What reports call each layer.
-    pub(super) labels: Vec<String>,
+    /// The spend of single replications: those among the first [`SPEND_SAMPLES`].
+    spend_samples: Vec<f64>,
 }
 
 impl Gathered {
-    /// Nothing yet.
-    pub fn new(scenario: &Scenario, program: &Program) -> Gathered {
-        let targets = scenario.targets.len();
+    /// Nothing yet, of a policy with so many layers against so many targets, in plans of so many
+    /// steps.
+    pub fn new(targets: usize, layers: usize, steps: usize) -> Gathered {
         Gathered {
-            rows: vec![],
+            replications: 0,
             targets: vec![TargetBook::default(); targets],
             busy_peaks: vec![(0, 0); targets],
-            causes: vec![CauseBook::default(); program.labels.len() + 1],
-            acted: vec![0; program.labels.len()],
-            entered: vec![0; program.labels.len()],
-            waited: vec![0; program.labels.len()],
-            steps: vec![],
+            cache_writes: vec![Money::ZERO; targets],
+            causes: vec![CauseBook::default(); layers + 1],
+            acted: vec![0; layers],
+            entered: vec![0; layers],
+            waited: vec![0; layers],
+            steps: vec![StepBook::default(); steps],
             series: Buckets::default(),
             spends: vec![],
-            labels: program.labels.clone(),
+            spend_samples: vec![],
         }
     }
 
-    /// Adds the next replication.
-    pub fn add(&mut self, scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) {
-        self.rows.push(row(scenario, ledger, end, ideal));
+    /// Adds a replication, by its number among all.
+    pub fn add(&mut self, scenario: &Scenario, replication: u32, ledger: &Ledger, end: &RunEnd) {
+        self.replications += 1;
         for (sum, page) in self.targets.iter_mut().zip(&ledger.targets) {
             add_page(sum, page);
         }
@@ -71,30 +80,61 @@ impl Gathered {
             *sum += u64::from(*peak);
             *most = (*most).max(*peak);
         }
-        for (sum, page) in self.causes.iter_mut().zip(&ledger.causes) {
-            sum.attempts += page.attempts;
-            sum.spend += page.spend;
+        let pages = scenario.targets.iter().zip(&ledger.targets);
+        for (sum, (target, page)) in self.cache_writes.iter_mut().zip(pages) {
+            *sum += cache_writes(target, page.tokens.written);
         }
-        for (sum, n) in self.acted.iter_mut().zip(&ledger.acted) {
-            *sum += n;
-        }
-        for (sum, n) in self.entered.iter_mut().zip(&ledger.entered) {
-            *sum += n;
-        }
+        add_causes(&mut self.causes, &ledger.causes);
+        add_counts(&mut self.acted, &ledger.acted);
+        add_counts(&mut self.entered, &ledger.entered);
         for (sum, wait) in self.waited.iter_mut().zip(&ledger.waited) {
             *sum += u128::from(wait.0);
         }
-        self.steps.resize(ledger.steps.len(), StepBook::default());
-        for (sum, step) in self.steps.iter_mut().zip(&ledger.steps) {
-            sum.attempts += step.attempts;
-            sum.most = sum.most.max(step.most);
-        }
+        add_steps(&mut self.steps, &ledger.steps);
         self.series.merge(&ledger.series);
-        if self.spends.len() < BAND_REPLICATIONS {
+        if (replication as usize) < BAND_REPLICATIONS {
             let buckets = ledger.series.buckets();
             let spend = buckets.iter().map(|b| b.spend).collect();
             self.spends.push((ledger.series.width(), spend));
         }
+        if (replication as usize) < SPEND_SAMPLES {
+            self.spend_samples.push(ledger.spend().as_dollars());
+        }
+    }
+
+    /// Adds the replications of another, all of which come after these.
+    pub fn append(&mut self, later: Gathered) {
+        self.replications += later.replications;
+        for (sum, page) in self.targets.iter_mut().zip(&later.targets) {
+            add_page(sum, page);
+        }
+        for ((sum, most), (more, peak)) in self.busy_peaks.iter_mut().zip(&later.busy_peaks) {
+            *sum += more;
+            *most = (*most).max(*peak);
+        }
+        for (sum, more) in self.cache_writes.iter_mut().zip(&later.cache_writes) {
+            *sum += *more;
+        }
+        add_causes(&mut self.causes, &later.causes);
+        add_counts(&mut self.acted, &later.acted);
+        add_counts(&mut self.entered, &later.entered);
+        for (sum, wait) in self.waited.iter_mut().zip(&later.waited) {
+            *sum += wait;
+        }
+        add_steps(&mut self.steps, &later.steps);
+        self.series.merge(&later.series);
+        self.spends.extend(later.spends);
+        self.spend_samples.extend(later.spend_samples);
+    }
+
+    /// Whether it has as many targets and layers as another.
+    pub fn fits(&self, other: &Gathered) -> bool {
+        self.targets.len() == other.targets.len()
+            && self.cache_writes.len() == other.cache_writes.len()
+            && self.acted.len() == other.acted.len()
+            && self.entered.len() == other.entered.len()
+            && self.waited.len() == other.waited.len()
+            && self.steps.len() == other.steps.len()
     }
 
     /// The width of this policy's buckets.
@@ -109,72 +149,49 @@ impl Gathered {
         series.buckets().len()
     }
 
-    /// Sums up on a grid of `length` buckets of `width`.
-    pub fn result(
-        &self,
-        scenario: &Scenario,
-        policy: &Policy,
-        baseline: Option<&Gathered>,
-        (width, length): (Span, usize),
-    ) -> PolicyResult {
-        let n = self.rows.len() as f64;
-        let column = |rows: &[Row], metric: Metric| -> Vec<Option<f64>> {
-            rows.iter().map(|row| row[metric as usize]).collect()
-        };
-        let metrics = Metric::ALL.map(|m| summarise(&column(&self.rows, m)));
-        let versus = baseline.map(|base| {
-            Metric::ALL.map(|m| difference(&column(&self.rows, m), &column(&base.rows, m)))
-        });
-        let (layers, nesting) = nesting::results(self, scenario, policy);
-        let spends = column(&self.rows, Metric::Spend);
-        PolicyResult {
-            name: policy.name.clone(),
-            about: policy.about.clone(),
-            metrics: metrics.into(),
-            versus_baseline: versus.map(Vec::from).unwrap_or_default(),
-            targets: self.target_results(n),
-            layers,
-            nesting,
-            spend_by_cause: self.spend_by_cause(policy, n),
-            series: self.series_result(n, width, length),
-            spend_samples: spends.into_iter().flatten().take(SPEND_SAMPLES).collect(),
+    /// Fills in what is known, on a grid of `length` buckets of `width`. `result` has the labels of
+    /// layers and causes already.
+    pub fn fill(&self, result: &mut PolicyResult, shape: &Shape, (width, length): (Span, usize)) {
+        let n = f64::from(self.replications);
+        shape.fill(self, n, result);
+        // The last page is that of first attempts, which are named first.
+        let first = std::iter::once(&self.causes[self.causes.len() - 1]);
+        let pages = first.chain(&self.causes);
+        for (cause, page) in result.spend_by_cause.iter_mut().zip(pages) {
+            cause.attempts = page.attempts as f64 / n;
+            cause.usd = page.spend.as_dollars() / n;
         }
+        let mut place = 0;
+        result.spend_by_cause.retain(|cause| {
+            place += 1;
+            place == 1 || cause.attempts > 0.0
+        });
+        result.targets = self.target_results(n);
+        result.series = self.series_result(n, width, length);
+        result.spend_samples = self.spend_samples.clone();
     }
 
     fn target_results(&self, n: f64) -> Vec<TargetResult> {
         let pages = self.targets.iter().zip(&self.busy_peaks);
-        let result = |(page, (peaks, most)): (&TargetBook, &(u64, u32))| TargetResult {
-            attempts: page.attempts as f64 / n,
-            first_attempts: page.first as f64 / n,
-            open: page.outcomes[Outcome::COUNT] as f64 / n,
-            outcomes: Outcome::ALL
-                .map(|o| page.outcomes[o as usize] as f64 / n)
-                .into(),
-            spend_usd: page.total().as_dollars() / n,
-            outcome_usd: Outcome::ALL
-                .map(|o| page.spend[o as usize].as_dollars() / n)
-                .into(),
-            open_usd: page.spend[Outcome::COUNT].as_dollars() / n,
-            busy_peak: *peaks as f64 / n,
-            busy_peak_max: *most,
-        };
-        pages.map(result).collect()
-    }
-
-    fn spend_by_cause(&self, policy: &Policy, n: f64) -> Vec<CauseSpend> {
-        let labels = self.labels.iter().map(|label| policy.short_label(label));
-        let labels = labels.map(|label| (label.to_owned(), scope(label).to_owned()));
-        let first = std::iter::once(("first attempts".to_owned(), "first".to_owned()));
-        let pages = std::iter::once(&self.causes[self.causes.len() - 1]).chain(&self.causes);
-        let all = first.chain(labels).zip(pages).enumerate();
-        all.filter(|(i, (_, page))| *i == 0 || page.attempts > 0)
-            .map(|(_, ((cause, scope), page))| CauseSpend {
-                cause,
-                scope,
+        let pages = pages.zip(&self.cache_writes);
+        let result =
+            |((page, (peaks, most)), written): ((&TargetBook, &(u64, u32)), &Money)| TargetResult {
                 attempts: page.attempts as f64 / n,
-                usd: page.spend.as_dollars() / n,
-            })
-            .collect()
+                first_attempts: page.first as f64 / n,
+                open: page.outcomes[Outcome::COUNT] as f64 / n,
+                outcomes: Outcome::ALL
+                    .map(|o| page.outcomes[o as usize] as f64 / n)
+                    .into(),
+                spend_usd: page.total().as_dollars() / n,
+                outcome_usd: Outcome::ALL
+                    .map(|o| page.spend[o as usize].as_dollars() / n)
+                    .into(),
+                open_usd: page.spend[Outcome::COUNT].as_dollars() / n,
+                cache_write_usd: written.as_dollars() / n,
+                busy_peak: *peaks as f64 / n,
+                busy_peak_max: *most,
+            };
+        pages.map(result).collect()
     }
 
     fn series_result(&self, n: f64, width: Span, length: usize) -> Series {
@@ -229,9 +246,10 @@ impl Gathered {
     }
 }
 
-/// The scope that a layer's short label begins with: of "tool.search\[0\] retry" it is "tool".
-fn scope(label: &str) -> &str {
-    label.split(['.', '[', ' ']).next().unwrap_or_default()
+/// What writing so many tokens to the prompt cache costs.
+fn cache_writes(target: &Target, tokens: u64) -> Money {
+    let price = target.price.tokens.map_or(0, |p| p.cache_write.0);
+    Money(i128::from(price) * i128::from(tokens))
 }
 
 /// Cumulative dollars on a grid whose buckets hold `merged` of the given ones each.
@@ -247,6 +265,26 @@ fn cumulative(spend: &[Money], merged: usize, length: usize) -> Vec<f64> {
     (0..length).map(|_| next()).collect()
 }
 
+fn add_causes(sums: &mut [CauseBook], pages: &[CauseBook]) {
+    for (sum, page) in sums.iter_mut().zip(pages) {
+        sum.attempts += page.attempts;
+        sum.spend += page.spend;
+    }
+}
+
+fn add_counts(sums: &mut [u64], more: &[u64]) {
+    for (sum, n) in sums.iter_mut().zip(more) {
+        *sum += n;
+    }
+}
+
+fn add_steps(sums: &mut [StepBook], steps: &[StepBook]) {
+    for (sum, step) in sums.iter_mut().zip(steps) {
+        sum.attempts += step.attempts;
+        sum.most = sum.most.max(step.most);
+    }
+}
+
 fn add_page(sum: &mut TargetBook, page: &TargetBook) {
     sum.attempts += page.attempts;
     sum.first += page.first;
@@ -259,7 +297,7 @@ fn add_page(sum: &mut TargetBook, page: &TargetBook) {
 }
 
 /// The metrics of one run.
-fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> Row {
+pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> Row {
     let mut row = [None; Metric::COUNT];
     let mut set = |metric: Metric, value: Option<f64>| row[metric as usize] = value;
     let count = |n: u64| Some(n as f64);
@@ -325,33 +363,4 @@ fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> Row 
     set(Metric::Recovery, ledger.recovery(end).map(Span::as_seconds));
     set(Metric::PeakRate, count(ledger.peak_per_second));
     row
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_layer_is_labelled_without_its_policy() {
-        let policy = Policy {
-            name: "v1.2 [new]".to_owned(),
-            ..Policy::default()
-        };
-        let short = |label| policy.short_label(label);
-        assert_eq!(short("v1.2 [new].tool[0] retry"), "tool[0] retry");
-        assert_eq!(short("fleet retry"), "fleet retry");
-    }
-
-    #[test]
-    fn a_label_begins_with_its_scope() {
-        let cases = [
-            ("tool[0] retry", "tool"),
-            ("tool.search[1] retry", "tool"),
-            ("llm.others[0] retry", "llm"),
-            ("fleet retry", "fleet"),
-        ];
-        for (label, expected) in cases {
-            assert_eq!(scope(label), expected);
-        }
-    }
 }

@@ -27,6 +27,7 @@ fn without_trouble(target: &Target) -> Target {
     target.pauses.clear();
     target.slowdowns.clear();
     target.capacity = Capacity::Infinite;
+    target.contention = None;
     target.limits.clear();
     target
 }

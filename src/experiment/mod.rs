@@ -3,15 +3,27 @@
 //! [`run`] plays every policy of a scenario in every replication, all policies of one replication in
 //! the same weather, and makes the result [`document`]. Runs finish in any order; their books are
 //! collected by index and added up serially, so the document is the same on any number of threads.
+//!
+//! What has been added up so far is [`Books`], of a range of replications. They can be saved, gone on
+//! with ([`go_on`]), and appended to each other: shards, and runs that were killed. [`run`] does it all
+//! in one go.
 
+mod assumptions;
+mod books;
 pub mod document;
+mod frame;
 mod gather;
 mod ideal;
+mod life;
 mod metric;
 mod nesting;
 mod runner;
+mod samples;
 mod thresholds;
 mod warnings;
 
+pub use books::{Books, BooksError};
+pub use frame::Frame;
 pub use metric::Metric;
-pub use runner::{Interrupted, Plan, Progress, RunStatistics, observe, play_one, run};
+pub use runner::{Interrupted, Plan, Progress, RunStatistics, go_on, observe, play_one, run};
+pub use samples::EXACT_REPLICATIONS;

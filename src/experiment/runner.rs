@@ -10,11 +10,11 @@ use crate::scenario::model::{Policy, Scenario};
 use crate::simulation::{Cut, Observer, Program, RunEnd, run as simulate};
 use crate::units::Money;
 
-use super::document::{Document, OutageInfo, SCHEMA, TargetInfo};
-use super::gather::Gathered;
+use super::books::Books;
+use super::document::Document;
+use super::frame::Frame;
 use super::ideal::ideal;
-use super::thresholds;
-use super::warnings;
+use super::life;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -35,6 +35,9 @@ pub struct Plan {
 pub trait Progress: Sync {
     /// So many runs of so many have ended.
     fn runs(&self, _done: u64, _all: u64) {}
+    /// The replications up to some point are complete, all of them in these books: the place to
+    /// save them. Called from one thread.
+    fn booked(&self, _books: &Books) {}
     /// Whether to stop early.
     fn stop(&self) -> bool {
         false
@@ -65,6 +68,7 @@ const BATCH: u32 = 32;
 /// The books of one replication: the ideal's spend, and each policy's ledger.
 struct Replication {
     ideal: Money,
+    ideal_stopped: bool,
     policies: Vec<(Ledger, RunEnd)>,
 }
 
@@ -77,19 +81,36 @@ pub fn run(
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<(Document, RunStatistics), Interrupted> {
+    let mut books = Books::new(Frame::new(scenario, plan), 0);
+    let statistics = go_on(scenario, plan.replications, &mut books, progress);
+    if books.range().is_empty() {
+        return Err(Interrupted);
+    }
+    Ok((books.document(), statistics))
+}
+
+/// Plays the replications that are still missing from books up to `until`, and enters them.
+///
+/// The books must be of this scenario ([`Books::belongs_to`]). Runs on the current rayon pool. If
+/// stopped early, the books have the replications that are complete.
+pub fn go_on(
+    scenario: &Scenario,
+    until: u32,
+    books: &mut Books,
+    progress: &dyn Progress,
+) -> RunStatistics {
     let ideal = ideal(scenario);
     let ideal_program = Program::new(&ideal, &Policy::default());
     let compile = |policy| Program::new(scenario, policy);
     let programs: Vec<Program> = scenario.policies.iter().map(compile).collect();
-    let empty = |program| Gathered::new(scenario, program);
-    let mut gathered: Vec<Gathered> = programs.iter().map(empty).collect();
     let mut statistics = RunStatistics::default();
-    let mut cuts = vec![None; programs.len()];
     let runs = programs.len() as u64 + 1;
-    let all = runs * u64::from(plan.replications);
+    let missing = until.saturating_sub(books.range().end);
+    let all = runs * u64::from(missing);
     let done = AtomicU64::new(0);
+    let seed = books.seed();
     let play = |i: u64| {
-        let weather = Weather::new(plan.seed, i / runs);
+        let weather = Weather::new(seed, i / runs);
         let result = match (i % runs).checked_sub(1) {
             None => play_one(&ideal, &ideal_program, weather, progress),
             Some(p) => play_one(scenario, &programs[p as usize], weather, progress),
@@ -97,39 +118,32 @@ pub fn run(
         progress.runs(done.fetch_add(1, Ordering::Relaxed) + 1, all);
         result
     };
-    let mut complete = 0;
-    while complete < plan.replications && !progress.stop() {
-        let to = plan.replications.min(complete + BATCH);
-        let indices = u64::from(complete) * runs..u64::from(to) * runs;
-        let books: Vec<(Ledger, RunEnd)> = indices.into_par_iter().map(play).collect();
-        for replication in replications(books, runs as usize) {
-            let ends = replication.policies.iter().map(|(_, end)| end);
-            if ends.clone().any(|end| end.cut == Some(Cut::Interrupted)) {
+    while books.range().end < until && !progress.stop() {
+        let from = books.range().end;
+        let to = until.min(from.saturating_add(BATCH));
+        let indices = u64::from(from) * runs..u64::from(to) * runs;
+        let played: Vec<(Ledger, RunEnd)> = indices.into_par_iter().map(play).collect();
+        for replication in replications(played, runs as usize) {
+            let mut ends = replication.policies.iter().map(|(_, end)| end);
+            if replication.ideal_stopped || ends.any(|end| end.cut == Some(Cut::Interrupted)) {
                 break;
             }
-            for (p, (ledger, end)) in replication.policies.iter().enumerate() {
-                gathered[p].add(scenario, ledger, end, replication.ideal);
-                statistics.add(end);
-                cuts[p] = cuts[p].or(end.cut);
+            if books.range().end == 0 {
+                let events = replication.policies.iter().map(|(_, end)| end.events);
+                let life = life::of(scenario, &programs, seed, events.sum(), progress);
+                if progress.stop() {
+                    break;
+                }
+                books.tell(life);
             }
-            complete += 1;
+            books.add(scenario, replication.ideal, &replication.policies);
+            for (_, end) in &replication.policies {
+                statistics.add(end);
+            }
         }
+        progress.booked(books);
     }
-    if complete == 0 {
-        return Err(Interrupted);
-    }
-    let plan = Plan {
-        replications: complete,
-        ..plan.clone()
-    };
-    let mut document = document(scenario, &plan, &gathered);
-    document.warnings = warnings::collect(scenario, &document, &cuts);
-    if all > u64::from(complete) * runs {
-        let asked = all / runs;
-        let text = format!("interrupted: {complete} of {asked} replications were run");
-        document.warnings.insert(0, text);
-    }
-    Ok((document, statistics))
+    statistics
 }
 
 /// Plays one run and keeps its books.
@@ -147,9 +161,10 @@ pub fn play_one(
 fn replications(books: Vec<(Ledger, RunEnd)>, runs: usize) -> impl Iterator<Item = Replication> {
     let mut books = books.into_iter();
     std::iter::from_fn(move || {
-        let (ideal, _) = books.next()?;
+        let (ideal, end) = books.next()?;
         Some(Replication {
             ideal: ideal.spend(),
+            ideal_stopped: end.cut == Some(Cut::Interrupted),
             policies: books.by_ref().take(runs - 1).collect(),
         })
     })
@@ -161,56 +176,6 @@ impl RunStatistics {
         self.agents_peak = self.agents_peak.max(end.agents_peak);
         self.bytes_per_agent = self.bytes_per_agent.max(end.bytes_per_agent);
     }
-}
-
-fn document(scenario: &Scenario, plan: &Plan, gathered: &[Gathered]) -> Document {
-    let width = gathered.iter().map(Gathered::width).max();
-    let width = width.expect("a scenario has at least one policy");
-    let length = gathered.iter().map(|g| g.length(width)).max().unwrap_or(0);
-    let result = |(i, policy): (usize, &Policy)| {
-        let baseline = (i > 0).then(|| &gathered[0]);
-        gathered[i].result(scenario, policy, baseline, (width, length))
-    };
-    let policies: Vec<_> = scenario.policies.iter().enumerate().map(result).collect();
-    let verdict = |t| thresholds::decide(t, &policies);
-    Document {
-        schema: SCHEMA.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        scenario: scenario.name.clone(),
-        about: scenario.about.clone(),
-        source: plan.source.clone(),
-        overrides: plan.overrides.clone(),
-        scenario_hash: plan.scenario_hash.clone(),
-        seed: plan.seed,
-        replications: plan.replications,
-        horizon_seconds: scenario.horizon.as_seconds(),
-        targets: targets(scenario),
-        outages: outages(scenario),
-        thresholds: scenario.thresholds.iter().map(verdict).collect(),
-        policies,
-        warnings: vec![],
-    }
-}
-
-fn targets(scenario: &Scenario) -> Vec<TargetInfo> {
-    let info = |target: &crate::world::Target| TargetInfo {
-        name: target.name.clone(),
-        model: target.is_model(),
-        price_source: target.price.source.clone(),
-    };
-    scenario.targets.iter().map(info).collect()
-}
-
-fn outages(scenario: &Scenario) -> Vec<OutageInfo> {
-    let of = |(i, target): (usize, &crate::world::Target)| {
-        let info = move |window: &crate::world::Window| OutageInfo {
-            target: i,
-            from_seconds: window.from.as_seconds(),
-            until_seconds: window.until.as_seconds(),
-        };
-        target.outages.iter().map(info).collect::<Vec<_>>()
-    };
-    scenario.targets.iter().enumerate().flat_map(of).collect()
 }
 
 /// Plays one run for an observer of one's own, for logs.

@@ -1,16 +1,16 @@
 //! What a reader of the results must know, in words. Nothing is silent.
 
-use crate::scenario::model::Scenario;
 use crate::simulation::{Cut, MOST_AT_ONCE};
 
 use super::Metric;
 use super::document::{Document, PolicyResult};
+use super::frame::Frame;
 
 /// The warnings of an experiment; `cuts` says for each policy why runs were cut off, if any was.
-pub fn collect(scenario: &Scenario, document: &Document, cuts: &[Option<Cut>]) -> Vec<String> {
+pub fn collect(frame: &Frame, document: &Document, cuts: &[Option<Cut>]) -> Vec<String> {
     let mut warnings = vec![];
     for (policy, cut) in document.policies.iter().zip(cuts) {
-        warnings.extend(cut_off(scenario, policy, *cut));
+        warnings.extend(cut_off(frame, policy, *cut));
     }
     for policy in &document.policies {
         warnings.extend(idle_layers(policy));
@@ -25,13 +25,13 @@ pub fn collect(scenario: &Scenario, document: &Document, cuts: &[Option<Cut>]) -
     warnings
 }
 
-fn cut_off(scenario: &Scenario, policy: &PolicyResult, cut: Option<Cut>) -> Option<String> {
+fn cut_off(frame: &Frame, policy: &PolicyResult, cut: Option<Cut>) -> Option<String> {
     let unfinished = policy.metric(Metric::TasksUnfinished).mean.unwrap_or(0.0);
     let why = match cut? {
         Cut::Horizon if unfinished == 0.0 => return None,
-        Cut::Horizon => format!("the horizon ({} s)", scenario.horizon.as_seconds()),
-        Cut::Events => format!("max_events ({})", scenario.max_events),
-        Cut::Crowd => format!("{MOST_AT_ONCE} agents or requests at once"),
+        Cut::Horizon => format!("the horizon ({} s)", frame.document.horizon_seconds),
+        Cut::Events => format!("max_events ({})", frame.max_events),
+        Cut::Crowd => format!("more than {MOST_AT_ONCE} agents, requests or waiting tasks at once"),
         Cut::Interrupted => return None,
     };
     Some(format!(

@@ -1,5 +1,7 @@
 //! The books of one run.
 
+use serde::{Deserialize, Serialize};
+
 use crate::scenario::model::{Scenario, TargetId};
 use crate::scenario::nesting::steps_of;
 use crate::simulation::{Attempt, Denial, LayerId, NO_LAYER, Observer, Program, RunEnd, TaskEnd};
@@ -55,7 +57,7 @@ pub struct Ledger {
 }
 
 /// A target's page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetBook {
     /// Attempts on the wire.
     pub attempts: u64,
@@ -71,18 +73,20 @@ pub struct TargetBook {
 }
 
 /// Tokens charged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
     /// Input, cached ones included.
     pub input: u64,
     /// Read from the prompt cache.
     pub cached: u64,
+    /// Written to the prompt cache.
+    pub written: u64,
     /// Output.
     pub output: u64,
 }
 
 /// A step's page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepBook {
     /// Attempts on the wire.
     pub attempts: u64,
@@ -95,7 +99,7 @@ pub struct StepBook {
 const LARGEST_NUMBER: u32 = 1 << 20;
 
 /// A cause's page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CauseBook {
     /// Attempts that it caused.
     pub attempts: u64,
@@ -172,6 +176,7 @@ impl Tokens {
     fn add(&mut self, usage: Usage) {
         self.input += u64::from(usage.input);
         self.cached += u64::from(usage.cached);
+        self.written += u64::from(usage.written);
         self.output += u64::from(usage.output);
     }
 }

@@ -4,6 +4,8 @@
 //! the last one, neighbours are merged and all are twice as wide. Widths are therefore always
 //! [`FIRST_WIDTH`] times a power of two, and any two series can be brought to the same grid exactly.
 
+use serde::{Deserialize, Serialize};
+
 use crate::units::{Money, Span, Time};
 use crate::wire::Outcome;
 
@@ -15,7 +17,7 @@ pub const FIRST_WIDTH: Span = Span::millis(10);
 pub const ROWS: usize = Outcome::COUNT + 1;
 
 /// What happened in one bucket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     /// Attempts that began in it, by how they ended; the last row is those still open.
     pub attempts: [u64; ROWS],
@@ -26,7 +28,7 @@ pub struct Bucket {
 }
 
 /// A series of buckets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Series {
     width: Span,
     /// How often the width has been doubled.

@@ -43,6 +43,17 @@ pub enum Distribution {
         /// Tail index.
         shape: f64,
     },
+    /// Weibull: `P(X > x) = exp(-(x/scale)^shape)`.
+    Weibull {
+        /// Its scale, the 63rd percentile.
+        scale: f64,
+        /// Its shape: below 1 heavier than exponential, above 1 lighter.
+        shape: f64,
+    },
+    /// Each of these with its weight; the weights ascend as sums, to 1. Never empty.
+    ///
+    /// A sample is not monotone in its luck: the lower luck is the earlier part's.
+    Mixture(Vec<(f64, Distribution)>),
     /// Each of these values with the same probability, in ascending order; never empty.
     Empirical(Vec<f64>),
 }
@@ -69,6 +80,10 @@ impl Distribution {
             Distribution::Uniform { low, high } => low + (high - low) * u,
             Distribution::Normal { mean, stdev } => (mean + stdev * math::normal_quantile(u)).abs(),
             Distribution::Pareto { scale, shape } => scale / math::pow(1.0 - u, 1.0 / shape),
+            Distribution::Weibull { scale, shape } => {
+                scale * math::pow(-math::ln(1.0 - u), 1.0 / shape)
+            }
+            Distribution::Mixture(parts) => of_mixture(parts, u),
             Distribution::Empirical(values) => {
                 let i = (u * values.len() as f64) as usize;
                 values[i.min(values.len() - 1)]
@@ -78,7 +93,8 @@ impl Distribution {
 
     /// The mean; infinite where a Pareto tail is too heavy to have one.
     ///
-    /// For [`Distribution::Normal`] the mean of the magnitude is taken by quadrature.
+    /// For [`Distribution::Normal`] (the magnitude) and [`Distribution::Weibull`] it is taken by
+    /// quadrature.
     pub fn mean(&self) -> f64 {
         match self {
             Distribution::Constant(x) => *x,
@@ -88,7 +104,16 @@ impl Distribution {
             Distribution::Pareto { shape, .. } if *shape <= 1.0 => f64::INFINITY,
             Distribution::Pareto { scale, shape } => scale * shape / (shape - 1.0),
             Distribution::Empirical(values) => values.iter().sum::<f64>() / values.len() as f64,
-            Distribution::Normal { .. } => {
+            Distribution::Mixture(parts) => {
+                let mut from = 0.0;
+                let of = |(upto, part): &(f64, Distribution)| {
+                    let weight = upto - from;
+                    from = *upto;
+                    weight * part.mean()
+                };
+                parts.iter().map(of).sum()
+            }
+            Distribution::Weibull { .. } | Distribution::Normal { .. } => {
                 const CELLS: u32 = 4096;
                 let cell = |i: u32| self.quantile((f64::from(i) + 0.5) / f64::from(CELLS));
                 (0..CELLS).map(cell).sum::<f64>() / f64::from(CELLS)
@@ -102,6 +127,10 @@ impl Distribution {
             Distribution::Constant(x) => *x,
             Distribution::Uniform { high, .. } => *high,
             Distribution::Empirical(values) => values[values.len() - 1],
+            Distribution::Mixture(parts) => {
+                let highs = parts.iter().map(|(_, part)| part.high());
+                highs.fold(0.0, f64::max)
+            }
             other => other.quantile(0.99),
         }
     }
@@ -110,6 +139,18 @@ impl Distribution {
     pub fn is_zero(&self) -> bool {
         matches!(self, Distribution::Constant(x) if *x == 0.0)
     }
+}
+
+/// The part that `u` falls in, at the place within it. Apart, so that the usual kinds stay quick.
+#[inline(never)]
+fn of_mixture(parts: &[(f64, Distribution)], u: f64) -> f64 {
+    let last = parts.len() - 1;
+    let i = parts[..last].partition_point(|(upto, _)| *upto <= u);
+    let from = if i == 0 { 0.0 } else { parts[i - 1].0 };
+    let (upto, part) = &parts[i];
+    // At the very edge of a part the place must still be inside (0, 1).
+    let place = (u - from) / (upto - from);
+    part.quantile(place.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
 }
 
 #[cfg(test)]
@@ -121,6 +162,34 @@ mod tests {
         let d = Distribution::lognormal_from_quantiles(300e6, 2e9);
         assert!((d.quantile(0.5) / 300e6 - 1.0).abs() < 1e-12);
         assert!((d.quantile(0.99) / 2e9 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn parts_of_a_mixture_have_their_weights() {
+        let d = Distribution::Mixture(vec![
+            (
+                0.25,
+                Distribution::Uniform {
+                    low: 0.0,
+                    high: 4.0,
+                },
+            ),
+            (1.0, Distribution::Constant(9.0)),
+        ]);
+        assert!((d.quantile(0.125) - 2.0).abs() < 1e-12);
+        assert_eq!(d.quantile(0.25), 9.0);
+        assert_eq!((d.quantile(0.999), d.high(), d.mean()), (9.0, 9.0, 7.25));
+    }
+
+    #[test]
+    fn a_weibull_of_shape_two_has_its_known_mean() {
+        // Gamma(3/2) = sqrt(pi)/2.
+        let d = Distribution::Weibull {
+            scale: 2.0,
+            shape: 2.0,
+        };
+        assert!((d.mean() / std::f64::consts::PI.sqrt() - 1.0).abs() < 1e-4);
+        assert!((d.quantile(1.0 - math::exp(-1.0)) - 2.0).abs() < 1e-12);
     }
 
     #[test]
@@ -145,6 +214,14 @@ mod tests {
                 shape: 3.0,
             },
             Distribution::Empirical(vec![1.0, 2.0, 6.0]),
+            Distribution::Weibull {
+                scale: 2.0,
+                shape: 2.0,
+            },
+            Distribution::Mixture(vec![
+                (0.9, Distribution::Constant(1.0)),
+                (1.0, Distribution::Exponential { mean: 10.0 }),
+            ]),
         ];
         for d in all {
             let n = 300_000;

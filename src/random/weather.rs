@@ -24,6 +24,8 @@ pub enum Purpose {
     OpenTime = 7,
     /// How long a look-up in a store takes that clients share.
     Store = 8,
+    /// The row of a step at a target with contention, and the hops between read and write.
+    Rows = 9,
 }
 
 /// The place of a draw within a run.

@@ -3,8 +3,9 @@
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, NestingResult, OutageInfo, PolicyResult, SCHEMA,
-    Series, Summary, TargetInfo, TargetResult, ThresholdResult, Verdict,
+    CauseSpend, Difference, Document, LayerResult, Life, LifeSpan, NestingResult, OutageInfo,
+    PolicyResult, SCHEMA, Series, Summary, TargetInfo, TargetResult, TaskLife, ThresholdResult,
+    Verdict,
 };
 use crate::statistics;
 use crate::wire::Outcome;
@@ -66,6 +67,8 @@ pub fn document(policies: usize) -> Document {
             from_seconds: 60.0,
             until_seconds: 120.0,
         }],
+        differences: differences(&policies),
+        life: Some(life(policies.len())),
         policies,
         thresholds: thresholds(),
         warnings: vec!["by-the-book: tool[3] circuit_breaker never acted".to_owned()],
@@ -104,11 +107,50 @@ pub fn zeros(policies: usize) -> Document {
     doc
 }
 
+/// Differences between the spends that the samples really have; other metrics alike.
+fn differences(policies: &[PolicyResult]) -> Vec<Vec<Vec<Difference>>> {
+    let pair = |i: usize, j: usize| {
+        let spend = |p: usize| policies[p].spend_samples.as_slice();
+        vec![statistics::difference(spend(i), spend(j)); Metric::COUNT]
+    };
+    let row = |i: usize| (0..i).map(|j| pair(i, j)).collect();
+    (0..policies.len()).map(row).collect()
+}
+
+/// A task that fails three times under every policy, each later than under the one before.
+fn life(policies: usize) -> TaskLife {
+    let span = |i: usize, k: usize| LifeSpan {
+        from_seconds: (k * (i + 1)) as f64,
+        until_seconds: (k * (i + 1)) as f64 + 0.5,
+        target: Some(k % 2),
+        outcome: if k == 3 { "ok" } else { "transient" }.to_owned(),
+        cause: if k == 0 { "" } else { "tool[1] retry" }.to_owned(),
+        tokens: 600,
+        usd: 0.25,
+    };
+    let life = |i: usize| Life {
+        spans: (0..4).map(|k| span(i, k)).collect(),
+        left_out: 0,
+        ready_seconds: Some(0.0),
+        end_seconds: Some((3 * (i + 1)) as f64 + 0.5),
+        outcome: "ok".to_owned(),
+        attempts: 4,
+        usd: 1.0,
+    };
+    TaskLife {
+        fleet: "workers".to_owned(),
+        task: 17,
+        replication: 0,
+        policies: (0..policies).map(life).collect(),
+    }
+}
+
 fn target_info(name: &str, model: bool) -> TargetInfo {
     TargetInfo {
         name: name.to_owned(),
         model,
         price_source: String::new(),
+        assumptions: vec!["fails 10% of attempts (transient)".to_owned()],
     }
 }
 
@@ -263,6 +305,7 @@ fn target(spend: f64) -> TargetResult {
         spend_usd: spend,
         outcome_usd: vec![0.0; Outcome::COUNT],
         open_usd: 0.0,
+        cache_write_usd: 0.0,
         busy_peak: 17.5,
         busy_peak_max: 20,
     }

@@ -6,7 +6,11 @@
 mod charts;
 mod csv_files;
 pub mod format;
+mod html;
 mod manifest;
+mod markdown;
+mod report_csv;
+pub mod story;
 mod summary_json;
 mod table;
 pub mod trace;
@@ -14,7 +18,7 @@ pub mod trace;
 #[cfg(test)]
 mod fixture;
 
-pub use charts::{Chart, ChartError, charts};
+pub use charts::{Chart, ChartError, charts, grid_chart};
 pub use csv_files::{layers_csv, summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
@@ -53,6 +57,34 @@ pub fn files(doc: &Document) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let manifest = manifest_json(doc, &files)?;
     files.push(("manifest.json".to_owned(), manifest));
     Ok(files)
+}
+
+/// `report.html`: the page of one result, or of several side by side.
+pub fn report_html(docs: &[&Document]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let page = html::html(docs)?;
+    Ok(vec![("report.html".to_owned(), page.into_bytes())])
+}
+
+/// `report.md` and the charts that it shows.
+pub fn report_markdown(docs: &[&Document]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let mut files = vec![(
+        "report.md".to_owned(),
+        markdown::markdown(docs).into_bytes(),
+    )];
+    for (i, doc) in docs.iter().enumerate() {
+        for chart in charts(doc)? {
+            files.push((markdown::chart_file(docs, i, chart.name), chart.png));
+        }
+    }
+    Ok(files)
+}
+
+/// `report.csv`: everything on the page, one figure a line.
+pub fn report_csv(docs: &[&Document]) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    Ok(vec![(
+        "report.csv".to_owned(),
+        report_csv::report_csv(docs)?,
+    )])
 }
 
 /// `result.json`: the document itself, in one line.

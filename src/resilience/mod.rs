@@ -35,8 +35,8 @@ pub use predicate::{Predicate, StatusSet};
 pub use rate_limit::{ClientLimit, ClientLimitSpec};
 pub use retry::{Decision, RetrySpec, RetryState};
 pub use retry_budget::{
-    Active, ActiveSpec, AttemptEnd, Quota, QuotaSpec, RetryBudget, RetryBudgetSpec, Throttle,
-    ThrottleSpec, Windowed, WindowedSpec,
+    Active, ActiveSpec, AttemptEnd, Bucket, BucketSpec, Failures, Quota, QuotaSpec, RetryBudget,
+    RetryBudgetSpec, Throttle, ThrottleSpec, Windowed, WindowedSpec,
 };
 pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

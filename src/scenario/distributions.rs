@@ -6,6 +6,7 @@ use super::files::read_text;
 use super::reader::Reader;
 use super::tree::{Kind, Node};
 use crate::random::Distribution;
+use crate::units::Share;
 
 /// The most tokens that one value may be; far above every context window, far below overflow.
 pub(super) const MOST_TOKENS: u64 = 100_000_000;
@@ -33,12 +34,14 @@ pub(super) fn tokens(node: &Node, r: &mut Reader) -> Option<Distribution> {
     distribution(node, Quantity::Tokens, r)
 }
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 8] = [
     "lognormal",
     "exponential",
     "uniform",
     "normal",
     "pareto",
+    "weibull",
+    "mixture",
     "empirical",
 ];
 
@@ -80,8 +83,55 @@ fn distribution(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distr
                 shape: shape?,
             })
         }
+        "weibull" => {
+            let mut f = Fields::of(node, "a weibull", r)?;
+            let scale = f.required("scale", r, |n, r| quantity.positive(n, r));
+            let shape = f.required("shape", r, |n, r| r.positive_factor(n));
+            f.finish(r);
+            Some(Distribution::Weibull {
+                scale: scale?,
+                shape: shape?,
+            })
+        }
+        "mixture" => mixture(node, quantity, r),
         _ => empirical(node, quantity, r),
     }
+}
+
+/// `[{share: 90%, of: 1s}, {share: 10%, of: {exponential: {mean: 10s}}}]`.
+fn mixture(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    let parts = r.each(node, "a list of parts", |n, r| {
+        let mut f = Fields::of(n, "a part of a mixture", r)?;
+        let share = f.required("share", r, |n, r| r.share(n));
+        let of = f.required("of", r, |n, r| {
+            if let Kind::Map(entries) = &n.kind
+                && entries.iter().any(|(key, _)| key.text == "mixture")
+            {
+                r.error(n.place, "a mixture cannot be part of a mixture");
+                return None;
+            }
+            distribution(n, quantity, r)
+        });
+        f.finish(r);
+        Some((share?, of?))
+    })?;
+    let mut sum = 0.0;
+    let mut total = 0;
+    let mut upto = vec![];
+    for (share, part) in parts {
+        total += u64::from(share.0);
+        sum += share.as_f64();
+        if share != Share::NONE {
+            upto.push((sum, part));
+        }
+    }
+    if total != u64::from(Share::ALL.0) {
+        let help = "shares of a mixture come to 100% together";
+        r.error_help(node.place, "the shares do not come to 100%", help);
+        return None;
+    }
+    upto.last_mut()?.0 = 1.0;
+    Some(Distribution::Mixture(upto))
 }
 
 impl Quantity {

@@ -4,16 +4,18 @@ use super::fields::Fields;
 use super::model::{Agents, Arrivals, Fleet, Start, Tasks};
 use super::plan::plan;
 use super::reader::Reader;
+use super::top::MOST_FLEETS;
 use super::traces;
-use super::tree::{Kind, Node};
+use super::tree::{Kind, Node, Place};
 use crate::units::Time;
 
 /// The most agents of a fleet.
 const MOST_AGENTS: u64 = 4_000_000;
 
-/// A fleet.
-pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
+/// A fleet, and how many of it there are.
+pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<(Fleet, u32)> {
     let mut f = Fields::of(node, "a fleet", r)?;
+    let copies = f.optional("copies", r, |n, r| r.count_in(n, 1, MOST_FLEETS as u64));
     let agents = f.required("agents", r, agents);
     let start_node = f.get("start");
     let start = f.optional("start", r, start);
@@ -53,13 +55,34 @@ pub(super) fn fleet(name: &str, node: &Node, r: &mut Reader) -> Option<Fleet> {
             _ => {}
         }
     }
-    Some(Fleet {
+    let fleet = Fleet {
         name: name.to_owned(),
         agents,
         start: start.unwrap_or(Start::At(Time::ZERO)),
         tasks,
         plan: plan?,
-    })
+    };
+    Some((fleet, copies.unwrap_or(1) as u32))
+}
+
+/// Fleets with their copies side by side: `clients-1`, `clients-2` and so on.
+pub(super) fn copied(fleets: Vec<((Fleet, u32), Place)>, r: &mut Reader) -> Vec<(Fleet, Place)> {
+    let mut all: Vec<(Fleet, Place)> = vec![];
+    for ((fleet, copies), place) in fleets {
+        for i in 1..=copies {
+            let mut fleet = fleet.clone();
+            if copies > 1 {
+                fleet.name = format!("{}-{i}", fleet.name);
+            }
+            if all.iter().any(|(other, _)| other.name == fleet.name) {
+                let message = format!("there are two fleets `{}`, with the copies", fleet.name);
+                r.error_help(place, message, "give one of them another name");
+                return all;
+            }
+            all.push((fleet, place));
+        }
+    }
+    all
 }
 
 fn agents(node: &Node, r: &mut Reader) -> Option<Agents> {

@@ -3,6 +3,7 @@
 use super::breaker::breaker;
 use super::fields::Fields;
 use super::hedge::hedge;
+use super::lint::allowing;
 use super::model::{FleetBreaker, FleetLayers, Layer, LayerKind, Shared, Via};
 use super::presets::with_preset;
 use super::reader::Reader;
@@ -58,6 +59,7 @@ pub(super) fn one(node: &Node, label: &str, r: &mut Reader) -> Option<Layer> {
 
 /// One layer and its place; its label is `label` and its kind.
 pub(super) fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed> {
+    let item = &*allowing(item, r);
     let (key, value) = r.variant(item, "a layer", &KINDS)?;
     let (kind, shared, via) = match key {
         "circuit_breaker" => {
@@ -180,7 +182,9 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
     const FLEET: [&str; 2] = ["retry", "circuit_breaker"];
     let mut layers = FleetLayers::default();
     let mut seen: Vec<&str> = Vec::new();
-    for item in r.list(node, "a list of layers")? {
+    let items = r.list(node, "a list of layers")?.iter();
+    let items: Vec<_> = items.map(|item| allowing(item, r)).collect();
+    for item in &items {
         if let Kind::Map(entries) = &item.kind
             && let [(key, _)] = &entries[..]
             && KINDS.contains(&key.text.as_str())
@@ -199,7 +203,10 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
         }
         seen.push(key);
         match key {
-            "retry" => layers.retry = retry(value, r),
+            "retry" => {
+                layers.retry = retry(value, r);
+                r.marks.fleet_retry = Some(value.owner);
+            }
             _ => layers.breaker = fleet_breaker(value, r),
         }
     }

@@ -12,6 +12,7 @@
 mod backoff;
 mod billing;
 mod breaker;
+mod contention;
 mod diagnostics;
 mod distributions;
 mod faults;
@@ -22,6 +23,7 @@ mod headers;
 mod hedge;
 mod layers;
 mod limits;
+pub mod lint;
 pub mod model;
 pub mod nesting;
 mod overrides;
@@ -33,9 +35,9 @@ mod reader;
 mod retry;
 mod retry_budgets;
 mod routes;
+mod size;
 mod stacks;
 mod stores;
-pub mod storm;
 mod targets;
 mod thresholds;
 mod top;
@@ -72,6 +74,8 @@ pub struct Loaded {
     pub source: String,
     /// What is allowed but perhaps not meant.
     pub warnings: Vec<Diagnostic>,
+    /// What makes storms, in the order of the file.
+    pub lint: Vec<lint::Finding>,
 }
 
 /// Reads and checks a scenario file; each override is a `path=value` as in
@@ -126,6 +130,10 @@ pub fn parse(
         }
         top::scenario(&root, &mut reader)
     });
+    let lint = match &scenario {
+        Some(scenario) if reader.errors() == 0 => lint::findings(scenario, &mut reader),
+        _ => vec![],
+    };
     let errors = reader.errors();
     let (problems, source) = reader.finish();
     match scenario {
@@ -133,6 +141,7 @@ pub fn parse(
             scenario,
             source,
             warnings: problems.diagnostics,
+            lint,
         }),
         _ => Err(problems),
     }

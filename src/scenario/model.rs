@@ -1,5 +1,7 @@
 //! The checked scenario: plain data, every name resolved to an index, every value possible.
 
+use serde::{Deserialize, Serialize};
+
 use crate::random::Distribution;
 use crate::resilience::{
     AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, HedgeSpec, RetryBudgetSpec, RetrySpec,
@@ -352,7 +354,7 @@ pub struct FleetBreaker {
 }
 
 /// A condition on the results: `policy.metric.statistic < bound`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// As it was written.
     pub text: String,
@@ -369,7 +371,7 @@ pub struct Threshold {
 }
 
 /// A statistic over replications.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Statistic {
     Mean,
@@ -381,7 +383,7 @@ pub enum Statistic {
 }
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Comparison {
     Less,

@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::layers::{Placed, fleet_layers, layers};
+use super::lint::allow;
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
 use super::reader::Reader;
@@ -22,6 +23,7 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     let errors_before = r.errors();
     let mut f = Fields::of(node, "a policy", r)?;
     let about = f.optional("about", r, |n, r| Some(r.text(n, "text")?.to_owned()));
+    f.optional("allow", r, |n, r| allow(n, node.owner, r));
     let stack = f.optional("stack", r, stacked);
     let mut calls = |key: &'static str, named: Named, r: &mut Reader| {
         let label = format!("{name}.{key}");
@@ -56,6 +58,10 @@ pub(super) fn policy(name: &str, node: &Node, r: &mut Reader) -> Option<Policy> 
     if r.errors() == errors_before {
         layers_act(&tool, &llm, &turn, &task, r);
     }
+    let calls = tool.lists().chain(llm.lists());
+    let written = calls.chain([&turn, &task]).flatten();
+    let places = written.map(|(_, place)| *place).collect();
+    r.marks.policy_read(node.owner, places);
     Some(Policy {
         name: name.to_owned(),
         about: about.unwrap_or_default(),

@@ -10,7 +10,7 @@ use super::yaml;
 use crate::presets::{self, LayerKind, Preset};
 
 /// Keys that speak of one thing: whoever writes the first of a pair replaces the others too.
-const TOGETHER: [(&str, &[&str]); 12] = [
+const TOGETHER: [(&str, &[&str]); 14] = [
     ("delay", &["backoff", "throttled_backoff"]),
     ("backoff", &["delay", "throttled_backoff"]),
     ("on", &["statuses", "statuses_if_told", "error_codes"]),
@@ -23,11 +23,21 @@ const TOGETHER: [(&str, &[&str]); 12] = [
     ("quota", &BUDGETS),
     ("deposits", &BUDGETS),
     ("active", &BUDGETS),
+    ("bucket", &BUDGETS),
+    ("failure_rate", &BUDGETS),
 ];
 
 /// The kinds of a retry budget.
-const BUDGETS: [&str; 7] = [
-    "retries", "cost", "ratio", "throttle", "quota", "deposits", "active",
+const BUDGETS: [&str; 9] = [
+    "retries",
+    "cost",
+    "ratio",
+    "throttle",
+    "quota",
+    "deposits",
+    "active",
+    "bucket",
+    "failure_rate",
 ];
 
 /// What is of no use once `Retry-After` is ignored.
@@ -108,8 +118,8 @@ pub(super) fn merged(entries: Vec<(Key, Node)>, own: &[(Key, Node)]) -> Vec<(Key
     });
     let replaced = |name: &str| {
         let by = |key: &str| {
-            let group = TOGETHER.iter().find(|(first, _)| *first == key);
-            key == name || group.is_some_and(|(_, others)| others.contains(&name))
+            let mut groups = TOGETHER.iter().filter(|(first, _)| *first == key);
+            key == name || groups.any(|(_, others)| others.contains(&name))
         };
         own.iter().any(|(key, _)| by(&key.text)) || ignores && OF_RETRY_AFTER.contains(&name)
     };

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Problems, Severity, Source};
+use super::lint::Marks;
 use super::model::TargetId;
 use super::tree::{Key, Kind, Node, Place};
 use super::words::{advice, any_of, near, shortened};
@@ -23,6 +24,8 @@ pub(super) struct Reader<'a> {
     pub(super) models: Vec<String>,
     /// The tools' names, in the order written.
     pub(super) tools: Vec<String>,
+    /// What the lint needs to know of places.
+    pub(super) marks: Marks,
     /// The stores' names, in the order written.
     pub(super) stores: Vec<String>,
     sources: Vec<Source>,
@@ -37,6 +40,7 @@ impl<'a> Reader<'a> {
             base,
             models: Vec::new(),
             tools: Vec::new(),
+            marks: Marks::default(),
             stores: Vec::new(),
             sources: vec![source],
             found: Vec::new(),
@@ -106,6 +110,11 @@ impl<'a> Reader<'a> {
     ) {
         let found = self.diagnostic(Severity::Warning, place, message.into());
         self.note(place, found.with_help(help));
+    }
+
+    /// A warning at a place, which is not noted here.
+    pub(super) fn warning(&self, place: Place, message: String) -> Diagnostic {
+        self.diagnostic(Severity::Warning, place, message)
     }
 
     /// Notes a mistake in another file, to which `place` refers.

@@ -9,7 +9,7 @@ use super::retry::outcomes;
 use super::tree::Node;
 use crate::presets::LayerKind as PresetOf;
 use crate::resilience::{
-    ActiveSpec, BreakerSpec, QuotaSpec, RetryBudgetSpec, ThrottleSpec, WindowedSpec,
+    ActiveSpec, BreakerSpec, BucketSpec, QuotaSpec, RetryBudgetSpec, ThrottleSpec, WindowedSpec,
 };
 use crate::units::Span;
 
@@ -17,7 +17,7 @@ type Kind = fn(&Node, &mut Reader) -> Option<RetryBudgetSpec>;
 
 /// The kinds, and who shares a budget of each unless the scenario says otherwise: those that real
 /// libraries keep in a client object are shared by its whole fleet.
-const KINDS: [(&str, Shared, Kind); 7] = [
+const KINDS: [(&str, Shared, Kind); 9] = [
     ("retries", Shared::Task, |n, r| {
         Some(RetryBudgetSpec::Count(r.count32(n, 0)?))
     }),
@@ -32,6 +32,10 @@ const KINDS: [(&str, Shared, Kind); 7] = [
     ("quota", Shared::Fleet, quota),
     ("deposits", Shared::Fleet, deposits),
     ("active", Shared::Fleet, active),
+    ("bucket", Shared::Fleet, bucket),
+    ("failure_rate", Shared::Fleet, |n, r| {
+        Some(RetryBudgetSpec::Failures(r.share(n)?))
+    }),
 ];
 
 /// A retry budget.
@@ -50,7 +54,7 @@ pub(super) fn retry_budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Sh
     match found[..] {
         [] => {
             let keys = "one of the keys `retries`, `cost`, `ratio`, `throttle`, `quota`, \
-                        `deposits` and `active`";
+                        `deposits`, `active`, `bucket` and `failure_rate`";
             f.needs(keys, r);
         }
         [(.., kind, value)] => spec = kind(value, r),
@@ -143,6 +147,22 @@ fn active(node: &Node, r: &mut Reader) -> Option<RetryBudgetSpec> {
     }))
 }
 
+fn bucket(node: &Node, r: &mut Reader) -> Option<RetryBudgetSpec> {
+    let mut f = Fields::of(node, "a bucket of retries", r)?;
+    let size = f.required("size", r, |n, r| r.count32(n, 1));
+    let deposit = f.required("deposit", r, |n, r| r.positive_factor(n));
+    let on = [("first", false), ("success", true)];
+    let on_success = f.optional("on", r, |n, r| r.choice(n, &on));
+    f.finish(r);
+    // Three decimals count; the rest is cut off, but not for how a double is rounded.
+    let thousandths = (deposit? * 1000.0 + 1e-6).min(1e9) as u32;
+    Some(RetryBudgetSpec::Bucket(BucketSpec {
+        size: size?,
+        deposit: thousandths,
+        on_success: on_success.unwrap_or(false),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::reader::read;
@@ -159,6 +179,16 @@ mod tests {
 
     #[test]
     fn each_kind_has_the_defaults_of_the_manual() {
+        let bucket = RetryBudgetSpec::Bucket(BucketSpec {
+            size: 5,
+            deposit: 100,
+            on_success: false,
+        });
+        let yaml = "{bucket: {size: 5, deposit: 0.1}}";
+        assert_eq!(spec(yaml), Ok((bucket, Shared::Fleet)));
+        let failures = RetryBudgetSpec::Failures(Share(100_000));
+        let yaml = "{failure_rate: 10%, per: task}";
+        assert_eq!(spec(yaml), Ok((failures, Shared::Task)));
         let ratio = RetryBudgetSpec::Ratio(Share(100_000));
         assert_eq!(spec("{ratio: 10%}"), Ok((ratio, Shared::Fleet)));
         let count = RetryBudgetSpec::Count(3);

@@ -1,6 +1,7 @@
 //! Models and tools.
 
 use super::billing::billing;
+use super::contention::contention;
 use super::distributions::times;
 use super::faults::{self, Failing};
 use super::fields::Fields;
@@ -10,7 +11,7 @@ use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
 use crate::random::Distribution;
 use crate::units::Span;
-use crate::world::{CachePolicy, Capacity, PriceList, Target, WhenFull, Work};
+use crate::world::{CachePolicy, Capacity, Order, PriceList, Target, WhenFull, Work};
 
 /// How long a rejection takes unless the scenario says otherwise \[ns\].
 ///
@@ -30,8 +31,10 @@ pub(super) fn tool(name: &str, node: &Node, r: &mut Reader) -> Option<Target> {
     let mut f = Fields::of(node, "a tool", r)?;
     let latency = f.required("latency", r, times);
     let price = f.optional("price", r, prices::of_tool).unwrap_or_default();
+    let contention = f.optional("contention", r, contention);
     let work = latency.map(|latency| Work::Tool { latency });
-    rest(name, f, work, price, None, r)
+    let tool = rest(name, f, work, price, None, r)?;
+    Some(Target { contention, ..tool })
 }
 
 /// A model.
@@ -125,6 +128,7 @@ fn rest(
         network: network.filter(|network| !network.is_zero()),
         rejection_latency: rejection_latency.unwrap_or(Distribution::Constant(REJECTION_LATENCY)),
         capacity: capacity.unwrap_or(Capacity::Infinite),
+        contention: None,
         cancels: cancels.unwrap_or(false),
         limits: limits.unwrap_or_default(),
         price,
@@ -181,6 +185,8 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     let when_full = f.optional("when_full", r, |n, r| {
         Some((n.owner, r.choice(n, &when_full)?))
     });
+    let orders = [("fifo", Order::Fifo), ("lifo", Order::Lifo)];
+    let order = f.optional("order", r, |n, r| r.choice(n, &orders));
     if let (Some((place, _)), None) = (when_full, f.get("queue")) {
         let help = "bound it with `queue: 100`";
         r.error_help(place, "an unlimited queue is never full", help);
@@ -190,6 +196,7 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
         servers: servers?,
         queue,
         when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
+        order: order.unwrap_or_default(),
     })
 }
 
@@ -260,8 +267,11 @@ mod tests {
             servers: 4,
             queue: None,
             when_full: WhenFull::Overloaded,
+            order: Order::Fifo,
         };
         assert_eq!(read("{servers: 4}", capacity), Ok(servers));
+        let last_first = read("{servers: 4, order: lifo}", capacity);
+        assert_ne!(last_first, Ok(servers));
         let load = Capacity::Load {
             each: Span::millis(5),
             share: 0.0,

@@ -1,10 +1,11 @@
 //! The scenario's top level.
 
 use super::fields::Fields;
-use super::fleets::fleet;
+use super::fleets::{copied, fleet};
 use super::model::{Policy, Scenario};
 use super::policies::{policy, warn_of_waiting_for_ever};
 use super::reader::Reader;
+use super::size;
 use super::stores::store;
 use super::targets::{model, tool};
 use super::thresholds::thresholds;
@@ -15,7 +16,7 @@ use crate::world::Target;
 /// The longest name \[characters\].
 const LONGEST_NAME: usize = 1000;
 /// The most fleets.
-const MOST_FLEETS: usize = 255;
+pub(super) const MOST_FLEETS: usize = 255;
 /// The most replications.
 const MOST_REPLICATIONS: u64 = 1_000_000;
 
@@ -38,8 +39,9 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
     let targets = targets(&mut f, r);
     r.stores = keys(f.get("stores")).map(|key| key.text.clone()).collect();
     let stores = f.optional("stores", r, |n, r| named(n, "store", r, store));
+    let fleets_place = f.get("fleets").map(|n| n.owner);
     let fleets = f.required("fleets", r, |n, r| {
-        let fleets = named(n, "fleet", r, fleet)?;
+        let fleets = copied(named(n, "fleet", r, fleet)?, r);
         if let Some((_, place)) = fleets.get(MOST_FLEETS) {
             r.error(
                 *place,
@@ -60,6 +62,9 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
     let thresholds = f.optional("thresholds", r, |n, r| thresholds(n, &policy_names, r));
     f.finish(r);
     let policies: Vec<(Policy, Place)> = policies?;
+    if let (Some(fleets), Some(place)) = (&fleets, fleets_place) {
+        size::check(fleets, &policies, place, r);
+    }
     if let Some(targets) = &targets {
         warn_of_waiting_for_ever(&policies, targets, r);
     }

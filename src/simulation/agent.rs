@@ -321,6 +321,14 @@ impl Agents {
         self.prepaid.set(to, self.prepaid.of(from));
     }
 
+    /// Reads a bit of what is kept of an agent, so that it is in the cache soon after.
+    #[inline]
+    pub fn touch(&self, id: AgentId) -> u64 {
+        let record = self.all.get(id as usize).map_or(0, |agent| agent.wake);
+        let words = self.words.get(id as usize * self.stride);
+        record ^ u64::from(words.copied().unwrap_or_default())
+    }
+
     /// Which agent holds the task that an agent works on.
     #[inline]
     pub fn root(&self, id: AgentId) -> AgentId {

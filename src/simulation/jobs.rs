@@ -11,6 +11,7 @@ use crate::wire::Outcome;
 
 use super::agent::{AgentId, Doing, NOBODY};
 use super::observer::Observer;
+use super::rows::Access;
 use super::run::{About, Run};
 use super::server::{Request, Verdict};
 
@@ -30,6 +31,8 @@ pub(super) struct Job {
     retry_after: Option<Span>,
     work: Span,
     counted: bool,
+    /// What it has read and is going to write, at a target with contention.
+    access: Access,
     /// The event that the job waits for; another one comes too late.
     event: u64,
 }
@@ -103,6 +106,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             retry_after: None,
             work: Span::ZERO,
             counted: false,
+            access: Access::NONE,
             event: 0,
         });
         let aside = &mut self.agents.asides[a as usize];
@@ -204,12 +208,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn serve(&mut self, job: u32) {
         let this = self.jobs.all[job as usize];
         let server = &self.servers[usize::from(this.target.0)];
-        let end = server.end_of_work(self.agenda.now(), this.work);
+        let mut end = server.end_of_work(self.agenda.now(), this.work);
+        if let Some(rows) = &server.rows {
+            let access = rows.read(&self.weather, this.request.spot, server.spec);
+            end += access.between;
+            self.jobs.all[job as usize].access = access;
+        }
         self.jobs.all[job as usize].phase = Phase::Served;
         self.schedule_job(job, end);
     }
 
     fn job_served(&mut self, job: u32) {
+        self.write_row(job);
         let this = self.jobs.all[job as usize];
         self.free_server(this.target, this.fleet, this.counted);
         if this.back == Span::ZERO {
@@ -220,12 +230,27 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
+    /// What a job has worked for is written, if it still can be.
+    fn write_row(&mut self, job: u32) {
+        let this = &self.jobs.all[job as usize];
+        let target = usize::from(this.target.0);
+        if self.servers[target].rows.is_none() || this.outcome != Outcome::Ok {
+            return;
+        }
+        let (access, gone) = (this.access, self.client_of(job).is_none());
+        let rows = self.servers[target].rows.as_mut();
+        if let Some(conflict) = rows.and_then(|rows| rows.write(access, gone)) {
+            self.jobs.all[job as usize].outcome = conflict;
+            self.foretell(job, conflict);
+        }
+    }
+
     /// A server is free: the next in line gets it.
     fn free_server(&mut self, target: TargetId, fleet: u8, counted: bool) {
         let server = &mut self.servers[usize::from(target.0)];
         server.finish(fleet, counted);
         server.end_service();
-        if let Some(next) = server.line.pop_front() {
+        if let Some(next) = server.next_in_line() {
             server.begin_service();
             self.serve(next);
         }
@@ -266,6 +291,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             retry_after: None,
             work: Span::ZERO,
             counted,
+            access: Access::NONE,
             event: 0,
         });
         self.schedule_job(job, until);

@@ -13,8 +13,9 @@
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
 //! `drive` steps through ops and blocks, `layers` and `gates` through single layers, `stored` through those that
-//! ask a store; `attempts` launches and ends attempts; `jobs` moves those that travel or queue;
-//! `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work; [`agent`] and [`server`] hold the state.
+//! ask a store; `attempts` launches and ends attempts; `jobs` moves those that travel or queue, `rows` is what
+//! some of them write; `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work;
+//! [`agent`] and [`server`] hold the state.
 
 pub mod agent;
 mod arrivals;
@@ -30,6 +31,7 @@ mod layers;
 pub mod observer;
 mod pages;
 pub mod program;
+mod rows;
 mod run;
 mod server;
 mod shared;

@@ -51,8 +51,8 @@ pub struct Talk {
     pub grown: u32,
 }
 
-/// What is needed where a target has a line, a network, limits or a script, or a fleet submits tasks
-/// again.
+/// What is needed where a target has a line, a network, contention, limits or a script, or a fleet
+/// submits tasks again.
 #[derive(Clone, Copy, Debug)]
 pub struct Aside {
     /// The `Retry-After` that will come with the attempt under way; [`Span::MAX`] for none.
@@ -88,6 +88,7 @@ fn is_particular(target: &Target) -> bool {
     target.script.is_some()
         || !target.limits.is_empty()
         || target.network.is_some()
+        || target.contention.is_some()
         || matches!(target.capacity, Capacity::Servers { .. })
 }
 

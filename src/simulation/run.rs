@@ -1,5 +1,9 @@
 //! The event loop.
 
+use std::hint::black_box;
+
+use serde::{Deserialize, Serialize};
+
 use crate::engine::{Agenda, Queue, Wheel};
 use crate::random::Weather;
 use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
@@ -18,13 +22,13 @@ use super::shared::{SharedState, Sharer};
 use super::tasks::{Later, REOPEN, TaskQueue};
 
 /// Why a run was cut off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cut {
     /// The horizon was reached.
     Horizon,
     /// It had handled the most events that it may.
     Events,
-    /// There were more agents, or more requests under way, than [`MOST_AT_ONCE`].
+    /// There were more agents, more requests under way or more tasks in line than [`MOST_AT_ONCE`].
     Crowd,
     /// Whoever started it wants it to stop.
     Interrupted,
@@ -64,7 +68,7 @@ pub(super) struct Run<'a, O, Q> {
     pub observer: &'a mut O,
     /// When the latest task ended.
     pub last_end: Time,
-    /// Whether an agent could not fork, because there would have been too many.
+    /// Whether there would have been more of something than [`MOST_AT_ONCE`].
     pub crowded: bool,
 }
 
@@ -147,9 +151,15 @@ pub fn run_on<O: Observer, Q: Queue>(
     run.close(cut)
 }
 
-/// The most agents, sub-agents included, and the most requests under way in one run: with what they
-/// carry about 4 GB each, and well within the numbers that events can name.
+/// The most agents, sub-agents included, the most requests under way, the most tasks in a line and the
+/// most that wait to be submitted again, in one run: with what they carry about 4 GB each at the most,
+/// and well within the numbers that events can name.
 pub const MOST_AT_ONCE: usize = 1 << 24;
+
+/// How many events' agents are read in advance at once.
+const AHEAD: u64 = 16;
+/// With how many agents that is worth it: some megabytes of records.
+const CROWDED: usize = 1 << 15;
 
 /// How many events pass between two looks at whether to stop.
 const STOP_EVERY: u64 = 1 << 16;
@@ -165,12 +175,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.first_arrivals(f);
             if let FleetSize::Count(n) = fleet.agents {
                 for i in 0..n {
+                    if self.is_full() {
+                        return;
+                    }
                     let at = self.start_of(f, i);
                     let a = self.add_agent(f);
                     self.wait(a, Doing::Starting, at);
                 }
             }
         }
+    }
+
+    /// Whether there are as many agents as there may be; notes that there should be more.
+    pub(super) fn is_full(&mut self) -> bool {
+        self.crowded |= self.agents.all.len() > MOST_AT_ONCE;
+        self.crowded
     }
 
     fn play(&mut self, stop: &dyn Fn() -> bool) -> Option<Cut> {
@@ -193,6 +212,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             if events.is_multiple_of(STOP_EVERY) && stop() {
                 return Some(Cut::Interrupted);
             }
+            if events.is_multiple_of(AHEAD) && self.agents.all.len() > CROWDED {
+                self.touch_ahead();
+            }
             match About::of(key.entity()) {
                 (About::Agent, a) => {
                     if self.agents.all[a as usize].wake == key.low() {
@@ -206,6 +228,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         None
+    }
+
+    /// Reads the records of the agents whose turn is next, all at once: where there are too many for
+    /// the cache, the memory then fetches them side by side, not one by one as their events come.
+    #[inline(never)]
+    fn touch_ahead(&self) {
+        let keys = self.agenda.ahead(AHEAD as usize).iter();
+        let agents = keys.filter_map(|key| match About::of(key.entity()) {
+            (About::Agent, a) => Some(a),
+            _ => None,
+        });
+        black_box(agents.fold(0, |all, a| all ^ self.agents.touch(a)));
     }
 
     /// Counts what is still open when a run is cut off, and sums up.

@@ -8,7 +8,9 @@ use crate::wire::Outcome;
 use crate::world::failure::{EpisodeTimeline, WindowCursor};
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
 use crate::world::price::Usage;
-use crate::world::{Capacity, LimitSpec, Target, WhenFull, Work};
+use crate::world::{Capacity, LimitSpec, Order, Target, WhenFull, Work};
+
+use super::rows::Rows;
 
 /// A target during one run.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Server<'a> {
     serving: u32,
     /// Jobs that wait for a server.
     pub line: VecDeque<u32>,
+    /// The rows that its clients write, of a target with contention.
+    pub rows: Option<Rows<'a>>,
 }
 
 #[derive(Debug)]
@@ -101,13 +105,16 @@ impl<'a> Server<'a> {
             busy_peak: 0,
             serving: 0,
             line: VecDeque::new(),
+            rows: spec.contention.as_ref().map(Rows::new),
         }
     }
 
-    /// Whether the end of an attempt is known when it begins: no network and no line.
+    /// Whether the end of an attempt is known when it begins: no network, no line, no rows.
     #[inline]
     pub fn is_direct(&self) -> bool {
-        self.spec.network.is_none() && !matches!(self.spec.capacity, Capacity::Servers { .. })
+        self.spec.network.is_none()
+            && self.rows.is_none()
+            && !matches!(self.spec.capacity, Capacity::Servers { .. })
     }
 
     /// Most attempts in flight at once.
@@ -150,6 +157,7 @@ impl<'a> Server<'a> {
             servers,
             queue,
             when_full,
+            ..
         } = self.spec.capacity
         {
             let full = self.serving >= servers
@@ -208,6 +216,16 @@ impl<'a> Server<'a> {
                 self.serving += 1;
                 true
             }
+        }
+    }
+
+    /// Takes who is served next out of the line.
+    pub fn next_in_line(&mut self) -> Option<u32> {
+        match self.spec.capacity {
+            Capacity::Servers {
+                order: Order::Lifo, ..
+            } => self.line.pop_back(),
+            _ => self.line.pop_front(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::agent::{Agent, AgentId, Doing};
 use super::arrivals::ArrivalTimes;
 use super::drive::Next;
 use super::observer::{Denial, Observer, TaskEnd};
-use super::run::{About, Run};
+use super::run::{About, MOST_AT_ONCE, Run};
 
 /// The queue of one fleet.
 #[derive(Debug)]
@@ -159,6 +159,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.observer.arrived(f, count * agents);
         if self.queues[usize::from(f)].spec.agents == FleetSize::Unlimited {
             for _ in 0..count {
+                if self.is_full() {
+                    return;
+                }
                 let a = self.add_agent(f);
                 self.wait(a, Doing::Starting, Time::ZERO);
             }
@@ -184,6 +187,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let queue = &mut self.queues[usize::from(f)];
         queue.unended += 1;
         queue.fresh.push_back(now);
+        self.crowded |= queue.fresh.len() > MOST_AT_ONCE;
         if queue.open_until == Time::NEVER {
             return self.fail_the_rest(f);
         }
@@ -420,6 +424,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.observer.acted(*id);
         self.observer.waited(*id, delay);
         let slot = self.later.hold(self.agents.counters_of(a));
+        self.crowded |= self.later.slots.len() > MOST_AT_ONCE;
         let entry = Entry {
             slot,
             fleet: agent.fleet,

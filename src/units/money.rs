@@ -6,6 +6,8 @@
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::Share;
 
 /// An amount of money \[pico-dollars, 1e-12 $\].
@@ -40,6 +42,20 @@ impl Money {
             Share::ALL => self,
             Share(ppm) => Money(self.0 * i128::from(ppm) / i128::from(Share::ALL.0)),
         }
+    }
+}
+
+/// Written as a decimal integer in quotes: readers of JSON take large bare numbers for floats.
+impl Serialize for Money {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Money).map_err(de::Error::custom)
     }
 }
 
@@ -93,6 +109,17 @@ impl Sum for Money {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_amount_is_written_and_read_back() {
+        for amount in [0, -1, i128::MAX, i128::MIN, 1 << 64] {
+            let text = serde_json::to_string(&Money(amount)).unwrap();
+            assert_eq!(text, format!("\"{amount}\""));
+            let back: Money = serde_json::from_str(&text).unwrap();
+            assert_eq!(back, Money(amount));
+        }
+        assert!(serde_json::from_str::<Money>("\"ten\"").is_err());
+    }
 
     #[test]
     fn a_list_price_times_tokens_is_exact() {

@@ -10,7 +10,19 @@ use std::ops::{Add, AddAssign, Sub};
 pub struct Time(pub u64);
 
 /// A length of time \[ns\].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Span(pub u64);
 
 impl Time {

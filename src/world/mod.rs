@@ -8,6 +8,7 @@
 
 pub mod billing;
 pub mod budget;
+mod contention;
 pub mod failure;
 pub mod limiter;
 pub mod price;
@@ -15,8 +16,9 @@ mod store;
 mod target;
 
 pub use billing::{Billing, BillingRule};
+pub use contention::Contention;
 pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
 pub use store::{LookUp, Store};
-pub use target::{Capacity, Failures, Hangs, Slowdown, Target, WhenFull, Work};
+pub use target::{Capacity, Failures, Hangs, Order, Slowdown, Target, WhenFull, Work};

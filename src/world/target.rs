@@ -1,6 +1,6 @@
 //! Targets: what can be called.
 
-use super::{Billing, CachePolicy, Episodes, LimitSpec, PriceList, Script, Window};
+use super::{Billing, CachePolicy, Contention, Episodes, LimitSpec, PriceList, Script, Window};
 use crate::random::Distribution;
 use crate::units::{Share, Span};
 use crate::wire::Outcome;
@@ -35,6 +35,8 @@ pub struct Target {
     pub rejection_latency: Distribution,
     /// How many it can work on at once.
     pub capacity: Capacity,
+    /// Whether its clients write over each other.
+    pub contention: Option<Contention>,
     /// Whether it stops working when its client has gone.
     pub cancels: bool,
     /// Rate limits, all of which must admit an attempt.
@@ -107,7 +109,7 @@ pub enum Capacity {
         /// Added to the latency for each other attempt in flight, as a share of it.
         share: f64,
     },
-    /// So many servers and one first-in-first-out queue.
+    /// So many servers and one queue.
     Servers {
         /// How many attempts are worked on at once; at least 1.
         servers: u32,
@@ -115,7 +117,19 @@ pub enum Capacity {
         queue: Option<u32>,
         /// What happens to one attempt more.
         when_full: WhenFull,
+        /// Who is served first.
+        order: Order,
     },
+}
+
+/// Which of those who wait is served first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Who came first.
+    #[default]
+    Fifo,
+    /// Who came last: under overload the fresh are served, and the stale wait.
+    Lifo,
 }
 
 /// What a full target does.

@@ -89,7 +89,7 @@ impl Choices<'_> {
     }
 }
 
-const LATENCIES: [&str; 9] = [
+const LATENCIES: [&str; 11] = [
     "100ms",
     "0",
     "{exponential: {mean: 200ms}}",
@@ -99,6 +99,13 @@ const LATENCIES: [&str; 9] = [
     "{normal: {mean: 1s, stdev: 300ms}}",
     "{pareto: {min: 100ms, shape: 1.5}}",
     "{empirical: [10ms, 12ms, 80ms, 5s]}",
+    "{weibull: {scale: 200ms, shape: 2}}",
+    "{mixture: [{share: 99%, of: 20ms}, {share: 1%, of: {exponential: {mean: 9s}}}]}",
+];
+const CONTENTIONS: [&str; 3] = [
+    "optimistic",
+    "{optimistic: {rows: 3, writes: target}}",
+    "{optimistic: {rows: 2, outcome: permanent}}",
 ];
 const TOKENS: [&str; 7] = [
     "100",
@@ -179,6 +186,9 @@ fn tool(c: &mut Choices, world: World) -> String {
     text += &c.maybe(3, "price", |c| {
         c.of(&["$0.01", "{per_call: $0.002}"]).to_owned()
     });
+    if world != World::Stateless {
+        text += &c.maybe(5, "contention", |c| c.of(&CONTENTIONS).to_owned());
+    }
     text + &target(c, world)
 }
 
@@ -220,8 +230,9 @@ fn target(c: &mut Choices, world: World) -> String {
     text += &c.maybe(3, "capacity", |c| {
         let servers = 1 + c.below(3);
         let queue = c.below(3);
-        match c.below(5) {
+        match c.below(6) {
             0 => format!("{{servers: {servers}, queue: unlimited}}"),
+            5 => format!("{{servers: {servers}, order: lifo}}"),
             1 => format!("{{servers: {servers}, queue: {queue}}}"),
             2 => format!("{{servers: {servers}, queue: {queue}, when_full: drop}}"),
             3 => "{slows_by: 5ms}".to_owned(),

@@ -205,3 +205,91 @@ fn what_a_full_target_turns_away_has_used_its_quota() {
         ],
     );
 }
+
+#[test]
+fn who_writes_second_has_worked_for_nothing() {
+    // A hop takes 10, the work 5. Both read version 0 at 10 and write at 35, the first to have read
+    // first: version 1. The other knows at 45, waits 100, reads at 155 and writes at 180.
+    let tool = "latency: 5ms, network: 10ms, contention: optimistic";
+    expect(
+        &calls(
+            tool,
+            "2",
+            "count: 2",
+            "tool: [{retry: {attempts: 3, delay: 100ms}}]",
+        ),
+        &[
+            "0 tool 0..45 ok",
+            "1 tool 0..45 transient",
+            "0 ends at 45 ok",
+            "1 tool 145..190 ok",
+            "1 ends at 190 ok",
+        ],
+    );
+}
+
+#[test]
+fn a_target_that_writes_by_itself_needs_no_second_round_trip() {
+    // Read on arrival at 10, written when the work is done at 15; the conflict may have any name.
+    let tool = "latency: 5ms, network: 10ms, contention: {optimistic: {writes: target, outcome: permanent}}";
+    expect(
+        &calls(tool, "2", "count: 2", ""),
+        &[
+            "0 tool 0..25 ok",
+            "1 tool 0..25 permanent",
+            "0 ends at 25 ok",
+            "1 ends at 25 permanent",
+        ],
+    );
+}
+
+#[test]
+fn who_has_gone_writes_nothing_unless_the_target_does() {
+    // The first reads at 10 and would work for 200; it gives up at 60. The second reads at 205.
+    let text = "
+        tools: {tool: {latency: 10ms, network: 10ms, slowdowns: [{at: 0s, for: 50ms, factor: 20x}], contention: HOW}}
+        fleets:
+          a: {agents: 1, tasks: {count: 1}, plan: [{tool: tool}]}
+          b: {agents: 1, start: 195ms, tasks: {count: 1}, plan: [{tool: tool}]}
+        policies: {p: {tool: [{timeout: 60ms}]}}
+        ";
+    // The write of the first, due at 230, is never sent: the second writes at 235.
+    expect(
+        &text.replace("HOW", "optimistic"),
+        &[
+            "0 tool 0..60 timeout",
+            "0 ends at 60 timeout",
+            "0 tool 195..245 ok",
+            "0 ends at 245 ok",
+        ],
+    );
+    // The target goes on and writes at 210, between the second's read at 205 and write at 215.
+    expect(
+        &text.replace("HOW", "{optimistic: {writes: target}}"),
+        &[
+            "0 tool 0..60 timeout",
+            "0 ends at 60 timeout",
+            "0 tool 195..225 transient",
+            "0 ends at 225 transient",
+        ],
+    );
+}
+
+#[test]
+fn a_line_may_be_served_from_its_end() {
+    // Four come together: the first is served, then of those who wait the last one first.
+    let tool = "latency: 100ms, capacity: {servers: 1, order: lifo}";
+    expect(
+        &calls(tool, "4", "count: 4", ""),
+        &[
+            "0 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "3 tool 0..200 ok",
+            "3 ends at 200 ok",
+            "2 tool 0..300 ok",
+            "2 ends at 300 ok",
+            "1 tool 0..400 ok",
+            "1 ends at 400 ok",
+        ],
+    );
+}

@@ -14,12 +14,16 @@ mod cost_breakdown;
 mod cumulative_spend;
 mod font;
 mod frame;
+mod grid;
 mod palette;
 mod render;
 mod scene;
 mod spend_distribution;
+pub mod styles;
 
 use crate::experiment::document::Document;
+
+pub use grid::grid_chart;
 
 use scene::Scene;
 
@@ -146,6 +150,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_grid_is_legible() {
+        let curve = |slope: f64| {
+            (1..20)
+                .map(|i| (10 * i, slope * f64::from(i), slope))
+                .collect()
+        };
+        let names = ["none", "exponential", "equal-jitter", "full-jitter", "x"];
+        let slopes = [1e4, 3e3, 500.0, 20.0, 1.0];
+        let curves: Vec<_> = names.into_iter().zip(slopes.map(curve)).collect();
+        legible("grid", &grid::scene(&curves, 100));
+        assert!(
+            grid_chart(&curves, 100)
+                .unwrap()
+                .png
+                .starts_with(b"\x89PNG")
+        );
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! begin and end.
 
 mod active;
+mod bucket;
 mod quota;
 mod throttle;
 mod windowed;
 
 pub use active::{Active, ActiveSpec};
+pub use bucket::{Bucket, BucketSpec, Failures};
 pub use quota::{Quota, QuotaSpec};
 pub use throttle::{Throttle, ThrottleSpec};
 pub use windowed::{Windowed, WindowedSpec};
@@ -41,6 +43,11 @@ pub enum RetryBudgetSpec {
     Windowed(WindowedSpec),
     /// Envoy's retry budget.
     Active(ActiveSpec),
+    /// A bucket that first attempts or successes fill.
+    Bucket(BucketSpec),
+    /// Retries are allowed while at most this share of the first attempts has failed, see
+    /// [`Failures`].
+    Failures(Share),
 }
 
 /// What a retry budget remembers: the state of its kind, once something has happened.
@@ -65,6 +72,8 @@ pub enum RetryBudget {
     Quota(Quota),
     Windowed(Windowed),
     Active(Active),
+    Bucket(Bucket),
+    Failures(Failures),
 }
 
 /// An attempt that has ended, as retry budgets see it.
@@ -112,6 +121,8 @@ impl RetryBudget {
                 RetryBudgetSpec::Quota(_) => RetryBudget::Quota(Quota::default()),
                 RetryBudgetSpec::Windowed(_) => RetryBudget::Windowed(Windowed::default()),
                 RetryBudgetSpec::Active(_) => RetryBudget::Active(Active::default()),
+                RetryBudgetSpec::Bucket(_) => RetryBudget::Bucket(Bucket::default()),
+                RetryBudgetSpec::Failures(_) => RetryBudget::Failures(Failures::default()),
             };
         }
         self
@@ -127,6 +138,12 @@ impl RetryBudget {
                 state.deposit(spec, now);
             }
             (RetryBudget::Active(state), _) => state.attempts += 1,
+            (RetryBudget::Bucket(state), RetryBudgetSpec::Bucket(spec))
+                if !retry && !spec.on_success =>
+            {
+                state.pay_in(spec);
+            }
+            (RetryBudget::Failures(state), _) => state.first += u64::from(!retry),
             _ => {}
         }
     }
@@ -151,6 +168,14 @@ impl RetryBudget {
                 state.deposit(spec, now);
             }
             (RetryBudget::Active(state), _) => state.attempts = state.attempts.saturating_sub(1),
+            (RetryBudget::Bucket(state), RetryBudgetSpec::Bucket(spec))
+                if spec.on_success && end.outcome == Outcome::Ok =>
+            {
+                state.pay_in(spec);
+            }
+            (RetryBudget::Failures(state), _) => {
+                state.failed += u64::from(end.outcome != Outcome::Ok);
+            }
             _ => {}
         }
     }
@@ -180,6 +205,10 @@ impl RetryBudget {
                 state.has_room(spec, now)
             }
             (RetryBudget::Active(state), RetryBudgetSpec::Active(spec)) => state.has_room(spec),
+            (RetryBudget::Bucket(state), RetryBudgetSpec::Bucket(spec)) => state.has_room(spec),
+            (RetryBudget::Failures(state), RetryBudgetSpec::Failures(share)) => {
+                state.has_room(*share)
+            }
             _ => unreachable!("a state is that of its kind"),
         }
     }
@@ -197,6 +226,7 @@ impl RetryBudget {
             }
             (RetryBudget::Windowed(state), RetryBudgetSpec::Windowed(spec)) => state.withdraw(spec),
             (RetryBudget::Active(state), _) => state.retries += 1,
+            (RetryBudget::Bucket(state), _) => state.take(),
             _ => {}
         }
         0

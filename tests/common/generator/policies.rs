@@ -134,6 +134,8 @@ fn layers(c: &mut Choices, around: Around) -> String {
                     "quota: {capacity: 20, cost: 5, timeout: 10}",
                     "deposits: {per_second: 1, ratio: 0.5}",
                     "active: {ratio: 50%, least: 1}",
+                    "bucket: {size: 2, deposit: 0.3}",
+                    "failure_rate: 40%",
                 ]);
                 layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
                 format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))

@@ -1,0 +1,119 @@
+//! What a scenario assumes of a target, in words, for the reader of a report.
+
+use crate::units::text::{count, money, share, span};
+use crate::units::{Money, Price};
+use crate::world::{Capacity, LimitSpec, LimitUnit, Target};
+
+/// One sentence fragment for each assumption: prices, failures, limits, capacity.
+pub fn of(target: &Target) -> Vec<String> {
+    let mut words = prices(target);
+    words.extend(failures(target));
+    words.extend(target.limits.iter().map(limit));
+    match target.capacity {
+        Capacity::Infinite => {}
+        Capacity::Load { each, share: part } => words.push(format!(
+            "each other attempt in flight adds {} and {:.1}% to the latency",
+            span(each),
+            part * 100.0
+        )),
+        Capacity::Servers { servers, queue, .. } => {
+            let queue = queue.map_or("any number".to_owned(), |n| count(u128::from(n)));
+            words.push(format!("{servers} servers, {queue} may wait"));
+        }
+    }
+    words
+}
+
+fn prices(target: &Target) -> Vec<String> {
+    let price = &target.price;
+    let mut words = vec![];
+    if let Some(p) = price.tokens {
+        let each = |price: Price| money(Money(i128::from(price.0) * 1_000_000));
+        words.push(format!(
+            "per million tokens {} input, {} cached input, {} cache write, {} output",
+            each(p.input),
+            each(p.cached_input),
+            each(p.cache_write),
+            each(p.output)
+        ));
+    }
+    if price.per_call != Money::ZERO {
+        words.push(format!("{} a call", money(price.per_call)));
+    }
+    if !price.by_prompt.is_empty() {
+        words.push("a price a call by the size of its prompt".to_owned());
+    }
+    words
+}
+
+fn failures(target: &Target) -> Vec<String> {
+    let mut words = vec![];
+    let failures = &target.failures;
+    if failures.rate.0 > 0 {
+        let outcome = failures.outcome.name();
+        words.push(format!(
+            "fails {} of attempts ({outcome})",
+            share(failures.rate)
+        ));
+    }
+    if let Some(hangs) = &target.hangs {
+        words.push(format!("{} of attempts hang", share(hangs.rate)));
+    }
+    for outage in &target.outages {
+        words.push(format!(
+            "outage for {} at {} ({})",
+            span(outage.until.since(outage.from)),
+            seconds(outage.from.as_seconds()),
+            failures.outcome.name()
+        ));
+    }
+    if let Some(episodes) = &target.episodes {
+        words.push(format!(
+            "fails {} of attempts in episodes of {} on average, {} apart",
+            share(episodes.rate),
+            span(episodes.mean_down),
+            span(episodes.mean_up)
+        ));
+    }
+    if target.script.is_some() {
+        words.push("replies by a script".to_owned());
+    }
+    if !target.pauses.is_empty() {
+        words.push(format!("pauses {} times", target.pauses.len()));
+    }
+    for slow in &target.slowdowns {
+        let window = slow.window;
+        words.push(format!(
+            "{}× slower for {} at {}",
+            slow.factor,
+            span(window.until.since(window.from)),
+            seconds(window.from.as_seconds())
+        ));
+    }
+    words
+}
+
+fn seconds(s: f64) -> String {
+    format!("{s} s")
+}
+
+fn limit(spec: &LimitSpec) -> String {
+    let unit = match spec.unit {
+        LimitUnit::Requests => "requests",
+        _ => "tokens",
+    };
+    let algorithm = format!("{:?}", spec.algorithm);
+    let name = algorithm.split([' ', '{']).next().unwrap_or_default();
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    let quota = count(u128::from(spec.quota));
+    match words.as_str() {
+        "concurrency" => format!("at most {quota} at once"),
+        _ => format!("at most {quota} {unit} in {} ({words})", span(spec.window)),
+    }
+}

@@ -1,0 +1,180 @@
+//! Rules about what is tried again, how often in all, and how long one call may take.
+
+use super::Rule;
+use super::view::{Hit, Scope, Used, View, retry_of, wants};
+use crate::resilience::RetrySpec;
+use crate::scenario::model::LayerKind;
+use crate::scenario::nesting::{Bound, Nested, nested};
+use crate::units::{Span, text};
+use crate::wire::Outcome;
+
+/// A product of nested attempts above this multiplies an outage.
+///
+/// Our assumption: three layers of three are 27, and most stacks have two.
+pub const MOST_NESTED: u64 = 10;
+/// The quantile of good calls that a timeout should let through at least. Our assumption: what is
+/// cut off above it is a fifth more load while the target is well.
+const LET_THROUGH: f64 = 0.8;
+
+pub(super) const PERMANENT_RETRIED: Rule = Rule {
+    id: "permanent-retried",
+    finds: "a retry of what cannot succeed",
+    why: "A request that is wrong (4xx, a prompt too long) is wrong the next time too; each attempt is lost, \
+          and an agent that could mend the request learns of it late.",
+    advice: "list in `on` (or `statuses`) only what can pass: transient, rate_limited, overloaded, timeout",
+    alone: Some(|spec| lost(spec).is_some()),
+    check: |view| {
+        view.each_retry(|_, spec| {
+            let name = lost(spec)?.name();
+            Some(format!("this retries `{name}`, which cannot succeed"))
+        })
+    },
+};
+
+/// What a retry tries again in vain.
+fn lost(spec: &RetrySpec) -> Option<Outcome> {
+    let lost = [Outcome::Permanent, Outcome::ContextOverflow];
+    lost.into_iter().find(|outcome| wants(spec, *outcome))
+}
+
+pub(super) const TURN_REPEATS_TOOLS: Rule = Rule {
+    id: "turn-repeats-tools",
+    finds: "a retry around whole turns or tasks, where one around the tool would do",
+    why: "A tool that fails once makes the agent ask, and pay, the model again.",
+    advice: "put a `retry` under `tool`, and keep this one for what only a new answer can mend",
+    alone: None,
+    check: |view| {
+        let bare = |used: &&Used| {
+            let around = view.around_calls(used);
+            !used.target.is_model() && !around.iter().any(|layer| retry_of(layer).is_some())
+        };
+        let asks = view.used.iter().any(|used| used.target.is_model());
+        let Some(tool) = view.used.iter().find(bare).filter(|_| asks) else {
+            return vec![];
+        };
+        view.each_retry(|site, spec| {
+            (site.scope != Scope::Call && wants(spec, Outcome::Transient)).then(|| {
+                format!(
+                    "this repeats model calls when `{}` fails, which nothing retries by itself",
+                    tool.target.name
+                )
+            })
+        })
+    },
+};
+
+pub(super) const LAYERS_MULTIPLY: Rule = Rule {
+    id: "layers-multiply",
+    finds: "nested retries that come to more than ten attempts of one call",
+    why: "Attempts of nested layers multiply, and no layer's log shows more than its own. Source: \
+          Google, \"Site Reliability Engineering\", chapter 22 (three layers of four are 64).",
+    advice: "retry at one layer, or put a `retry_budget` around them",
+    alone: None,
+    check: layers_multiply,
+};
+
+fn layers_multiply(view: &View) -> Vec<Hit> {
+    let steps = nested(&view.scenario.fleets, view.policy);
+    let mut worst: Vec<(Option<u64>, &Nested, Vec<usize>)> = vec![];
+    for step in &steps {
+        for outcome in PASSING {
+            let acting = acting(step, outcome);
+            let most = step.attempts_on(outcome);
+            if acting.len() < 2 || most.is_some_and(|n| n <= MOST_NESTED) {
+                continue;
+            }
+            let rank =
+                |most: Option<u64>, acting: &[usize]| (most.unwrap_or(u64::MAX), acting.len());
+            match worst.iter_mut().find(|(.., known)| known[0] == acting[0]) {
+                None => worst.push((most, step, acting)),
+                Some(known) if rank(known.0, &known.2) < rank(most, &acting) => {
+                    *known = (most, step, acting);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let hits = worst.into_iter().map(|(most, step, acting)| {
+        let many = most.map_or("any number of attempts".to_owned(), |n| {
+            format!("up to {} attempts", text::count(n.into()))
+        });
+        let retries = match acting.len() - 1 {
+            1 => "the retry".to_owned(),
+            n => format!("the {n} retries"),
+        };
+        let name = &view.scenario.targets[usize::from(step.target.0)].name;
+        Hit {
+            layer: Some(acting[0]),
+            message: format!("this and {retries} inside it make {many} of one call of `{name}`"),
+            others: acting[1..].to_vec(),
+        }
+    });
+    hits.collect()
+}
+
+/// The numbers of the layers that try again on an outcome, outermost first.
+fn acting(step: &Nested, outcome: Outcome) -> Vec<usize> {
+    let mut acting: Vec<usize> = vec![];
+    for around in &step.layers {
+        if let Bound::Retry(spec) = around.bound
+            && spec.attempts != Some(1)
+            && wants(spec, outcome)
+            && !acting.contains(&around.id)
+        {
+            acting.push(around.id);
+        }
+    }
+    acting
+}
+
+/// What may pass by itself.
+const PASSING: [Outcome; 5] = [
+    Outcome::Transient,
+    Outcome::RateLimited,
+    Outcome::Overloaded,
+    Outcome::Timeout,
+    Outcome::Invalid,
+];
+
+pub(super) const TIMEOUT_TOO_SHORT: Rule = Rule {
+    id: "timeout-too-short",
+    finds: "a timeout that cuts off more than one good call in five",
+    why: "Those calls are cut off while the target is well; each is paid for, thrown away and tried again, and the \
+          more load there is the more of them there are.",
+    advice: "set the timeout above the target's p99",
+    alone: None,
+    check: |view| {
+        view.each_site(|site| {
+            let LayerKind::Timeout(timeout) = site.layer.kind else {
+                return None;
+            };
+            let cut = |used: &&&Used| used.latency(LET_THROUGH) > timeout;
+            let used = site.targets.iter().find(cut)?;
+            let p50 = used.latency(0.5);
+            let how_many = if p50 > timeout {
+                "more than half of the good calls"
+            } else {
+                "more than one in five of the good calls"
+            };
+            let (name, p50) = (&used.target.name, text::span(p50));
+            Some(format!(
+                "this cuts off {how_many} of `{name}`, whose p50 is {p50}"
+            ))
+        })
+    },
+};
+
+/// A time as people write it; to three digits where that is long.
+pub(super) fn brief(time: Span) -> String {
+    const SHORT: usize = 8;
+    let exact = text::span_exact(time);
+    if exact.len() <= SHORT {
+        return exact;
+    }
+    text::span(time)
+}
+
+/// Whether a retry tries again what passes when the load falls.
+pub(super) fn passing(spec: &RetrySpec) -> bool {
+    PASSING[..4].iter().any(|outcome| wants(spec, *outcome))
+}

@@ -1,0 +1,143 @@
+//! Queueing theory.
+
+use crate::random::math::exp;
+use crate::validation::Unit::{Ratio, Seconds};
+use crate::validation::theory::{erlang_b, mg1, mm1, mmc, repairman};
+use crate::validation::{Case, Claim, Seen, Shipped, Source, Theirs, Tolerance};
+
+static OPEN: Shipped = Shipped {
+    path: "scenarios/validation/queue.yaml",
+    text: include_str!("../../../scenarios/validation/queue.yaml"),
+};
+
+static CLOSED: Shipped = Shipped {
+    path: "scenarios/validation/repairman.yaml",
+    text: include_str!("../../../scenarios/validation/repairman.yaml"),
+};
+
+static SOURCE: Source = Source {
+    key: "queues",
+    title: "L. Kleinrock, \"Queueing Systems\", volume 1: Theory",
+    year: 1975,
+    link: "https://www.wiley.com/en-us/Queueing+Systems%2C+Volume+I-p-9780471491101",
+    detail: "Formulas of chapters 3 and 5 (M/M/1, Erlang's B and C, Pollaczek and Khinchine, the \
+             machine repairman), computed by the program; times are means over the tasks after the \
+             first 5,000 of a run, which meet an empty queue.",
+};
+
+const fn claim(what: &'static str, reading: fn(&Seen) -> f64, theirs: fn() -> f64) -> Claim {
+    Claim {
+        what,
+        policy: "none",
+        reading,
+        theirs: Theirs::Formula(theirs),
+        tolerance: Tolerance::Share(0.01),
+        unit: Seconds,
+    }
+}
+
+const fn loss(theirs: fn() -> f64) -> Claim {
+    Claim {
+        unit: Ratio,
+        ..claim("lost", Seen::loss, theirs)
+    }
+}
+
+const fn sojourn(theirs: fn() -> f64) -> Claim {
+    claim("time in system", Seen::sojourn, theirs)
+}
+
+const fn open(
+    setup: &'static str,
+    set: &'static [&'static str],
+    replications: u32,
+    claims: &'static [Claim],
+) -> Case {
+    Case {
+        source: &SOURCE,
+        setup,
+        scenario: &OPEN,
+        set,
+        replications,
+        warm_up: 5_000,
+        claims,
+    }
+}
+
+/// A lognormal of median 0.5 s and sigma 1: mean and second moment.
+fn lognormal() -> (f64, f64) {
+    (0.5 * exp(0.5), 0.25 * exp(2.0))
+}
+
+pub(super) static CASES: &[Case] = &[
+    open("M/M/1, 70 % busy", &[], 80, &[sojourn(|| mm1(0.7, 1.0))]),
+    open(
+        "M/M/5, 70 % busy (Erlang's C)",
+        &[
+            "tools.server.capacity={servers: 5}",
+            "fleets.customers.tasks.arrivals={poisson: 35/10s}",
+        ],
+        24,
+        &[sojourn(|| mmc(5, 3.5))],
+    ),
+    open(
+        "M/M/5/5, 4 erlangs (Erlang's B)",
+        &[
+            "tools.server.capacity={servers: 5, queue: 0}",
+            "fleets.customers.tasks.arrivals={poisson: 4/s}",
+        ],
+        24,
+        &[loss(|| erlang_b(5, 4.0))],
+    ),
+    open(
+        "M/G/5/5, lognormal, 4 erlangs (Erlang's B)",
+        &[
+            "tools.server.capacity={servers: 5, queue: 0}",
+            "tools.server.latency={lognormal: {p50: 606.53066ms, sigma: 1}}",
+            "fleets.customers.tasks.arrivals={poisson: 4/s}",
+        ],
+        64,
+        &[loss(|| erlang_b(5, 4.0))],
+    ),
+    open(
+        "M/D/1, 70 % busy",
+        &["tools.server.latency=1s"],
+        40,
+        &[sojourn(|| mg1(0.7, 1.0, 1.0))],
+    ),
+    open(
+        "M/G/1, lognormal, 58 % busy",
+        &["tools.server.latency={lognormal: {p50: 500ms, sigma: 1}}"],
+        160,
+        &[sojourn(|| mg1(0.7, lognormal().0, lognormal().1))],
+    ),
+    open(
+        "M/G/1, Weibull of shape 2, 70 % busy",
+        // The scale is 1/Gamma(3/2), so that the mean is 1 and the second moment 4/pi.
+        &["tools.server.latency={weibull: {scale: 1128.379167ms, shape: 2}}"],
+        64,
+        &[sojourn(|| mg1(0.7, 1.0, 4.0 / std::f64::consts::PI))],
+    ),
+    open(
+        "M/G/1, two exponentials, 50 % busy",
+        &[
+            "tools.server.latency={mixture: [{share: 80%, of: {exponential: {mean: 500ms}}}, \
+             {share: 20%, of: {exponential: {mean: 3s}}}]}",
+            "fleets.customers.tasks.arrivals={poisson: 5/10s}",
+        ],
+        240,
+        // The second moment of an exponential is twice its mean squared.
+        &[sojourn(|| {
+            mg1(0.5, 1.0, 0.8 * 2.0 * 0.25 + 0.2 * 2.0 * 9.0)
+        })],
+    ),
+    Case {
+        source: &SOURCE,
+        setup: "six machines, one repairer",
+        scenario: &CLOSED,
+        set: &[],
+        replications: 24,
+        warm_up: 500,
+        claims: &[claim("time down", Seen::response, || repairman(6, 4.0))],
+    },
+];

@@ -1,0 +1,69 @@
+//! Closed forms of queueing theory, in units of one mean service time where none is named.
+//!
+//! Source: L. Kleinrock, "Queueing Systems", volume 1, Wiley, 1975, chapters 3 and 5; the recursion
+//! of Erlang's B is in R. B. Cooper, "Introduction to Queueing Theory", 2nd ed., 1981, section 3.5.
+
+/// The mean time in an M/M/1 queue: `1/(mu - lambda)`.
+pub(super) fn mm1(lambda: f64, mu: f64) -> f64 {
+    1.0 / (mu - lambda)
+}
+
+/// Erlang's B: the share of arrivals that `servers` servers without a queue lose under `load`
+/// erlangs, whatever the shape of the service time.
+pub(super) fn erlang_b(servers: u32, load: f64) -> f64 {
+    (1..=servers).fold(1.0, |b, n| load * b / (f64::from(n) + load * b))
+}
+
+/// Erlang's C: the share of arrivals that wait at `servers` servers.
+pub(super) fn erlang_c(servers: u32, load: f64) -> f64 {
+    let b = erlang_b(servers, load);
+    b / (1.0 - load / f64::from(servers) * (1.0 - b))
+}
+
+/// The mean time in an M/M/c queue with service of mean 1.
+pub(super) fn mmc(servers: u32, load: f64) -> f64 {
+    1.0 + erlang_c(servers, load) / (f64::from(servers) - load)
+}
+
+/// The mean time in an M/G/1 queue: Pollaczek and Khinchine, from the first two moments of the
+/// service time.
+pub(super) fn mg1(lambda: f64, mean: f64, second: f64) -> f64 {
+    mean + lambda * second / (2.0 * (1.0 - lambda * mean))
+}
+
+/// The mean time that a machine is down: `machines` that run for `think` on average, one repairer
+/// who needs 1 on average. By mean value analysis, which is exact here.
+pub(super) fn repairman(machines: u32, think: f64) -> f64 {
+    let (mut down, mut waiting) = (1.0, 0.0);
+    for n in 1..=machines {
+        down = 1.0 + waiting;
+        waiting = f64::from(n) / (think + down) * down;
+    }
+    down
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+    }
+
+    #[test]
+    fn the_forms_meet_where_they_must() {
+        near(mm1(0.8, 1.0), 5.0);
+        near(mmc(1, 0.8), mm1(0.8, 1.0));
+        near(mg1(0.8, 1.0, 2.0), mm1(0.8, 1.0));
+        // Half the wait of M/M/1.
+        near(mg1(0.8, 1.0, 1.0), 3.0);
+        near(erlang_b(1, 0.5), 1.0 / 3.0);
+        // A printed value: five servers under four erlangs lose 0.199067.
+        assert!((erlang_b(5, 4.0) - 0.199_067).abs() < 1e-6);
+        // In fractions, 128/231 of those who arrive wait.
+        near(erlang_c(5, 4.0), 128.0 / 231.0);
+        // One machine never waits; two, by the balance of three states.
+        near(repairman(1, 4.0), 1.0);
+        near(repairman(2, 4.0), 1.2);
+    }
+}
