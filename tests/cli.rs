@@ -294,7 +294,7 @@ fn a_trace_has_one_row_an_attempt_in_three_forms() {
         csv.lines()
             .nth(2)
             .unwrap()
-            .starts_with("1.06,1.12,agent,0,0,0,0,2,tool[0] retry,tool,sandbox")
+            .starts_with("1.06,1.12,agent,0,0,0,0,2,0,tool[0] retry,tool,sandbox")
     );
     let jsonl = trace("jsonl");
     let rows: Vec<serde_json::Value> = jsonl

@@ -77,7 +77,10 @@ fn retries_never_exceed_the_product_of_their_layers() {
         }
         let turn = product(policy.turn.iter());
         let task = product(policy.task.iter());
-        let queue = policy.fleet.retry.as_ref().map_or(Some(1), |r| r.attempts);
+        let retry = policy.fleet.retry.as_ref().map_or(Some(1), |r| r.attempts);
+        let cron = policy.fleet.dead_letter.and_then(|d| d.resubmit);
+        let returns = cron.map_or(Some(0), |c| c.times);
+        let queue = retry.zip(returns).map(|(n, times)| n * (times + 1));
         for (step, (target, count)) in counts {
             // With detours the first attempt may have been at another target than the plan's.
             let is_model = scenario.targets[usize::from(target.0)].is_model();
@@ -202,7 +205,8 @@ fn budgets_are_never_exceeded_where_estimates_are_bounds() {
             };
             // A task that is submitted again has a new budget, and a slot that is used again is a
             // new sub-agent, with one of its own.
-            let renewed = policy.fleet.retry.is_some() && layer.shared == Shared::Task;
+            let again = policy.fleet.retry.is_some() || policy.fleet.dead_letter.is_some();
+            let renewed = again && layer.shared == Shared::Task;
             if renewed || layer.shared == Shared::Agent {
                 continue;
             }

@@ -343,6 +343,7 @@ pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> 
     set(Metric::TasksOk, count(ledger.tasks_ok));
     set(Metric::TasksFailed, count(ledger.tasks_failed));
     set(Metric::TasksUnfinished, count(ledger.tasks_unfinished));
+    set(Metric::DeadLettered, count(ledger.dead_lettered));
     set(
         Metric::SuccessRate,
         ratio(ledger.tasks_ok as f64, ledger.tasks_arrived as f64),

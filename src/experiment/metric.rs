@@ -23,6 +23,7 @@ pub enum Metric {
     TasksOk,
     TasksFailed,
     TasksUnfinished,
+    DeadLettered,
     SuccessRate,
     Amplification,
     TaskP50,
@@ -34,7 +35,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 25;
+    pub const COUNT: usize = 26;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -57,6 +58,7 @@ impl Metric {
             TasksOk,
             TasksFailed,
             TasksUnfinished,
+            DeadLettered,
             SuccessRate,
             Amplification,
             TaskP50,
@@ -123,6 +125,10 @@ impl Metric {
             Metric::TasksUnfinished => (
                 "tasks_unfinished",
                 "tasks that had arrived but not ended when the run was cut off",
+            ),
+            Metric::DeadLettered => (
+                "dead_lettered",
+                "tasks left in a dead-letter queue, failed or unfinished",
             ),
             Metric::SuccessRate => ("success_rate", "tasks_ok over all tasks that arrived"),
             Metric::Amplification => (

@@ -41,6 +41,8 @@ pub struct Ledger {
     pub tasks_failed: u64,
     /// Tasks that were unfinished when the run was cut off.
     pub tasks_unfinished: u64,
+    /// Tasks left in a dead-letter queue; they are among the failed or the unfinished ones.
+    pub dead_lettered: u64,
     /// Task times \[ns\], of tasks that succeeded.
     pub task_times: Sketch,
     /// Over time.
@@ -132,6 +134,7 @@ impl Ledger {
             tasks_ok: 0,
             tasks_failed: 0,
             tasks_unfinished: 0,
+            dead_lettered: 0,
             task_times: Sketch::default(),
             series: Series::default(),
             peak_per_second: 0,
@@ -271,6 +274,10 @@ impl Observer for Ledger {
 
     fn arrived(&mut self, _fleet: u8, tasks: u64) {
         self.tasks_arrived += tasks;
+    }
+
+    fn dead_lettered(&mut self, _fleet: u8) {
+        self.dead_lettered += 1;
     }
 
     fn unfinished(&mut self, _fleet: u8, ready: Time) {

@@ -82,7 +82,8 @@ retry_after: {honor_jittered: 750ms}
 zero_retry_after: backoff
 longest_retry_after: 60s
 if_longer: backoff
-headers: {numbers: integer}",
+headers: {numbers: integer}
+waits_after_last: true",
     },
     Preset {
         name: "litellm-completion",

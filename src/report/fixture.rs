@@ -268,7 +268,7 @@ fn metric(metric: Metric, spend: f64, base: f64, weight: f64) -> f64 {
         Metric::TokensCached => 0.0,
         Metric::TasksOk => 960.0,
         Metric::TasksFailed => 40.0,
-        Metric::TasksUnfinished => 0.0,
+        Metric::TasksUnfinished | Metric::DeadLettered => 0.0,
         Metric::SuccessRate => 1.0 - 0.04 / weight.max(0.5),
         Metric::Amplification => 1.0 + weight * (0.3 + spend * 0.0005),
         Metric::TaskP50 => 4.2 + weight,

@@ -61,7 +61,7 @@ pub struct ChromeTrace<'a> {
 }
 
 /// The columns of the CSV form; the keys of the JSON lines.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 19] = [
     "start_seconds",
     "end_seconds",
     "fleet",
@@ -70,6 +70,7 @@ pub const COLUMNS: [&str; 18] = [
     "step",
     "round",
     "attempt",
+    "hedge",
     "asked_by",
     "scope",
     "target",
@@ -124,6 +125,7 @@ impl Names {
             json!(a.step),
             json!(a.round),
             json!(a.number),
+            json!(a.hedge),
             json!(self.cause(a)),
             json!(if *model { "llm" } else { "tool" }),
             json!(target),
@@ -330,7 +332,7 @@ impl Rows for ChromeTrace<'_> {
             "dur": (a.end.0 - a.begin.0) as f64 / 1e3,
             "cname": colour,
             "args": {
-                "task": a.task, "step": a.step, "attempt": a.number,
+                "task": a.task, "step": a.step, "attempt": a.number, "hedge": a.hedge,
                 "asked_by": self.names.cause(a), "outcome": outcome,
                 "retry_after_seconds": a.retry_after.map(|s| s.as_seconds()),
                 "tokens_in": a.usage.input, "tokens_out": a.usage.output,

@@ -38,5 +38,5 @@ pub use retry_budget::{
     Active, ActiveSpec, AttemptEnd, Bucket, BucketSpec, Failures, Quota, QuotaSpec, RetryBudget,
     RetryBudgetSpec, Throttle, ThrottleSpec, Windowed, WindowedSpec,
 };
-pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy};
+pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy, Trips};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};

@@ -57,9 +57,10 @@ impl RetrySpec {
         }
         let backoffs = [Some(&self.backoff), self.throttled.as_ref()];
         let worst = |backoff: &Backoff| {
+            let after_last = |n: u32| u32::from(self.waits_after_last && n > 1);
             let retries = self
                 .attempts
-                .map_or(MOST_RETRIES, |n| (n - 1).min(MOST_RETRIES));
+                .map_or(MOST_RETRIES, |n| (n - 1 + after_last(n)).min(MOST_RETRIES));
             let mut total = Span::ZERO;
             for range in ranges_if_quick(backoff, retries) {
                 if total >= limit {

@@ -25,6 +25,10 @@ pub struct RetrySpec {
     ///
     /// Source: tenacity 9.2.1, `stop_after_delay`.
     pub give_up_after: Option<Span>,
+    /// Whether it waits once more after its last attempt, for nothing, before the outcome stands.
+    ///
+    /// Source: LiteLLM 1.106, `Router.async_function_with_retries`.
+    pub waits_after_last: bool,
     /// Tokens that each retry after `invalid` adds to the prompt of the call.
     pub grow_prompt: u32,
 }
@@ -49,6 +53,8 @@ pub enum Decision {
     GiveUp,
     /// Try again after so long.
     RetryAfter(Span),
+    /// The outcome stands, but only after so long.
+    GiveUpAfter(Span),
 }
 
 impl RetrySpec {
@@ -86,7 +92,9 @@ impl RetrySpec {
     #[inline]
     pub fn decide(&self, state: &mut RetryState, now: Time, reply: Reply, u: f64) -> Decision {
         let told = self.headers.told(&reply);
-        if self.attempts.is_some_and(|n| state.attempts >= n)
+        let last = self.attempts.is_some_and(|n| state.attempts >= n);
+        let waits = self.waits_after_last && state.attempts > 1;
+        if (last && !waits)
             || told == Told::GiveUp
             || !self.when.wants(&reply, self.headers.hears(&reply))
             || self
@@ -114,7 +122,10 @@ impl RetrySpec {
         if (self.deadline).is_some_and(|d| (now + delay).since(state.begun) > d) {
             return Decision::GiveUp;
         }
-        Decision::RetryAfter(delay)
+        match last {
+            true => Decision::GiveUpAfter(delay),
+            false => Decision::RetryAfter(delay),
+        }
     }
 
     #[inline]
@@ -174,6 +185,7 @@ impl Default for RetrySpec {
             headers: HeaderRules::HONOR,
             deadline: None,
             give_up_after: None,
+            waits_after_last: false,
             grow_prompt: 0,
         }
     }
@@ -216,6 +228,31 @@ mod tests {
             state.again(now);
         }
         assert_eq!(waits, [Span::seconds(1), Span::seconds(2)]);
+    }
+
+    #[test]
+    fn a_wait_after_the_last_attempt_leads_to_nothing() {
+        let spec = RetrySpec {
+            waits_after_last: true,
+            ..spec()
+        };
+        let mut state = RetryState::begin(Time::ZERO);
+        let decide = |state: &mut RetryState| spec.decide(state, Time(1), FAILED, 0.0);
+        for waited in [1, 2] {
+            let wait = Decision::RetryAfter(Span::seconds(waited));
+            assert_eq!(decide(&mut state), wait);
+            state.again(Time(1));
+        }
+        let wait = Decision::GiveUpAfter(Span::seconds(4));
+        assert_eq!(decide(&mut state), wait);
+        // Who may try only once does not wait.
+        let once = RetrySpec {
+            attempts: Some(1),
+            ..spec
+        };
+        let mut state = RetryState::begin(Time::ZERO);
+        let decision = once.decide(&mut state, Time(1), FAILED, 0.0);
+        assert_eq!(decision, Decision::GiveUp);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! `allowed_fails` failures within a minute, or one `429` beside other deployments, cool a
 //! deployment down for five seconds; with all of them cooled down a call fails without an attempt.
 
-use crate::units::{Span, Time};
+use crate::units::{Share, Span, Time};
 use crate::wire::{Outcome, OutcomeSet};
 
 /// The most deployments of one router. Our limit, so that its state has a fixed size.
@@ -17,6 +17,11 @@ pub struct RouterSpec {
     pub deployments: u8,
     /// Which of those that are not cooled down takes an attempt.
     pub strategy: Strategy,
+    /// Whether who tries again does so at once while another deployment is up, and not at all while
+    /// all rest.
+    ///
+    /// Source: LiteLLM 1.106, `Router._time_to_sleep_before_retry`, `should_retry_this_error`.
+    pub elsewhere_at_once: bool,
     /// When one is cooled down; `None` is never.
     pub cooldown: Option<Cooldown>,
 }
@@ -35,9 +40,9 @@ pub enum Strategy {
 /// When a deployment rests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cooldown {
-    /// With so many failures within [`Self::within`]; at least 1.
-    pub after: u32,
-    /// The window, which begins with its first failure.
+    /// How much must fail within [`Self::within`].
+    pub trips: Trips,
+    /// The window, which begins with the first call of a deployment that counts.
     pub within: Span,
     /// How long it rests.
     pub rest: Span,
@@ -45,6 +50,18 @@ pub struct Cooldown {
     pub on: OutcomeSet,
     /// Failures of which one is enough, if there are other deployments.
     pub at_once_on: OutcomeSet,
+}
+
+/// What cools a deployment down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trips {
+    /// So many failures; at least 1. Nothing else counts as a call.
+    Failures(u32),
+    /// More failures than this share of at least so many calls, if there are other deployments.
+    ///
+    /// Source: LiteLLM 1.106, `DEFAULT_FAILURE_THRESHOLD_PERCENT` (50 %),
+    /// `DEFAULT_FAILURE_THRESHOLD_MINIMUM_REQUESTS` (5).
+    Share(Share, u32),
 }
 
 /// What a router remembers.
@@ -57,6 +74,7 @@ pub struct Router {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Health {
+    calls: u32,
     failures: u32,
     since: Time,
     rests_until: Time,
@@ -87,27 +105,53 @@ impl Router {
         Some(chosen)
     }
 
+    /// How long to wait before another attempt whose own wait would be `delay`; `None` is not to make
+    /// it, because all deployments rest.
+    pub fn before_retry(&self, spec: &RouterSpec, now: Time, delay: Span) -> Option<Span> {
+        if !spec.elsewhere_at_once || spec.deployments == 1 {
+            return Some(delay);
+        }
+        let all = &self.deployments[..usize::from(spec.deployments)];
+        let up = all.iter().any(|d| d.rests_until <= now);
+        up.then_some(Span::ZERO)
+    }
+
     /// An attempt at a deployment has ended. Whether it rests from now on.
     pub fn record(&mut self, spec: &RouterSpec, now: Time, deployment: u8, end: Outcome) -> bool {
         let Some(cooldown) = &spec.cooldown else {
             return false;
         };
-        if !cooldown.on.has(end) {
+        let failed = cooldown.on.has(end);
+        let counts = match cooldown.trips {
+            Trips::Failures(_) => failed,
+            Trips::Share(..) => failed || end == Outcome::Ok,
+        };
+        if !counts {
             return false;
         }
         let health = &mut self.deployments[usize::from(deployment)];
         if health.rests_until > now {
             return false;
         }
-        if health.failures == 0 || now >= health.since + cooldown.within {
-            (health.failures, health.since) = (0, now);
+        if health.calls == 0 || now >= health.since + cooldown.within {
+            (health.calls, health.failures, health.since) = (0, 0, now);
         }
-        health.failures += 1;
-        let at_once = spec.deployments > 1 && cooldown.at_once_on.has(end);
-        if !at_once && health.failures < cooldown.after {
+        health.calls = health.calls.saturating_add(1);
+        health.failures += u32::from(failed);
+        let beside_others = spec.deployments > 1;
+        let at_once = beside_others && cooldown.at_once_on.has(end);
+        let trips = match cooldown.trips {
+            Trips::Failures(after) => health.failures >= after,
+            Trips::Share(above, least) => {
+                let allowed = u64::from(health.calls) * u64::from(above.0);
+                let share = u64::from(health.failures) * 1_000_000;
+                failed && beside_others && health.calls >= least && share > allowed
+            }
+        };
+        if !at_once && !trips {
             return false;
         }
-        health.failures = 0;
+        (health.calls, health.failures) = (0, 0);
         health.rests_until = now + cooldown.rest;
         true
     }
@@ -118,7 +162,7 @@ mod tests {
     use super::*;
 
     const COOLDOWN: Cooldown = Cooldown {
-        after: 3,
+        trips: Trips::Failures(3),
         within: Span::seconds(60),
         rest: Span::seconds(5),
         on: OutcomeSet::of(&[Outcome::Transient, Outcome::RateLimited]),
@@ -129,6 +173,7 @@ mod tests {
         RouterSpec {
             deployments,
             strategy,
+            elsewhere_at_once: false,
             cooldown: Some(COOLDOWN),
         }
     }
@@ -166,6 +211,49 @@ mod tests {
         assert!(router.record(&pair, at(0), 1, Outcome::RateLimited));
         assert!(router.record(&pair, at(0), 0, Outcome::RateLimited));
         assert_eq!(router.choose(&pair, at(1), 0.0), None);
+    }
+
+    #[test]
+    fn more_than_half_of_five_calls_rest_beside_others_only() {
+        let share = |deployments| RouterSpec {
+            cooldown: Some(Cooldown {
+                trips: Trips::Share(Share(500_000), 5),
+                ..COOLDOWN
+            }),
+            ..spec(deployments, Strategy::First)
+        };
+        let (pair, one) = (share(2), share(1));
+        let (mut router, mut alone) = (Router::default(), Router::default());
+        let ends = [
+            Outcome::Ok,
+            Outcome::Transient,
+            Outcome::Ok,
+            Outcome::Transient,
+        ];
+        for end in ends {
+            assert!(!router.record(&pair, at(0), 0, end));
+            assert!(!alone.record(&one, at(0), 0, end));
+        }
+        // Three of five are 60 %.
+        assert!(!alone.record(&one, at(1), 0, Outcome::Transient));
+        assert!(router.record(&pair, at(1), 0, Outcome::Transient));
+        assert_eq!(router.choose(&pair, at(1), 0.0), Some(1));
+    }
+
+    #[test]
+    fn who_tries_again_waits_only_where_there_is_no_other_deployment() {
+        let spec = |deployments| RouterSpec {
+            elsewhere_at_once: true,
+            ..spec(deployments, Strategy::First)
+        };
+        let (pair, one, mut router) = (spec(2), spec(1), Router::default());
+        let wait = Some(Span::SECOND);
+        assert_eq!(router.before_retry(&one, at(0), Span::SECOND), wait);
+        router.record(&pair, at(0), 0, Outcome::RateLimited);
+        let before = |router: &Router| router.before_retry(&pair, at(0), Span::SECOND);
+        assert_eq!(before(&router), Some(Span::ZERO));
+        router.record(&pair, at(0), 1, Outcome::RateLimited);
+        assert_eq!(before(&router), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The layers of a policy.
 
 use super::breaker::breaker;
+use super::dead_letters::dead_letter;
 use super::fields::Fields;
 use super::hedge::hedge;
 use super::lint::allowing;
@@ -15,7 +16,9 @@ use super::stores::via;
 use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
-use crate::resilience::{AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, SemaphoreSpec};
+use crate::resilience::{
+    AdaptiveThrottleSpec, BreakerSpec, ClientLimitSpec, RetrySpec, SemaphoreSpec,
+};
 use crate::units::Span;
 
 const KINDS: [&str; 11] = [
@@ -179,7 +182,7 @@ fn budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
 
 /// The layers at `fleet` scope.
 pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
-    const FLEET: [&str; 2] = ["retry", "circuit_breaker"];
+    const FLEET: [&str; 3] = ["retry", "circuit_breaker", "dead_letter"];
     let mut layers = FleetLayers::default();
     let mut seen: Vec<&str> = Vec::new();
     let items = r.list(node, "a list of layers")?.iter();
@@ -191,7 +194,7 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
             && !FLEET.contains(&key.text.as_str())
         {
             let message = format!("`{}` makes no sense at `fleet` scope", key.text);
-            let help = "only `retry` and `circuit_breaker` stand there; see `task`";
+            let help = "only `retry`, `circuit_breaker` and `dead_letter` stand there; see `task`";
             r.error_help(key.place, message, help);
             continue;
         }
@@ -204,13 +207,23 @@ pub(super) fn fleet_layers(node: &Node, r: &mut Reader) -> Option<FleetLayers> {
         seen.push(key);
         match key {
             "retry" => {
-                layers.retry = retry(value, r);
+                layers.retry = fleet_retry(value, r);
                 r.marks.fleet_retry = Some(value.owner);
             }
+            "dead_letter" => layers.dead_letter = dead_letter(value, r),
             _ => layers.breaker = fleet_breaker(value, r),
         }
     }
     Some(layers)
+}
+
+fn fleet_retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
+    let spec = retry(node, r)?;
+    if spec.waits_after_last {
+        let help = "add `waits_after_last: false`";
+        r.error_help(node.owner, "a queue does not wait after the last try", help);
+    }
+    Some(spec)
 }
 
 fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {

@@ -13,6 +13,7 @@ mod backoff;
 mod billing;
 mod breaker;
 mod contention;
+mod dead_letters;
 mod diagnostics;
 mod distributions;
 mod faults;
@@ -50,9 +51,9 @@ use std::path::Path;
 
 pub use diagnostics::{Diagnostic, Problems, Severity};
 pub use model::{
-    Agents, Arrivals, Branch, CallLayers, Comparison, Fleet, FleetBreaker, FleetLayers, Layer,
-    LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Start, Statistic, Step,
-    TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
+    Agents, Arrivals, Branch, CallLayers, Comparison, DeadLetter, Fleet, FleetBreaker, FleetLayers,
+    Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Start, Statistic,
+    Step, TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
 };
 pub use prices::{TABLE_DATE, table_names};
 pub use thresholds::METRICS;

@@ -339,6 +339,24 @@ pub struct FleetLayers {
     pub retry: Option<RetrySpec>,
     /// Stops the whole batch: after so many tasks have failed for good no further one begins.
     pub breaker: Option<FleetBreaker>,
+    /// Keeps what the queue would not submit again.
+    pub dead_letter: Option<DeadLetter>,
+}
+
+/// The dead-letter queue of a fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// When what is in it goes back; `None` is never.
+    pub resubmit: Option<Resubmit>,
+}
+
+/// A cron that submits all that is in a dead-letter queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resubmit {
+    /// At multiples of this.
+    pub every: Span,
+    /// Each task at most so often; `None` is without end.
+    pub times: Option<u32>,
 }
 
 /// The breaker of a whole batch.

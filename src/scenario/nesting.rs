@@ -38,6 +38,9 @@ pub struct Around<'p> {
 pub enum Bound<'p> {
     /// It multiplies.
     Retry(&'p RetrySpec),
+    /// It makes everything inside it up to so often more (without end if `None`), after at most so
+    /// long each time.
+    Again(Option<u32>, Span),
     /// It ends everything inside it after so long.
     Timeout(Span),
     /// It allows so many retries inside it, of each task or of more.
@@ -87,6 +90,10 @@ impl Nested<'_> {
                     let attempts = spec.attempts.map(u64::from);
                     product = product.zip(attempts).map(|(p, n)| p.saturating_mul(n));
                 }
+                Bound::Again(times, _) => {
+                    let all = times.map(|n| u64::from(n) + 1);
+                    product = product.zip(all).map(|(p, n)| p.saturating_mul(n));
+                }
                 Bound::Beside(times, on) if met(on) => {
                     product = product.map(|p| p.saturating_mul(u64::from(times)));
                 }
@@ -111,6 +118,14 @@ impl Nested<'_> {
         for around in self.layers.iter().rev() {
             inside = match around.bound {
                 Bound::Retry(spec) => retried(spec, inside),
+                Bound::Again(times, every) => inside.zip(times).map(|(wait, times)| {
+                    let own = every.0.saturating_mul(u64::from(times));
+                    Span(
+                        wait.0
+                            .saturating_mul(u64::from(times) + 1)
+                            .saturating_add(own),
+                    )
+                }),
                 Bound::Timeout(after) => Some(inside.map_or(after, |wait| wait.min(after))),
                 // Hedges wait beside each other; other targets are tried one after the other.
                 Bound::Beside(times, _) => {
@@ -175,7 +190,16 @@ impl<'p> Walk<'p> {
         let retry = retry.map(|spec| (id, Bound::Retry(spec)));
         let breaker = self.policy.fleet.breaker.is_some();
         let breaker = breaker.then_some((id + usize::from(retry.is_some()), Bound::None));
-        let all = retry.into_iter().chain(breaker);
+        let next = id + usize::from(retry.is_some()) + usize::from(breaker.is_some());
+        let dead_letter = self
+            .policy
+            .fleet
+            .dead_letter
+            .map(|queue| match queue.resubmit {
+                Some(cron) => (next, Bound::Again(cron.times, cron.every)),
+                None => (next, Bound::None),
+            });
+        let all = dead_letter.into_iter().chain(retry).chain(breaker);
         all.map(|(id, bound)| Around {
             id,
             bound,

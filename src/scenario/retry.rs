@@ -21,6 +21,7 @@ pub(super) fn retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
     let headers = headers(&mut f, r);
     let deadline = f.optional("deadline", r, |n, r| r.positive_time(n));
     let give_up_after = f.optional("give_up_after", r, |n, r| r.positive_time(n));
+    let last = f.optional("waits_after_last", r, |n, r| r.boolean(n));
     let grow_prompt = f.optional("grow_prompt", r, |n, r| r.count32(n, 0));
     f.finish(r);
     Some(RetrySpec {
@@ -31,6 +32,7 @@ pub(super) fn retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
         headers,
         deadline,
         give_up_after,
+        waits_after_last: last.unwrap_or(false),
         grow_prompt: grow_prompt.unwrap_or(0),
     })
 }

@@ -6,7 +6,7 @@ use super::model::{LayerKind, Shared, TargetId};
 use super::reader::Reader;
 use super::retry::outcomes;
 use super::tree::{Kind, Node};
-use crate::resilience::{BreakerSpec, Cooldown, MOST_DEPLOYMENTS, RouterSpec, Strategy};
+use crate::resilience::{BreakerSpec, Cooldown, MOST_DEPLOYMENTS, RouterSpec, Strategy, Trips};
 use crate::units::Span;
 use crate::wire::{Outcome, OutcomeSet};
 
@@ -37,12 +37,15 @@ pub(super) fn route(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
     ];
     let strategy = f.optional("strategy", r, |n, r| r.choice(n, &strategies));
     let cooldown = f.optional("cooldown", r, cooldown);
+    let waits = [("waits", false), ("at_once", true)];
+    let elsewhere = f.optional("retry_elsewhere", r, |n, r| r.choice(n, &waits));
     let shared = shared(&mut f, "shared", Shared::Fleet, r);
     f.finish(r);
     let deployments = deployments?;
     let spec = RouterSpec {
         deployments: deployments.len() as u8,
         strategy: strategy.unwrap_or(Strategy::Shuffle),
+        elsewhere_at_once: elsewhere.unwrap_or(false),
         cooldown,
     };
     Some((LayerKind::Route(deployments, spec), shared))
@@ -50,16 +53,28 @@ pub(super) fn route(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> 
 
 fn cooldown(node: &Node, r: &mut Reader) -> Option<Cooldown> {
     let mut f = Fields::of(node, "a cooldown", r)?;
-    let after = f.required("after", r, |n, r| r.count32(n, 1));
+    let after = f.optional("after", r, |n, r| r.count32(n, 1));
+    let share = f.optional("above", r, |n, r| r.share(n));
+    let least = f.optional("at_least", r, |n, r| r.count32(n, 1));
     let rest = f.required("for", r, |n, r| r.positive_time(n));
     let within = f.optional("within", r, |n, r| r.positive_time(n));
     let on = f.optional("on", r, |n, r| outcomes(n, None, r));
     let at_once_on = f.optional("at_once_on", r, |n, r| outcomes(n, None, r));
     f.finish(r);
+    let trips = match (after, share, least) {
+        (Some(after), None, None) => Trips::Failures(after),
+        (None, Some(above), least) => Trips::Share(above, least.unwrap_or(5)),
+        _ => {
+            let message = "a cooldown has either `after`, or `above` and `at_least`";
+            let help = "write `after: 3`, or `above: 50%, at_least: 5`";
+            r.error_help(node.owner, message, help);
+            return None;
+        }
+    };
     let at_once_on = at_once_on.unwrap_or(OutcomeSet::EMPTY);
     let on = on.unwrap_or(BreakerSpec::DEFAULT_ON);
     Some(Cooldown {
-        after: after?,
+        trips,
         within: within.unwrap_or(Span::seconds(60)),
         rest: rest?,
         on: at_once_on.iter().fold(on, OutcomeSet::with),

@@ -7,7 +7,7 @@ use crate::scenario::model::{
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
-    LayerId, Loop, NO_BLOCK, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
+    LayerId, Loop, NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 
 pub(super) struct Compiler<'a> {
@@ -46,6 +46,9 @@ impl<'a> Compiler<'a> {
         }
         if policy.fleet.breaker.is_some() {
             labels.push("fleet circuit_breaker".to_owned());
+        }
+        if policy.fleet.dead_letter.is_some() {
+            labels.push("fleet dead_letter".to_owned());
         }
         Compiler {
             scenario,
@@ -89,12 +92,16 @@ impl<'a> Compiler<'a> {
             self.program.ops.push(Op::Open(block));
             self.body(block, &fleet.plan);
             let id = |back: usize| (self.program.labels.len() - back) as LayerId;
-            let breaker = self.policy.fleet.breaker;
+            let (breaker, dead) = (self.policy.fleet.breaker, self.policy.fleet.dead_letter);
+            let (breakers, dead_letters) =
+                (usize::from(breaker.is_some()), usize::from(dead.is_some()));
             let retry = self.policy.fleet.retry.clone();
             let fleet = FleetProgram {
                 entry,
-                retry: retry.map(|r| (r, id(1 + usize::from(breaker.is_some())))),
-                breaker: breaker.map(|b| (b, id(1))),
+                retry: retry.map(|r| (r, id(1 + breakers + dead_letters))),
+                breaker: breaker.map(|b| (b, id(1 + dead_letters))),
+                dead_letter: dead.map(|d| (d, id(1))),
+                word: self.task_words + self.turn_words + self.call_words,
             };
             self.program.fleets.push(fleet);
             self.program.counters = self.program.counters.max(usize::from(self.counters));
@@ -113,7 +120,8 @@ impl<'a> Compiler<'a> {
         self.task_words = words(&self.policy.task);
         self.turn_words = SNAPSHOT_WORDS + words(&self.policy.turn);
         self.call_words = widest(&self.policy.tool).max(widest(&self.policy.llm));
-        self.program.words = usize::from(self.task_words + self.turn_words + self.call_words);
+        let all = self.task_words + self.turn_words + self.call_words;
+        self.program.words = usize::from(all) + FleetProgram::words(&self.policy.fleet);
     }
 
     fn pc(&self) -> Pc {
@@ -343,7 +351,9 @@ impl<'a> Compiler<'a> {
                 group,
                 word,
                 guards: (0, 0),
+                route: NO_ROUTE,
             });
+            self.tell_retry_of_route(block, at);
             self.program.blocks[usize::from(block)].end = at + 1;
             if matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)) {
                 let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
@@ -351,6 +361,20 @@ impl<'a> Compiler<'a> {
                 self.program.layers[usize::from(at)].guards = guards;
             }
             word += CompiledLayer::words(layer);
+        }
+    }
+
+    /// The retry layer next outside a route hears from it whether another deployment is up.
+    fn tell_retry_of_route(&mut self, block: BlockId, at: u16) {
+        let first = usize::from(self.program.blocks[usize::from(block)].first);
+        let (outside, inside) = self.program.layers.split_at_mut(usize::from(at));
+        let Kind::Route(route) = &inside[0].kind else {
+            return;
+        };
+        let mut outside = outside[first..].iter_mut().rev();
+        let retry = outside.find(|layer| matches!(layer.kind, Kind::Retry(_)));
+        if let (true, Some(retry)) = (route.spec.elsewhere_at_once, retry) {
+            retry.route = at;
         }
     }
 
@@ -494,7 +518,7 @@ fn ranks(policy: &Policy) -> Vec<u32> {
     }
     ranks.extend(list(&policy.turn, Scope::Turn));
     ranks.extend(list(&policy.task, Scope::Task));
-    ranks.extend([OUTSIDE; 2]);
+    ranks.extend([OUTSIDE; 3]);
     ranks
 }
 

@@ -5,12 +5,14 @@
 //! have one for each detour; layers outside do not see it.
 
 use crate::engine::Queue;
+use crate::resilience::RetrySpec;
+use crate::units::{Span, Time};
 use crate::wire::{Outcome, OutcomeSet, Reply};
 
 use super::agent::AgentId;
 use super::drive::Next;
 use super::observer::Observer;
-use super::program::{Call, CompiledLayer, Kind, RouteLayer, Scope};
+use super::program::{Call, CompiledLayer, Kind, NO_ROUTE, RouteLayer, Scope};
 use super::run::Run;
 
 /// The word of a route that leaves the target as it is.
@@ -108,6 +110,33 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
             self.observer.acted(layer.id);
         }
         self.release_route(a, layer);
+    }
+
+    /// How long a retry layer waits, whose route may say that another deployment is up; `None` is not
+    /// to try again, because all rest. `latest` is when the latest attempt began.
+    #[inline]
+    pub(super) fn wait_beside_others(
+        &mut self,
+        a: AgentId,
+        retry: &CompiledLayer,
+        latest: Time,
+        delay: Span,
+    ) -> Option<Span> {
+        if retry.route == NO_ROUTE {
+            return Some(delay);
+        }
+        let layer = &self.program.layers[usize::from(retry.route)];
+        let Kind::Route(route) = &layer.kind else {
+            unreachable!("what a retry layer asks is a route")
+        };
+        if route.fallback.is_some_and(|w| *self.agents.word(a, w) > 0) {
+            return Some(delay);
+        }
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let router = self.shared.routers.of(layer.group, sharer);
+        let wait = router.before_retry(&route.spec, now, delay)?;
+        let earliest = latest + RetrySpec::LEAST_PERIOD;
+        Some(wait.max(earliest.since(now)))
     }
 
     /// What stands between a fallback and the route is at the plan's own target again.

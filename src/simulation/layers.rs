@@ -191,9 +191,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         } else {
             0.0
         };
-        let Decision::RetryAfter(delay) = spec.decide(&mut state, now, reply, luck) else {
+        let decision = spec.decide(&mut state, now, reply, luck);
+        if let Decision::GiveUpAfter(delay) = decision {
+            return self.wait_for_nothing(a, i, (state.latest, delay), reply);
+        }
+        let Decision::RetryAfter(delay) = decision else {
             return None;
         };
+        let delay = self.wait_beside_others(a, layer, state.latest, delay)?;
         let b = self.program.blocks[usize::from(self.agents.all[a as usize].block)];
         if spec.grow_prompt > 0 && reply.outcome == Outcome::Invalid {
             let talk = &mut self.agents.talks[a as usize];
@@ -218,6 +223,24 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return Some(Next::Enter);
         }
         self.wait(a, Doing::Sleeping, now + delay);
+        Some(Next::Wait)
+    }
+
+    /// The wait after the last attempt, after which its reply stands.
+    fn wait_for_nothing(
+        &mut self,
+        a: AgentId,
+        i: u16,
+        (latest, delay): (Time, Span),
+        reply: Reply,
+    ) -> Option<Next> {
+        let layer = &self.program.layers[usize::from(i)];
+        let delay = self.wait_beside_others(a, layer, latest, delay)?;
+        if delay == Span::ZERO {
+            return None;
+        }
+        self.observer.waited(layer.id, delay);
+        self.bring_out(a, i, reply, delay);
         Some(Next::Wait)
     }
 

@@ -21,6 +21,7 @@ pub mod agent;
 mod arrivals;
 mod attempts;
 mod compile;
+mod dead_letters;
 mod detours;
 mod drive;
 mod families;

@@ -32,6 +32,8 @@ pub trait Observer {
     fn arrived(&mut self, _fleet: u8, _tasks: u64) {}
     /// A task was unfinished when the run was cut off; it had been ready since then.
     fn unfinished(&mut self, _fleet: u8, _ready: Time) {}
+    /// A task stays in the dead-letter queue; that it failed or is unfinished is told besides.
+    fn dead_lettered(&mut self, _fleet: u8) {}
 }
 
 /// An attempt that has ended.

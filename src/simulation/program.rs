@@ -16,8 +16,8 @@ use crate::resilience::{
     RouterSpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
-    FleetBreaker, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
-    ToolStep, Via,
+    DeadLetter, FleetBreaker, FleetLayers, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario,
+    Shared, TargetId, ToolStep, Via,
 };
 use crate::units::{Money, Span};
 use crate::wire::OutcomeSet;
@@ -33,6 +33,8 @@ pub type LayerId = u16;
 
 /// The [`LayerId`] of no layer: the cause of first attempts.
 pub const NO_LAYER: LayerId = LayerId::MAX;
+/// The [`CompiledLayer::route`] of a retry layer that decides alone.
+pub const NO_ROUTE: u16 = u16::MAX;
 /// The [`BlockId`] of no block.
 pub const NO_BLOCK: BlockId = BlockId::MAX;
 
@@ -143,6 +145,8 @@ pub struct CompiledLayer {
     pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
+    /// Of a retry layer: the route inside it that has a say in its waits, or [`NO_ROUTE`].
+    pub route: u16,
     /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
     pub guards: (u16, u16),
 }
@@ -273,6 +277,10 @@ pub struct FleetProgram {
     pub retry: Option<(RetrySpec, LayerId)>,
     /// The batch's breaker.
     pub breaker: Option<(FleetBreaker, LayerId)>,
+    /// The dead-letter queue.
+    pub dead_letter: Option<(DeadLetter, LayerId)>,
+    /// The first word of what an agent keeps of its task for the queue.
+    pub word: u16,
 }
 
 /// How many groups of shared state there are of each kind, and who shares each.
@@ -307,6 +315,25 @@ impl Call {
     #[inline]
     pub fn is_guarded(&self) -> bool {
         self.budgets.0 != self.budgets.1 || self.payers.0 != self.payers.1
+    }
+}
+
+impl FleetProgram {
+    /// How many words of agent state the queue needs: the delay before the latest submission, and
+    /// how often the task came back from the dead-letter queue.
+    pub fn words(fleet: &FleetLayers) -> usize {
+        let delay = fleet.retry.as_ref().is_some_and(keeps_delay);
+        let returns = fleet.dead_letter.is_some_and(|d| d.resubmit.is_some());
+        if delay || returns { 3 } else { 0 }
+    }
+
+    /// Whether it needs them.
+    pub fn keeps_tries(&self) -> bool {
+        let delay = self
+            .retry
+            .as_ref()
+            .is_some_and(|(spec, _)| keeps_delay(spec));
+        delay || self.dead_letter.is_some_and(|(d, _)| d.resubmit.is_some())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::wire::Reply;
 
 use super::agent::{AgentId, Agents, Doing};
 use super::attempts::Closing;
+use super::dead_letters::REDRIVE;
 use super::drive::Next;
 use super::jobs::Jobs;
 use super::observer::Observer;
@@ -223,6 +224,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
                 (About::Job, job) => self.job_event(job, key.low()),
                 (About::Arrival, fleet) if fleet & REOPEN != 0 => self.reopen(fleet as u8),
+                (About::Arrival, fleet) if fleet & REDRIVE != 0 => self.redrive(fleet as u8),
                 (About::Arrival, fleet) => self.arrival(fleet as u8),
                 (About::Resubmission, entry) => self.resubmission(entry),
             }

@@ -101,24 +101,34 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.tell(a, i, reply);
             return None;
         }
+        self.bring_out(a, i, reply, found.takes);
+        Some(Next::Wait)
+    }
+
+    /// Makes an agent wait before it leaves a layer with a reply.
+    pub(super) fn bring_out(&mut self, a: AgentId, i: u16, reply: Reply, wait: Span) {
         let who = a as usize;
         if self.replies.len() <= who {
             self.replies.resize(who + 1, Reply::of(Outcome::Ok));
         }
         self.replies[who] = reply;
         self.agents.all[who].layer = i + 1;
-        self.wait(a, Doing::Tells, self.agenda.now() + found.takes);
-        Some(Next::Wait)
+        self.wait(a, Doing::Tells, self.agenda.now() + wait);
     }
 
-    /// The store has been told, or cannot be.
+    /// The store has been told, or cannot be; or the wait after the last attempt is over.
     #[inline(never)]
     pub(super) fn told(&mut self, a: AgentId) -> Next {
         let agent = &mut self.agents.all[a as usize];
         agent.layer -= 1;
         let i = agent.layer;
         let reply = self.replies[a as usize];
-        self.tell(a, i, reply);
+        let program = self.program;
+        let layer = &program.layers[usize::from(i)];
+        match layer.kind {
+            Kind::Retry(_) => self.release(a, layer),
+            _ => self.tell(a, i, reply),
+        }
         Next::Leave(reply)
     }
 

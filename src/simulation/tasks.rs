@@ -11,6 +11,7 @@ use crate::wire::{Outcome, Reply};
 
 use super::agent::{Agent, AgentId, Doing};
 use super::arrivals::ArrivalTimes;
+use super::dead_letters::{DeadLetters, Tries};
 use super::drive::Next;
 use super::observer::{Denial, Observer, TaskEnd};
 use super::run::{About, MOST_AT_ONCE, Run};
@@ -34,6 +35,8 @@ pub(super) struct TaskQueue<'a> {
     again: VecDeque<Entry>,
     /// Agents without a task, longest idle first.
     idle: VecDeque<AgentId>,
+    /// Its dead letters.
+    pub(super) dead: DeadLetters,
     /// The first agent of the fleet.
     first_agent: AgentId,
     /// Arrived tasks that have not ended.
@@ -47,7 +50,7 @@ pub(super) struct TaskQueue<'a> {
 /// each of its steps. A slot is held until its task begins again.
 #[derive(Debug)]
 pub(super) struct Later {
-    slots: Vec<Option<Entry>>,
+    pub(super) slots: Vec<Option<Entry>>,
     counters: Vec<u32>,
     stride: usize,
     free: Vec<u32>,
@@ -65,7 +68,7 @@ impl Later {
     }
 
     /// A slot for a task with these counters.
-    fn hold(&mut self, counters: &[u32]) -> u32 {
+    pub(super) fn hold(&mut self, counters: &[u32]) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.counters.resize(self.slots.len() * self.stride, 0);
@@ -77,7 +80,7 @@ impl Later {
     }
 
     /// The counters of the task in a slot, which is free from now on.
-    fn release(&mut self, slot: u32) -> &[u32] {
+    pub(super) fn release(&mut self, slot: u32) -> &[u32] {
         self.free.push(slot);
         let from = slot as usize * self.stride;
         &self.counters[from..from + self.stride]
@@ -86,14 +89,14 @@ impl Later {
 
 /// A task in line.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    fleet: u8,
-    task: u32,
-    ready: Time,
-    resubmitted: u32,
-    queued: Time,
+pub(super) struct Entry {
+    pub fleet: u8,
+    pub task: u32,
+    pub ready: Time,
+    pub tries: Tries,
+    pub queued: Time,
     /// Where its counters are, in [`Later`].
-    slot: u32,
+    pub slot: u32,
 }
 
 impl<'a> TaskQueue<'a> {
@@ -113,6 +116,7 @@ impl<'a> TaskQueue<'a> {
             fresh: VecDeque::new(),
             again: VecDeque::new(),
             idle: VecDeque::new(),
+            dead: DeadLetters::default(),
             first_agent: 0,
             unended: 0,
             failures: 0,
@@ -123,6 +127,11 @@ impl<'a> TaskQueue<'a> {
     /// Whether every task that ever arrives has ended.
     fn done(&self) -> bool {
         !self.open && self.unended == 0
+    }
+
+    /// Whether no further task begins, ever.
+    pub(super) fn stopped_for_good(&self) -> bool {
+        self.open_until == Time::NEVER
     }
 
     fn stopped(&self, now: Time) -> bool {
@@ -255,7 +264,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
             self.agents.counters_of(a).fill(0);
-            return self.begin_task(a, task, ready, 0);
+            return self.begin_task(a, task, ready, Tries::default());
         }
         let queue = &mut self.queues[usize::from(f)];
         match queue.again.pop_front() {
@@ -264,7 +273,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // before, and what it does for the first time is a first attempt.
                 let counters = self.later.release(entry.slot);
                 self.agents.counters_of(a).copy_from_slice(counters);
-                self.begin_task(a, entry.task, entry.ready, entry.resubmitted)
+                self.begin_task(a, entry.task, entry.ready, entry.tries)
             }
             None => self.rest(a),
         }
@@ -313,14 +322,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     #[inline]
-    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, resubmitted: u32) -> Next {
+    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, tries: Tries) -> Next {
         self.shared.renew(a, Shared::Task);
         self.agents.renew(a);
         if let Some(family) = self.agents.families.get_mut(a) {
             family.root = a;
         }
         if let Some(aside) = self.agents.asides.get_mut(a) {
-            aside.resubmitted = resubmitted;
+            aside.resubmitted = tries.resubmitted;
         }
         let program = self.program;
         let agent = &mut self.agents.all[a as usize];
@@ -332,12 +341,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             pc: fleet.entry,
             ..Agent::new(agent.fleet)
         };
+        if let (Some((_, id)), true) = (&fleet.dead_letter, tries.returned > 0) {
+            agent.cause[0] = *id;
+        }
         if let Some((_, id)) = &fleet.retry {
-            match resubmitted {
+            match tries.resubmitted {
                 0 => self.observer.entered(*id),
                 _ => agent.cause[0] = *id,
             }
         }
+        self.keep_tries(a, tries);
         Next::Step
     }
 
@@ -345,7 +358,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
         let agent = &self.agents.all[a as usize];
         let (fleet, task, ready) = (agent.fleet, agent.task, agent.ready);
-        if reply.outcome == Outcome::Ok || !self.submit_again(a, reply) {
+        let kept = |run: &mut Self| run.submit_again(a, reply) || run.bury(a, reply.outcome);
+        if reply.outcome == Outcome::Ok || !kept(self) {
             self.finish_task(fleet, task, ready, reply.outcome);
         }
         self.take_task(a)
@@ -361,8 +375,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             end,
             outcome,
         });
+        self.queues[usize::from(fleet)].unended -= 1;
+        self.judge(fleet, outcome);
+    }
+
+    /// Tells the batch's breaker how a task ended for good, or until it comes back from the dead.
+    pub(super) fn judge(&mut self, fleet: u8, outcome: Outcome) {
+        let end = self.agenda.now();
         let queue = &mut self.queues[usize::from(fleet)];
-        queue.unended -= 1;
         let Some((spec, id)) = &self.program.fleets[usize::from(fleet)].breaker else {
             return;
         };
@@ -399,18 +419,19 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         let resubmitted = self.agents.asides.of(a).resubmitted;
         let now = self.agenda.now();
+        let tries = self.tries(a);
         let mut state = RetryState {
             attempts: resubmitted + 1,
             begun: agent.ready,
             // So that a task that fails at once takes time: there is a least period from here.
             latest: now,
-            memory: Span::ZERO,
+            memory: tries.delay,
         };
         let spot = Spot {
             fleet: agent.fleet,
             task: agent.task,
             step: *id,
-            round: u32::MAX,
+            round: u32::MAX - tries.returned,
             attempt: resubmitted,
             hedge: 0,
         };
@@ -418,7 +439,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let Decision::RetryAfter(delay) = spec.decide(&mut state, now, reply, luck) else {
             return false;
         };
-        if self.queues[usize::from(agent.fleet)].open_until == Time::NEVER {
+        if self.queues[usize::from(agent.fleet)].stopped_for_good() {
             return false;
         }
         self.observer.acted(*id);
@@ -430,7 +451,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             fleet: agent.fleet,
             task: agent.task,
             ready: agent.ready,
-            resubmitted: resubmitted + 1,
+            tries: Tries {
+                resubmitted: resubmitted + 1,
+                delay: state.memory,
+                ..tries
+            },
             queued: now,
         };
         self.later.slots[slot as usize] = Some(entry);
@@ -462,6 +487,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         for entry in &again {
             self.later.release(entry.slot);
         }
+        again.extend(self.exhume(f));
         let of_fleet = |entry: &Option<Entry>| entry.is_some_and(|e| e.fleet == f);
         for slot in self.later.slots.iter_mut().filter(|e| of_fleet(e)) {
             again.extend(slot.take());
@@ -500,6 +526,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Tells the observer of the tasks that nobody had when the run was cut off.
     pub(super) fn close_queue(&mut self, f: u8) {
         let queue = &self.queues[usize::from(f)];
+        for _ in 0..queue.dead.len() {
+            self.observer.dead_lettered(f);
+        }
         for _ in 0..queue.batch_left {
             self.observer.unfinished(f, Time::NEVER);
         }

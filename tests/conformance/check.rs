@@ -11,7 +11,7 @@ use squall::wire::Outcome;
 
 use super::buckets;
 use super::plan::{Feed, Plan};
-use super::replay::replay;
+use super::replay::{Talked, replay};
 use super::trip_rules;
 
 /// Relative error that is allowed of exact points.
@@ -25,13 +25,14 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
     if let Feed::Replies(script) = &plan.feed {
         let mut layers = vec![];
         for layer in &plan.layers {
-            match layer.strip_prefix("stack: ") {
-                Some(stack) => layers.extend(stacked(stack)?),
-                None => layers.push(read(layer)?),
+            match layer.split_once(": ") {
+                Some(("stack" | "llm", _)) => layers.extend(around_a_model(layer)?),
+                _ => layers.push(read(layer)?),
             }
         }
-        let (calls, sleeps) = replay(&layers, script);
-        return behaviour(case, calls, &sleeps);
+        let talked = replay(&layers, script);
+        routed(case, &layers, &talked)?;
+        return behaviour(case, talked.calls.iter().sum(), &talked.sleeps);
     }
     if let Feed::Bucket = plan.feed {
         return buckets::hold(&plan.layers, case);
@@ -55,12 +56,12 @@ pub fn read(layer: &str) -> Result<LayerKind, String> {
     Ok(layer.kind)
 }
 
-/// The layers around a model call under a stack, outermost first.
-fn stacked(stack: &str) -> Result<Vec<LayerKind>, String> {
+/// The layers around a call of the model `d0` under a policy, outermost first.
+fn around_a_model(policy: &str) -> Result<Vec<LayerKind>, String> {
     let text = format!(
-        "name: stack\nmodels: {{m: {{latency: 1s}}}}\n\
-         fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{llm: m, output: 1}}]}}}}\n\
-         policies: {{p: {{stack: {stack}}}}}\n"
+        "name: stack\nmodels: {{d0: {{latency: 1s}}, d1: {{latency: 1s}}, d2: {{latency: 1s}}}}\n\
+         fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{llm: d0, output: 1}}]}}}}\n\
+         policies: {{p: {{{policy}}}}}\n"
     );
     let loaded = scenario::parse(&text, "stack", Path::new(""), &[]);
     let policy = loaded
@@ -163,6 +164,31 @@ fn distributions(backoff: &Backoff, points: &[Value], tolerance: f64) -> Result<
 
 /// Calls made and waits taken. Waits of up to a millisecond are none: Node.js cannot wait for
 /// less, and some recordings leave out zeros.
+/// What each request called, and where each deployment is cooled down by what it answers, so that
+/// luck plays no part in it, which deployments were called.
+fn routed(case: &Value, layers: &[LayerKind], talked: &Talked) -> Result<(), String> {
+    let expect = &case["expect"];
+    let list = |key: &str| -> Option<Vec<usize>> {
+        let numbers = expect[key].as_array()?.iter();
+        numbers.map(|n| Some(n.as_u64()? as usize)).collect()
+    };
+    if let Some(theirs) = list("calls_per_request")
+        && theirs != talked.calls
+    {
+        return Err(format!("{:?} calls in place of {theirs:?}", talked.calls));
+    }
+    let id = case["id"].as_str().unwrap_or_default();
+    let cools = id.ends_with("429") || id.ends_with("401");
+    let is_routed = layers.iter().any(|l| matches!(l, LayerKind::Route(..)));
+    if let (true, Some(theirs)) = (cools && is_routed, list("deployments_hit")) {
+        let ours = &talked.hits[..theirs.len()];
+        if ours != theirs {
+            return Err(format!("{ours:?} were called in place of {theirs:?}"));
+        }
+    }
+    Ok(())
+}
+
 fn behaviour(case: &Value, calls: usize, sleeps: &[f64]) -> Result<(), String> {
     let expect = &case["expect"];
     let some = |list: &[f64]| {

@@ -24,6 +24,7 @@ pub fn behaviour(file: &str, case: &Case) -> Option<Plan> {
             .find_map(|k| case.number(k))
             .unwrap_or(0.5),
         call_takes: case.number("call_takes").unwrap_or(0.0),
+        requests: case.number("requests").unwrap_or(1.0) as usize,
     };
     Some(Plan {
         layers,
@@ -57,6 +58,7 @@ fn stack_of(file: &str, case: &Case) -> Option<String> {
         "langchain-agents" if begins("langgraph_node.RetryPolicy") => {
             "stack: {preset: langgraph@1, langchain-with-retry: none}".to_owned()
         }
+        "litellm" if begins("router.") => litellm_router(case)?,
         "litellm" if begins("direct.acompletion.num_retries") => format!(
             "stack: {{preset: litellm@1, litellm-completion: {{attempts: {0}}}, \
              retry_budget: {{retries: {retries}}}, openai-python: {{attempts: {0}}}}}",
@@ -247,20 +249,32 @@ fn langgraph(case: &Case) -> Option<(&'static str, String)> {
 }
 
 fn litellm(case: &Case) -> Option<(&'static str, String)> {
-    let id = case.id();
-    let slept_at_the_end = case.0["expect"]["sleeps"].as_array().map(Vec::len)
-        >= case.0["expect"]["calls"].as_u64().map(|n| n as usize)
-        && case.0["expect"]["calls"].as_u64().is_some_and(|n| n > 1);
-    let one = id.starts_with("router.1_deployment")
-        || id.starts_with("router.retry_after")
-        || id.starts_with("router.num_retries");
-    let header = id.starts_with("calculate_retry_after.header");
-    if slept_at_the_end || !(one || header) {
+    if case.id().starts_with("direct.") {
         return None;
     }
     let retries = case.number("num_retries");
     let keys = retries.map(|n| format!("attempts: {}", n + 1.0));
     Some(("litellm-router@1", keys.unwrap_or_default()))
+}
+
+/// The Router with more than one deployment or group. Beside others it tries a 401 again too.
+fn litellm_router(case: &Case) -> Option<String> {
+    const RETRY: &str = "retry: {preset: litellm-router@1, \
+                         statuses: [401, 403, 408, 409, 429, 500-599]}";
+    const COOLDOWN: &str =
+        "{above: 50%, at_least: 5, for: 5s, at_once_on: [rate_limited, permanent]}";
+    if !case.config("fallbacks").is_null() {
+        return Some("llm: [{fallback: {to: d1}}, {retry: litellm-router@1}]".to_owned());
+    }
+    let names = match case.number("deployments")? {
+        2.0 => "d0, d1",
+        3.0 => "d0, d1, d2",
+        _ => return None,
+    };
+    Some(format!(
+        "llm: [{{{RETRY}}}, {{route: {{deployments: [{names}], retry_elsewhere: at_once, \
+         cooldown: {COOLDOWN}}}}}]"
+    ))
 }
 
 fn pydantic(case: &Case) -> Option<(&'static str, String)> {
@@ -428,6 +442,9 @@ fn whole(file: &str, case: &Case) -> Option<Response> {
         ("litellm", _) if id.starts_with("router.retry_after") => {
             let seconds = id.rsplit('.').next()?;
             Some(Response::status(429).with("retry-after", seconds))
+        }
+        ("litellm", _) if case.0["expect"]["outcome"] == "InternalServerError" => {
+            Some(Response::status(500))
         }
         ("litellm", _) => Some(Response::status(429)),
         ("pydantic-ai", _) if id == "transport.429_retry_after_7" => {

@@ -2,11 +2,12 @@
 //! the retries inside them.
 
 use squall::resilience::{
-    Decision, HeaderTexts, Reading, RetryBudgetSpec, RetrySpec, RetryState, date,
+    Decision, HeaderTexts, MOST_DEPLOYMENTS, Reading, RetryBudgetSpec, RetrySpec, RetryState,
+    Router, RouterSpec, date,
 };
 use squall::scenario::LayerKind;
 use squall::units::{Span, Time};
-use squall::wire::{Advice, NO_STATUS, Outcome, Reply};
+use squall::wire::{Advice, NO_STATUS, Outcome, OutcomeSet, Reply};
 
 /// The clock of every recording: `Mon, 21 Sep 2026 14:13:20 GMT`.
 const NOW: &str = "Mon, 21 Sep 2026 14:13:20 GMT";
@@ -22,6 +23,8 @@ pub struct Script {
     pub u: f64,
     /// How long a call takes \[s\].
     pub call_takes: f64,
+    /// How many requests are made, one after the other.
+    pub requests: usize,
 }
 
 /// What a server answers, or how the call fails.
@@ -96,17 +99,39 @@ impl Response {
     }
 }
 
-/// How many calls are made through these layers, outermost first, and the waits between \[s\].
-pub fn replay(layers: &[LayerKind], script: &Script) -> (usize, Vec<f64>) {
+/// What came of a conversation.
+#[derive(Debug)]
+pub struct Talked {
+    /// Calls made by each request.
+    pub calls: Vec<usize>,
+    /// The waits between \[s\].
+    pub sleeps: Vec<f64>,
+    /// How often each deployment was called.
+    pub hits: [usize; MOST_DEPLOYMENTS],
+}
+
+/// The calls that are made through these layers, outermost first, and the waits between.
+pub fn replay(layers: &[LayerKind], script: &Script) -> Talked {
     let mut talk = Talk {
         script,
         now: Time::ZERO,
         calls: 0,
         sleeps: vec![],
         spent: 0,
+        router: Router::default(),
+        hits: [0; MOST_DEPLOYMENTS],
     };
-    talk.through(layers, u32::MAX);
-    (talk.calls, talk.sleeps)
+    let mut calls = vec![];
+    for _ in 0..script.requests {
+        let before = talk.calls;
+        talk.through(layers, u32::MAX);
+        calls.push(talk.calls - before);
+    }
+    Talked {
+        calls,
+        sleeps: talk.sleeps,
+        hits: talk.hits,
+    }
 }
 
 /// A conversation under way.
@@ -117,6 +142,9 @@ struct Talk<'a> {
     sleeps: Vec<f64>,
     /// Retries inside the innermost retry budget.
     spent: u32,
+    /// The state of the only route.
+    router: Router,
+    hits: [usize; MOST_DEPLOYMENTS],
 }
 
 impl Talk<'_> {
@@ -131,6 +159,8 @@ impl Talk<'_> {
             LayerKind::RetryBudget(RetryBudgetSpec::Count(most)) => {
                 return self.through(inside, *most);
             }
+            LayerKind::Fallback(to, on) => return self.fall_back(to.len(), *on, inside, most),
+            LayerKind::Route(_, spec) => return self.route(spec, inside, most),
             // No recorded call takes as long as a timeout.
             _ => return self.through(inside, most),
         };
@@ -139,9 +169,26 @@ impl Talk<'_> {
             let response = self.through(inside, most)?;
             let reply = response.reply(outermost, 0.0)?;
             let decision = outermost.decide(&mut state, self.now, reply, self.script.u);
-            let Decision::RetryAfter(wait) = decision else {
+            let (wait, last) = match decision {
+                Decision::GiveUp => return Some(response),
+                Decision::RetryAfter(wait) => (wait, false),
+                Decision::GiveUpAfter(wait) => (wait, true),
+            };
+            let route = inside.iter().find_map(|layer| match layer {
+                LayerKind::Route(_, spec) => Some(spec),
+                _ => None,
+            });
+            let asked = route.map_or(Some(wait), |spec| {
+                self.router.before_retry(spec, self.now, wait)
+            });
+            let Some(wait) = asked else {
                 return Some(response);
             };
+            if last {
+                self.sleeps.push(wait.as_seconds());
+                self.now += wait;
+                return Some(response);
+            }
             if most != u32::MAX {
                 if self.spent >= most {
                     return Some(response);
@@ -155,6 +202,40 @@ impl Talk<'_> {
             self.now += wait;
             state.again(self.now);
         }
+    }
+
+    /// The same at other targets, as long as it fails with one of these outcomes.
+    fn fall_back(
+        &mut self,
+        others: usize,
+        on: OutcomeSet,
+        inside: &[LayerKind],
+        most: u32,
+    ) -> Option<Response> {
+        let mut response = self.through(inside, most)?;
+        for _ in 0..others {
+            let reply = response.reply(&RetrySpec::default(), 0.0)?;
+            if !on.has(reply.outcome) {
+                break;
+            }
+            response = self.through(inside, most)?;
+        }
+        Some(response)
+    }
+
+    /// One of the deployments that do not rest; without any, a refusal.
+    fn route(&mut self, spec: &RouterSpec, inside: &[LayerKind], most: u32) -> Option<Response> {
+        let Some(chosen) = self.router.choose(spec, self.now, self.script.u) else {
+            return Some(Response {
+                code: Some(Outcome::Rejected),
+                ..Response::default()
+            });
+        };
+        self.hits[usize::from(chosen)] += 1;
+        let response = self.through(inside, most)?;
+        let reply = response.reply(&RetrySpec::default(), 0.0)?;
+        self.router.record(spec, self.now, chosen, reply.outcome);
+        Some(response)
     }
 
     fn call(&mut self) -> Response {

@@ -21,6 +21,10 @@ struct Waiting {
     ready: Option<u64>,
     /// How often it was submitted again.
     run: u32,
+    /// How often by the queue's retry since it came or came back.
+    tries: u32,
+    /// How often it came back from the dead letters.
+    returned: u32,
 }
 
 /// A fleet's queue.
@@ -35,6 +39,10 @@ struct Queue {
     stopped: bool,
     /// Tasks that wait to be submitted again.
     resting: BTreeMap<u32, Waiting>,
+    /// Dead letters that will be submitted again.
+    dead: Vec<Waiting>,
+    /// Whether somebody waits to do that.
+    cron: bool,
 }
 
 /// A fleet at work.
@@ -52,6 +60,8 @@ pub fn start(sim: &Rc<Sim>, number: usize) {
         task,
         ready: None,
         run: 0,
+        tries: 0,
+        returned: 0,
     };
     if fleet.tasks.arrivals == Arrivals::Batch {
         let count = fleet.tasks.count.expect("a batch has a size");
@@ -70,6 +80,8 @@ pub fn start(sim: &Rc<Sim>, number: usize) {
         open_until: 0,
         stopped: false,
         resting: BTreeMap::new(),
+        dead: vec![],
+        cron: false,
     };
     let crew = Rc::new(Crew {
         sim: sim.clone(),
@@ -112,6 +124,8 @@ async fn arrive(crew: Rc<Crew>) {
             task,
             ready: Some(at),
             run: 0,
+            tries: 0,
+            returned: 0,
         };
         if crew.queue.borrow().stopped {
             crew.never(waiting);
@@ -204,6 +218,7 @@ impl Crew {
         let mut rest: Vec<Waiting> = queue.tasks.drain(..).collect();
         rest.extend(std::mem::take(&mut queue.own).into_iter().flatten());
         rest.extend(std::mem::take(&mut queue.resting).into_values());
+        rest.append(&mut queue.dead);
         drop(queue);
         for waiting in rest {
             self.never(waiting);
@@ -253,17 +268,20 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
     let now = sim.clock.now();
     let again = match &sim.policy.fleet.retry {
         Some(spec) if reply.outcome != Outcome::Ok && !crew.queue.borrow().stopped => {
-            pause(spec, waiting.run + 1, ready, now, now, reply)
+            pause(spec, waiting.tries + 1, ready, now, now, reply)
         }
         _ => None,
     };
     match again {
         None => {
-            crew.over(waiting, reply.outcome);
+            if reply.outcome == Outcome::Ok || !bury(crew, waiting) {
+                crew.over(waiting, reply.outcome);
+            }
             crew.judge(reply.outcome);
         }
         Some(delay) => {
             waiting.run += 1;
+            waiting.tries += 1;
             crew.queue
                 .borrow_mut()
                 .resting
@@ -278,4 +296,38 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
             }));
         }
     }
+}
+
+/// Keeps a failed task among the dead letters, if it will be submitted again from there.
+fn bury(crew: &Rc<Crew>, mut waiting: Waiting) -> bool {
+    let cron = crew.sim.policy.fleet.dead_letter.and_then(|d| d.resubmit);
+    let Some(cron) = cron else {
+        return false;
+    };
+    let mut queue = crew.queue.borrow_mut();
+    if queue.stopped || cron.times == Some(waiting.returned) {
+        return false;
+    }
+    (waiting.run, waiting.tries) = (waiting.run + 1, 0);
+    waiting.returned += 1;
+    queue.dead.push(waiting);
+    if queue.cron {
+        return true;
+    }
+    queue.cron = true;
+    let crew = crew.clone();
+    let now = crew.sim.clock.now();
+    let delay = cron.every.0 - now % cron.every.0;
+    crew.sim.clone().clock.spawn(Box::pin(async move {
+        crew.sim.clock.sleep(delay).await;
+        let dead = {
+            let mut queue = crew.queue.borrow_mut();
+            queue.cron = false;
+            std::mem::take(&mut queue.dead)
+        };
+        for waiting in dead {
+            submit(&crew, waiting);
+        }
+    }));
+    true
 }

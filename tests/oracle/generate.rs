@@ -343,6 +343,16 @@ fn policy(d: &mut Dice, i: u64, tools: u64) -> String {
                 "{{circuit_breaker: {{failures: {failures}, count: {count}{open}}}}}"
             ));
         }
+        if d.chance(40) {
+            let resubmit = match d.chance(80) {
+                true => {
+                    let times = d.pick(&["1", "2", "unlimited"]);
+                    format!("resubmit: {{every: {}, times: {times}}}", d.time(700, 9000))
+                }
+                false => String::new(),
+            };
+            fleet.push(format!("{{dead_letter: {{{resubmit}}}}}"));
+        }
         writeln!(text, "    fleet: [{}]", fleet.join(", ")).expect(ROOM);
     }
     text

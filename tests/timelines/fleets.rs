@@ -1,6 +1,6 @@
 //! Queues: batches, what comes back to them, what stops them.
 
-use crate::{calls, expect};
+use crate::{calls, expect, play};
 
 const DOWN: &str = "latency: 100ms, failures: 100%";
 
@@ -137,4 +137,106 @@ fn a_batch_breaker_in_an_open_loop_lets_all_that_waited_go_at_once() {
             "2 ends at 3700 ok",
         ],
     );
+}
+
+#[test]
+fn dead_letters_come_back_at_the_cron_s_times() {
+    // Both fail at 100 and 200 and come back at 1 s, together; then at 2 s for the second and last
+    // time. The retry inside counts anew each time (one more attempt, 300 ms later).
+    let dead = "fleet: [{dead_letter: {resubmit: {every: 1s, times: 2}}}]";
+    expect(
+        &calls(DOWN, "1", "count: 2", dead),
+        &[
+            "0 tool 0..100 transient",
+            "1 tool 100..200 transient",
+            "0 tool 1000..1100 transient",
+            "1 tool 1100..1200 transient",
+            "0 tool 2000..2100 transient",
+            "0 ends at 2100 transient",
+            "1 tool 2100..2200 transient",
+            "1 ends at 2200 transient",
+        ],
+    );
+}
+
+#[test]
+fn a_task_back_from_the_dead_has_all_its_retries_again() {
+    // 0..100, a retry at 400, dead at 500; back at 1 s, again two attempts, and no more.
+    let dead = "fleet: [{retry: {attempts: 2, delay: 300ms}}, \
+                {dead_letter: {resubmit: {every: 1s, times: 1}}}]";
+    expect(
+        &calls(DOWN, "1", "count: 1", dead),
+        &[
+            "0 tool 0..100 transient",
+            "0 tool 400..500 transient",
+            "0 tool 1000..1100 transient",
+            "0 tool 1400..1500 transient",
+            "0 ends at 1500 transient",
+        ],
+    );
+}
+
+#[test]
+fn what_dies_between_two_times_of_the_cron_stampedes_at_the_next() {
+    // Three arrive and die at 1100, 2100 and 3100; all are submitted at 5 s, when the tool is up.
+    let tool = "latency: 100ms, outages: [{at: 0, for: 4s}]";
+    let dead = "fleet: [{dead_letter: {resubmit: {every: 5s, times: unlimited}}}]";
+    expect(
+        &calls(tool, "unlimited", "arrivals: {every: 1/s}, count: 3", dead),
+        &[
+            "0 tool 1000..1100 transient",
+            "1 tool 2000..2100 transient",
+            "2 tool 3000..3100 transient",
+            "0 tool 5000..5100 ok",
+            "1 tool 5000..5100 ok",
+            "2 tool 5000..5100 ok",
+            "0 ends at 5100 ok",
+            "1 ends at 5100 ok",
+            "2 ends at 5100 ok",
+        ],
+    );
+}
+
+#[test]
+fn a_batch_stopped_for_good_leaves_its_dead_letters_where_they_are() {
+    // Task 0 dies at 100, task 1 at 200 and stops the batch: nothing comes back at 1 s.
+    let dead = "fleet: [{dead_letter: {resubmit: {every: 1s, times: 9}}}, \
+                {circuit_breaker: {failures: 2}}]";
+    expect(
+        &calls(DOWN, "1", "count: 3", dead),
+        &[
+            "0 tool 0..100 transient",
+            "1 tool 100..200 transient",
+            "2 - at 200 circuit_open",
+            "0 - at 200 circuit_open",
+            "1 - at 200 circuit_open",
+            "2 ends at 200 circuit_open",
+            "0 ends at 200 circuit_open",
+            "1 ends at 200 circuit_open",
+        ],
+    );
+}
+
+#[test]
+fn a_decorrelated_queue_grows_from_its_last_delay() {
+    // Between the base and three times the delay before. Bounded to the base of 1 s it is always 1 s:
+    // attempts of 100 ms begin every 1,100 ms.
+    let text = |max: &str| {
+        format!(
+            "fleet: [{{retry: {{attempts: 30, backoff: {{decorrelated: {{base: 1s{max}}}}}}}}}]"
+        )
+    };
+    let (_, bounded) = play(&calls(DOWN, "1", "count: 1", &text(", max: 1s")));
+    for (i, attempt) in bounded.iter().enumerate() {
+        assert_eq!(attempt.begin.0, i as u64 * 1_100_000_000);
+    }
+    let (_, free) = play(&calls(DOWN, "1", "count: 1", &text("")));
+    let waits: Vec<u64> = free.windows(2).map(|w| w[1].begin.0 - w[0].end.0).collect();
+    let mut last = 1_000_000_000;
+    for wait in &waits {
+        assert!((1_000_000_000..=3 * last).contains(wait), "{waits:?}");
+        last = *wait;
+    }
+    // Drawn from the base alone no delay would pass three seconds.
+    assert!(waits.iter().any(|wait| *wait > 3_000_000_000), "{waits:?}");
 }

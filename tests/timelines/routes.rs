@@ -178,3 +178,76 @@ fn another_model_has_its_own_window_and_price() {
         ],
     );
 }
+
+#[test]
+fn the_wait_after_the_last_attempt_holds_the_task() {
+    // As LiteLLM's Router: fails at 100 and 1,200, and only at 2,200 says so.
+    let retry = "{retry: {attempts: 2, delay: 1s, waits_after_last: true}}";
+    expect(
+        &calls(DOWN, "", "", 1, retry),
+        &[
+            "0 a 0..100 transient",
+            "0 a 1100..1200 transient",
+            "0 ends at 2200 transient",
+        ],
+    );
+    let bounded = format!("{{timeout: 1500ms}}, {retry}");
+    expect(
+        &calls(DOWN, "", "", 1, &bounded),
+        &[
+            "0 a 0..100 transient",
+            "0 a 1100..1200 transient",
+            "0 ends at 1500 timeout",
+        ],
+    );
+}
+
+#[test]
+fn a_retry_is_at_once_while_another_deployment_is_up() {
+    // Each failure cools its deployment down, and with the third none is left to try: no wait.
+    let layers = "{retry: {attempts: 5, delay: 10s, waits_after_last: true}}, \
+                  {route: {deployments: [a, b, c], strategy: first, retry_elsewhere: at_once, \
+                  cooldown: {after: 9, for: 1h, at_once_on: [transient]}}}";
+    expect(
+        &calls(DOWN, DOWN, DOWN, 1, layers),
+        &[
+            "0 a 0..100 transient",
+            "0 b 100..300 transient",
+            "0 c 300..700 transient",
+            "0 ends at 700 transient",
+        ],
+    );
+    // One deployment is never cooled down so, and waits: 10 s before the second attempt.
+    let alone = "{retry: {attempts: 2, delay: 10s}}, \
+                 {route: {deployments: [a], retry_elsewhere: at_once, \
+                 cooldown: {after: 9, for: 1h, at_once_on: [transient]}}}";
+    expect(
+        &calls(DOWN, "", "", 1, alone),
+        &[
+            "0 a 0..100 transient",
+            "0 a 10100..10200 transient",
+            "0 ends at 10200 transient",
+        ],
+    );
+}
+
+#[test]
+fn a_deployment_rests_when_too_large_a_share_of_its_calls_fails() {
+    // Task 0 succeeds and tasks 1 and 2 fail: of three calls two are more than 60 %.
+    let layers = "{route: {deployments: [a, b], strategy: first, \
+                  cooldown: {above: 60%, at_least: 2, for: 1h}}}";
+    let a = "script: {outcomes: [ok, fail, fail], then: last}";
+    expect(
+        &calls(a, "", "", 4, layers),
+        &[
+            "0 a 0..100 ok $1.00",
+            "0 ends at 100 ok",
+            "1 a 100..200 transient",
+            "1 ends at 200 transient",
+            "2 a 200..300 transient",
+            "2 ends at 300 transient",
+            "3 b 300..500 ok $2.00",
+            "3 ends at 500 ok",
+        ],
+    );
+}

@@ -8,6 +8,20 @@ static SCENARIO: Shipped = Shipped {
     text: include_str!("../../../scenarios/validation/layers.yaml"),
 };
 
+static THROTTLED: Shipped = Shipped {
+    path: "scenarios/validation/throttle.yaml",
+    text: include_str!("../../../scenarios/validation/throttle.yaml"),
+};
+
+static OVERLOAD: Source = Source {
+    key: "sre-throttle",
+    title: "Google, \"Site Reliability Engineering\", chapter 21: Handling Overload",
+    year: 2016,
+    link: "https://sre.google/sre-book/handling-overload/",
+    detail: "Client-side throttling: of D requests a second to a backend that accepts C of them, \
+             min(D, K·C) are sent. Load is what is sent over what is asked for, at C = 50/s.",
+};
+
 static SRE: Source = Source {
     key: "sre",
     title: "Google, \"Site Reliability Engineering\", chapter 22: Addressing Cascading Failures",
@@ -50,6 +64,22 @@ const fn case(source: &'static Source, setup: &'static str, claims: &'static [Cl
     }
 }
 
+const fn throttled(
+    setup: &'static str,
+    set: &'static [&'static str],
+    claims: &'static [Claim],
+) -> Case {
+    Case {
+        source: &OVERLOAD,
+        setup,
+        scenario: &THROTTLED,
+        set,
+        replications: 4,
+        warm_up: 0,
+        claims,
+    }
+}
+
 pub(super) static CASES: &[Case] = &[
     case(
         &SRE,
@@ -59,6 +89,22 @@ pub(super) static CASES: &[Case] = &[
             load("three-by-three", 27.0, Tolerance::Exact),
             load("alone", 3.0, Tolerance::Exact),
             load("alone-with-a-budget", 1.1, Tolerance::Exact),
+        ],
+    ),
+    throttled(
+        "D = 400/s",
+        &["fleets.client.tasks.arrivals.poisson=400/s"],
+        &[
+            load("k-of-two", 100.0 / 400.0, Tolerance::Share(0.01)),
+            load("k-of-one-and-a-tenth", 55.0 / 400.0, Tolerance::Share(0.01)),
+        ],
+    ),
+    throttled(
+        "D = 60/s",
+        &["fleets.client.tasks.arrivals.poisson=60/s"],
+        &[
+            load("k-of-two", 1.0, Tolerance::Share(0.01)),
+            load("k-of-one-and-a-tenth", 55.0 / 60.0, Tolerance::Share(0.01)),
         ],
     ),
     case(

@@ -46,6 +46,14 @@ pub(super) fn policy(c: &mut Choices, models: usize, tools: usize) -> String {
                 "{{circuit_breaker: {{failures: {failures}, count: {count}{open}}}}}"
             ));
         }
+        if c.once_in(3) {
+            let resubmit = c.maybe(2, "resubmit", |c| {
+                let times = c.of(&["1", "2", "unlimited"]);
+                format!("{{every: {}, times: {times}}}", c.of(&["1s", "7s"]))
+            });
+            let resubmit = resubmit.trim_start_matches(", ");
+            layers.push(format!("{{dead_letter: {{{resubmit}}}}}"));
+        }
         let _ = writeln!(text, "    fleet: [{}]", layers.join(", "));
     }
     text
@@ -71,8 +79,9 @@ fn layers(c: &mut Choices, around: Around) -> String {
         let shared = c.of(&SHARED);
         let layer = match c.below(11) {
             0..3 => format!(
-                "retry: {{{}}}",
-                retry(c, grows, &["3", "2", "5", "unlimited"])
+                "retry: {{{}{}}}",
+                retry(c, grows, &["3", "2", "5", "unlimited"]),
+                c.maybe(6, "waits_after_last", |_| "true".to_owned())
             ),
             3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
             4 => {
@@ -182,11 +191,18 @@ fn elsewhere(c: &mut Choices, is_model: bool, n: usize) -> String {
     let strategy = c.of(&["shuffle", "round_robin", "first"]);
     let cooldown = c.maybe(2, "cooldown", |c| {
         let after = 1 + c.below(3);
-        format!("{{after: {after}, for: 5s, at_once_on: [rate_limited]}}")
+        let trips = match c.below(3) {
+            0 => "above: 40%, at_least: 3".to_owned(),
+            _ => format!("after: {after}"),
+        };
+        format!("{{{trips}, for: 5s, at_once_on: [rate_limited]}}")
     });
     let shared = c.of(&SHARED);
+    let at_once = c.maybe(2, "retry_elsewhere", |_| "at_once".to_owned());
     let all = all.join(", ");
-    format!("route: {{deployments: [{all}], strategy: {strategy}, shared: {shared}{cooldown}}}")
+    format!(
+        "route: {{deployments: [{all}], strategy: {strategy}, shared: {shared}{cooldown}{at_once}}}"
+    )
 }
 
 fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {
