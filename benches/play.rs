@@ -11,11 +11,7 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
-#[expect(
-    clippy::disallowed_types,
-    reason = "it measures time where the system does not say"
-)]
-use std::time::Instant as Clock;
+use std::time::Instant;
 
 use squall::experiment::{Progress, play_one};
 use squall::random::Weather;
