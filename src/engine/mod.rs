@@ -76,6 +76,12 @@ pub trait Queue {
     /// How many events there are.
     fn len(&self) -> usize;
 
+    /// Some of the events to come, at most `most`, as good as certainly the next ones; in any order,
+    /// and none where that would take work to know.
+    fn ahead(&self, _most: usize) -> &[Key] {
+        &[]
+    }
+
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -134,6 +140,12 @@ impl<Q: Queue> Agenda<Q> {
         self.now = key.time();
         self.handled += 1;
         Some(key)
+    }
+
+    /// Some of the events to come: [`Queue::ahead`].
+    #[inline]
+    pub fn ahead(&self, most: usize) -> &[Key] {
+        self.queue.ahead(most)
     }
 
     /// How many events are still to happen, overtaken ones included.

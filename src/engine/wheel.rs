@@ -115,6 +115,11 @@ impl Queue for Wheel {
     fn len(&self) -> usize {
         self.len
     }
+
+    #[inline]
+    fn ahead(&self, most: usize) -> &[Key] {
+        &self.bottom[self.bottom.len().saturating_sub(most)..]
+    }
 }
 
 impl Wheel {

@@ -189,6 +189,7 @@ fn row(outcome: Option<Outcome>) -> usize {
 }
 
 impl Observer for Ledger {
+    #[inline]
     fn begun(&mut self, now: Time, target: TargetId, first: bool) {
         let page = &mut self.targets[usize::from(target.0)];
         page.attempts += 1;
@@ -201,6 +202,7 @@ impl Observer for Ledger {
         self.peak_per_second = self.peak_per_second.max(self.this_second.1);
     }
 
+    #[inline]
     fn attempt(&mut self, attempt: &Attempt) {
         let row = row(attempt.outcome);
         let page = &mut self.targets[usize::from(attempt.target.0)];
@@ -226,6 +228,7 @@ impl Observer for Ledger {
         }
     }
 
+    #[inline]
     fn denied(&mut self, denial: &Denial) {
         self.denied += 1;
         if let Some(target) = denial.target {
@@ -235,10 +238,12 @@ impl Observer for Ledger {
         }
     }
 
+    #[inline]
     fn acted(&mut self, layer: LayerId) {
         self.acted[usize::from(layer)] += 1;
     }
 
+    #[inline]
     fn entered(&mut self, layer: LayerId) {
         self.entered[usize::from(layer)] += 1;
     }
@@ -248,10 +253,12 @@ impl Observer for Ledger {
         *waited = *waited + wait;
     }
 
+    #[inline]
     fn wasted(&mut self, money: Money) {
         self.wasted += money;
     }
 
+    #[inline]
     fn task(&mut self, task: &TaskEnd) {
         if task.outcome == Outcome::Ok {
             self.tasks_ok += 1;

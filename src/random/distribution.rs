@@ -69,6 +69,7 @@ impl Distribution {
     }
 
     /// The quantile at `u` in (0, 1).
+    #[inline]
     pub fn quantile(&self, u: f64) -> f64 {
         match self {
             Distribution::Constant(x) => *x,

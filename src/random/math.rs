@@ -9,11 +9,13 @@
 )]
 
 /// Natural logarithm.
+#[inline]
 pub fn ln(x: f64) -> f64 {
     libm::log(x)
 }
 
 /// Exponential function.
+#[inline]
 pub fn exp(x: f64) -> f64 {
     libm::exp(x)
 }
@@ -32,6 +34,7 @@ pub fn tanh(x: f64) -> f64 {
 ///
 /// Source: M. Wichura, "Algorithm AS 241: the percentage points of the normal distribution",
 /// Applied Statistics 37 (1988), routine PPND16. `p` must lie in (0, 1).
+#[inline]
 pub fn normal_quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {

@@ -48,7 +48,7 @@ pub struct Spot {
 /// The source of all keyed draws of one replication.
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
-    key: [u32; 2],
+    keys: philox::Keys,
     replication: u64,
     seed: u64,
 }
@@ -58,7 +58,7 @@ impl Weather {
     pub fn new(seed: u64, replication: u64) -> Weather {
         let key = mix(seed.wrapping_add(replication.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         Weather {
-            key: [key as u32, (key >> 32) as u32],
+            keys: philox::keys([key as u32, (key >> 32) as u32]),
             replication,
             seed,
         }
@@ -69,7 +69,7 @@ impl Weather {
     pub fn draw(&self, spot: Spot, purpose: Purpose) -> [u32; 4] {
         let what = u32::from(spot.hedge) << 4 | u32::from(purpose as u8);
         let place = u32::from(spot.step) << 16 | u32::from(spot.fleet) << 8 | what;
-        philox::block(self.key, [spot.task, place, spot.round, spot.attempt])
+        philox::block(&self.keys, [spot.task, place, spot.round, spot.attempt])
     }
 
     /// The seed and replication that this weather belongs to.

@@ -4,10 +4,10 @@
 //! the agent's own record, and an event that the agent no longer waits for is known by its key
 //! (`wake`) and ignored. Sub-agents of `parallel` steps are agents too; slots are used again.
 
-use crate::units::{Money, Span, Time};
+use crate::units::{Money, Time};
 use crate::wire::Outcome;
-use crate::world::price::Usage;
 
+use super::pages::{Aside, Needs, Page, Talk, Timed};
 use super::program::{BlockId, LayerId, NO_BLOCK, NO_LAYER, Pc};
 
 /// Index of an agent.
@@ -50,15 +50,12 @@ pub enum Doing {
     Hedges,
 }
 
-/// One agent.
+/// One agent: what every program needs, in one line of the cache. The rest is in [`Page`]s.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Agent {
     /// The low half of the key of the one event that may wake it; 0 for none.
     pub wake: u64,
-    /// When what it waits for is done; [`Time::NEVER`] if others will tell.
-    pub until: Time,
-    /// The earliest of its active timeouts.
-    pub deadline: Time,
     /// What it is doing.
     pub doing: Doing,
     /// Its fleet.
@@ -77,24 +74,12 @@ pub struct Agent {
     pub cause: [LayerId; 3],
     /// Its task's number.
     pub task: u32,
-    /// Which agent holds the task: itself, unless it is a sub-agent.
-    pub root: AgentId,
-    /// How often the task was submitted again before.
-    pub resubmitted: u32,
     /// When the task was ready.
     pub ready: Time,
-    /// Tokens of the conversation.
-    pub context: u32,
-    /// Tokens that retries after `invalid` have added to the prompt of this call.
-    pub grown: u32,
-    /// What the step's attempts had been counted to when this call began.
-    pub call_from: u32,
     /// Which round of loops and which branch it is in.
     pub round: u32,
     /// Names its latest attempt or place in a line; what answers to an older one comes too late.
     pub ticket: u32,
-    /// Money for successful attempts of this task that have not been thrown away.
-    pub kept: Purse,
     /// Its attempt under way.
     pub flight: Flight,
 }
@@ -110,11 +95,13 @@ impl Purse {
     pub const EMPTY: Purse = Purse(0);
 
     /// The money in it.
+    #[inline]
     pub fn money(self) -> Money {
         Money(i128::from(self.0))
     }
 
     /// The purse with more in it.
+    #[inline]
     pub fn with(self, more: Money) -> Purse {
         Purse::from(self.money() + more)
     }
@@ -136,32 +123,19 @@ impl From<Money> for Purse {
     }
 }
 
-impl Flight {
-    /// The `Retry-After` that will come with it.
-    pub fn retry_after(&self) -> Option<Span> {
-        (self.told != Span::MAX).then_some(self.told)
-    }
-}
-
 /// An attempt under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Flight {
     /// When it began.
     pub begin: Time,
-    /// Its tokens.
-    pub usage: Usage,
     /// How it will end if nobody gives up on it.
     pub outcome: Outcome,
-    /// The `Retry-After` that will come with it; [`Span::MAX`] for none.
-    pub told: Span,
     /// Which attempt of its step it is, from 0.
     pub attempt: u32,
     /// Whether it takes up room at the target (was admitted).
     pub admitted: bool,
     /// Whether it counts toward the target's limits.
     pub counted: bool,
-    /// The job that will bring the reply, while it awaits one.
-    pub job: u32,
 }
 
 /// What is paid for in advance; kept apart, because few scenarios have caches or budgets.
@@ -180,6 +154,8 @@ pub struct Prepaid {
 /// Links between a task's agents; kept apart, because few scenarios have sub-agents.
 #[derive(Clone, Copy, Debug)]
 pub struct Family {
+    /// Which agent holds the task: itself, unless it is a sub-agent or a helper.
+    pub root: AgentId,
     /// The agent that waits for it.
     pub parent: AgentId,
     /// The next sub-agent of the same parent.
@@ -198,9 +174,16 @@ pub struct Family {
     pub sent: u32,
 }
 
+impl Default for Family {
+    fn default() -> Family {
+        Family::NONE
+    }
+}
+
 impl Family {
     /// Of an agent alone.
     pub const NONE: Family = Family {
+        root: NOBODY,
         parent: NOBODY,
         sibling: NOBODY,
         child: NOBODY,
@@ -230,8 +213,6 @@ impl Agent {
     pub fn new(fleet: u8) -> Agent {
         Agent {
             wake: 0,
-            until: Time::NEVER,
-            deadline: Time::NEVER,
             doing: Doing::Idle,
             fleet,
             lane: 0,
@@ -241,24 +222,15 @@ impl Agent {
             layer: 0,
             cause: [NO_LAYER; 3],
             task: 0,
-            root: NOBODY,
-            resubmitted: 0,
             ready: Time::ZERO,
-            context: 0,
-            grown: 0,
-            call_from: 0,
             round: 0,
             ticket: 0,
-            kept: Purse::EMPTY,
             flight: Flight {
                 begin: Time::ZERO,
-                usage: Usage::default(),
                 outcome: Outcome::Ok,
-                told: Span::MAX,
                 attempt: 0,
                 admitted: false,
                 counted: false,
-                job: NOBODY,
             },
         }
     }
@@ -269,18 +241,23 @@ impl Agent {
 pub struct Agents {
     /// The records.
     pub all: Vec<Agent>,
-    /// Words of layer state, `words` an agent.
+    /// Words of layer state, and behind them the counters, `stride` an agent.
     words: Vec<u32>,
-    /// Counters, `counters` an agent.
-    pub counters: Vec<u32>,
-    /// Links between agents; empty where no plan forks.
-    pub families: Vec<Family>,
-    /// What is paid for in advance; empty where nothing is.
-    pub prepaid: Vec<Prepaid>,
-    forks: bool,
-    prepays: bool,
+    /// How long their attempts last.
+    pub timed: Page<Timed>,
+    /// Money for successful attempts of the task that have not been thrown away.
+    pub kept: Page<Purse>,
+    /// What they have said to models.
+    pub talks: Page<Talk>,
+    /// What is seldom needed.
+    pub asides: Page<Aside>,
+    /// Links between agents.
+    pub families: Page<Family>,
+    /// What is paid for in advance.
+    pub prepaid: Page<Prepaid>,
     stride: usize,
-    counter_stride: usize,
+    /// Where the counters of an agent begin in its words.
+    counters: usize,
     free: Vec<AgentId>,
     /// Most slots in use at once.
     in_use: u32,
@@ -288,14 +265,17 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// No agents, each to have so many words and counters, links if plans fork, and a page of what
-    /// is paid in advance if something is.
-    pub fn new(words: usize, counters: usize, forks: bool, prepays: bool) -> Agents {
+    /// No agents, each to have so many words and counters, and these pages.
+    pub fn new(words: usize, counters: usize, needs: Needs) -> Agents {
         Agents {
-            forks,
-            prepays,
-            stride: words,
-            counter_stride: counters,
+            stride: words + counters,
+            counters: words,
+            timed: Page::new(needs.timed),
+            kept: Page::new(needs.kept),
+            talks: Page::new(needs.talks),
+            asides: Page::new(needs.asides),
+            families: Page::new(needs.families),
+            prepaid: Page::new(needs.prepaid),
             ..Agents::default()
         }
     }
@@ -308,25 +288,20 @@ impl Agents {
             let ticket = self.all[id as usize].ticket;
             self.all[id as usize] = Agent::new(fleet);
             self.all[id as usize].ticket = ticket;
-            self.counters_of(id).fill(0);
             let words = id as usize * self.stride;
             self.words[words..words + self.stride].fill(0);
-            if self.forks {
-                self.families[id as usize] = Family::NONE;
-            }
-            self.renew_prepaid(id);
+            self.renew(id);
+            self.families.set(id, Family::NONE);
             return id;
         }
         self.all.push(Agent::new(fleet));
-        if self.forks {
-            self.families.push(Family::NONE);
-        }
-        if self.prepays {
-            self.prepaid.push(Prepaid::default());
-        }
+        self.timed.push();
+        self.kept.push();
+        self.talks.push();
+        self.asides.push();
+        self.families.push();
+        self.prepaid.push();
         self.words.resize(self.words.len() + self.stride, 0);
-        let counters = self.counters.len() + self.counter_stride;
-        self.counters.resize(counters, 0);
         (self.all.len() - 1) as AgentId
     }
 
@@ -334,6 +309,38 @@ impl Agents {
     pub fn awaits_token(&self, (id, ticket): (AgentId, u32)) -> bool {
         let agent = &self.all[id as usize];
         agent.doing == Doing::AwaitsToken && agent.ticket == ticket
+    }
+
+    /// Forgets what an agent's pages say about its task: it begins another.
+    #[inline]
+    pub fn renew(&mut self, id: AgentId) {
+        self.timed.set(id, Timed::default());
+        self.kept.set(id, Purse::EMPTY);
+        self.talks.set(id, Talk::default());
+        self.asides.set(id, Aside::default());
+        self.prepaid.set(id, Prepaid::default());
+    }
+
+    /// What an agent's pages say about its task, another's say too.
+    pub fn hand_down(&mut self, from: AgentId, to: AgentId) {
+        self.timed.set(to, self.timed.of(from));
+        self.talks.set(to, self.talks.of(from));
+        self.asides.set(to, self.asides.of(from));
+        self.prepaid.set(to, self.prepaid.of(from));
+    }
+
+    /// Reads a bit of what is kept of an agent, so that it is in the cache soon after.
+    #[inline]
+    pub fn touch(&self, id: AgentId) -> u64 {
+        let record = self.all.get(id as usize).map_or(0, |agent| agent.wake);
+        let words = self.words.get(id as usize * self.stride);
+        record ^ u64::from(words.copied().unwrap_or_default())
+    }
+
+    /// Which agent holds the task that an agent works on.
+    #[inline]
+    pub fn root(&self, id: AgentId) -> AgentId {
+        self.families.get(id).map_or(id, |family| family.root)
     }
 
     /// Frees a slot.
@@ -346,25 +353,21 @@ impl Agents {
         self.free.push(id);
     }
 
-    /// Forgets what was paid for in advance: the agent begins a task.
-    pub fn renew_prepaid(&mut self, id: AgentId) {
-        if self.prepays {
-            self.prepaid[id as usize] = Prepaid::default();
-        }
-    }
-
     /// Word `word` of an agent's layer state.
+    #[inline]
     pub fn word(&mut self, id: AgentId, word: u16) -> &mut u32 {
         &mut self.words[id as usize * self.stride + usize::from(word)]
     }
 
     /// The two words from `word` of an agent's layer state, as one number.
+    #[inline]
     pub fn pair(&self, id: AgentId, word: u16) -> u64 {
         let at = id as usize * self.stride + usize::from(word);
         u64::from(self.words[at]) | u64::from(self.words[at + 1]) << 32
     }
 
     /// Sets the two words from `word` of an agent's layer state.
+    #[inline]
     pub fn set_pair(&mut self, id: AgentId, word: u16, value: u64) {
         let at = id as usize * self.stride + usize::from(word);
         self.words[at] = value as u32;
@@ -372,9 +375,10 @@ impl Agents {
     }
 
     /// The counters of an agent.
+    #[inline]
     pub fn counters_of(&mut self, id: AgentId) -> &mut [u32] {
-        let from = id as usize * self.counter_stride;
-        &mut self.counters[from..from + self.counter_stride]
+        let from = id as usize * self.stride;
+        &mut self.words[from + self.counters..from + self.stride]
     }
 
     /// Most agents at once, sub-agents included.
@@ -384,12 +388,14 @@ impl Agents {
 
     /// Bytes that each agent holds in these arrays.
     pub fn bytes_each(&self) -> usize {
-        let family = if self.forks { size_of::<Family>() } else { 0 };
-        let prepaid = if self.prepays {
-            size_of::<Prepaid>()
-        } else {
-            0
-        };
-        size_of::<Agent>() + family + prepaid + 4 * self.stride + 4 * self.counter_stride
+        let pages = [
+            self.timed.bytes(),
+            self.kept.bytes(),
+            self.talks.bytes(),
+            self.asides.bytes(),
+            self.families.bytes(),
+            self.prepaid.bytes(),
+        ];
+        size_of::<Agent>() + 4 * self.stride + pages.iter().sum::<usize>()
     }
 }

@@ -42,11 +42,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let luck = self.weather.draw(spot, Purpose::Attempt);
         let usage = self.usage(a, call, luck[2]);
         let estimate = self.estimate(a, call, usage);
-        if !self.reserve(a, call, estimate) {
+        if call.is_guarded() && !self.reserve(a, call, estimate) {
             self.deny(a, Outcome::BudgetExceeded);
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
-        let of_call = self.made(teller, call);
+        let of_call = match self.agents.asides.get(a) {
+            Some(aside) => {
+                let from = aside.call_from;
+                self.made(teller, call).wrapping_sub(from)
+            }
+            None => 0,
+        };
         self.agents.counters_of(teller)[lane] = attempt.wrapping_add(1);
         let now = self.agenda.now();
         self.tell_begun(a, call);
@@ -57,14 +63,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         let flight = &mut self.agents.all[a as usize].flight;
         flight.begin = now;
-        flight.usage = usage;
         flight.attempt = attempt;
+        if let Some(talk) = self.agents.talks.get_mut(a) {
+            talk.usage = usage;
+        }
         let request = Request {
             spot,
             luck,
             usage,
             passes: self.passes(a, call),
-            of_call: of_call.wrapping_sub(self.agents.all[a as usize].call_from),
+            of_call,
         };
         let agent = &mut self.agents.all[a as usize];
         agent.ticket = agent.ticket.wrapping_add(1);
@@ -85,10 +93,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// An attempt whose end is known at once.
+    #[inline]
     fn fly(&mut self, a: AgentId, target: TargetId, request: &Request) -> Next {
         let now = self.agenda.now();
         let server = &mut self.servers[usize::from(target.0)];
         let flight = &mut self.agents.all[a as usize].flight;
+        let told;
         let until = match server.arrive(now, request, &self.weather) {
             Verdict::Admitted {
                 outcome,
@@ -97,7 +107,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 counted,
             } => {
                 flight.outcome = outcome;
-                flight.told = retry_after.unwrap_or(Span::MAX);
+                told = retry_after;
                 flight.admitted = true;
                 flight.counted = counted;
                 server.end_of_work(now, work)
@@ -108,59 +118,74 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 after,
             } => {
                 flight.outcome = outcome;
-                flight.told = retry_after.unwrap_or(Span::MAX);
+                told = retry_after;
                 flight.admitted = false;
                 now + after
             }
             Verdict::Dropped => unreachable!("only a target with servers drops requests"),
         };
+        if let Some(aside) = self.agents.asides.get_mut(a) {
+            aside.told = told.unwrap_or(Span::MAX);
+        }
         self.wait(a, Doing::InFlight, until);
         Next::Wait
     }
 
     /// The end of an attempt has come.
     pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
-        let agent = self.agents.all[a as usize];
+        let call = self.call_of(a);
+        let agent = &self.agents.all[a as usize];
         if agent.flight.admitted {
-            let target = self.call_of(a).target;
-            self.servers[usize::from(target.0)].finish(agent.fleet, agent.flight.counted);
+            let server = &mut self.servers[usize::from(call.target.0)];
+            server.finish(agent.fleet, agent.flight.counted);
         }
-        self.replied(a)
+        self.replied(a, call)
     }
 
     /// The reply to an agent's attempt has come.
-    pub(super) fn replied(&mut self, a: AgentId) -> Next {
-        self.close_attempt(a, Closing::Replied);
-        let flight = self.agents.all[a as usize].flight;
-        if flight.outcome == Outcome::Ok {
-            self.learn(a);
+    #[inline]
+    pub(super) fn replied(&mut self, a: AgentId, call: &Call) -> Next {
+        self.close_attempt(a, call, Closing::Replied);
+        let flight = &self.agents.all[a as usize].flight;
+        let reply = Reply::of(flight.outcome).asking(self.retry_after(a));
+        if reply.outcome == Outcome::Ok {
+            self.learn(a, call);
         }
-        Next::Leave(Reply::of(flight.outcome).asking(flight.retry_after()))
+        Next::Leave(reply)
+    }
+
+    /// The `Retry-After` that comes with an agent's attempt.
+    #[inline]
+    fn retry_after(&self, a: AgentId) -> Option<Span> {
+        let aside = self.agents.asides.get(a)?;
+        (aside.told != Span::MAX).then_some(aside.told)
     }
 
     /// What an agent has after a success: the answer or the result joins its conversation.
-    fn learn(&mut self, a: AgentId) {
-        let call = self.call_of(a);
+    #[inline]
+    fn learn(&mut self, a: AgentId, call: &Call) {
         match &call.kind {
             CallKind::Llm(step) if step.fresh => {}
             CallKind::Llm(_) => {
-                let agent = &mut self.agents.all[a as usize];
-                let usage = agent.flight.usage;
-                agent.context = (usage.input - agent.grown).saturating_add(usage.output);
+                let talk = &mut self.agents.talks[a as usize];
+                let usage = talk.usage;
+                talk.context = (usage.input - talk.grown).saturating_add(usage.output);
             }
+            // Nobody hears of the result where there is no model.
+            CallKind::Tool(_) if self.agents.talks.get(a).is_none() => {}
             CallKind::Tool(step) => {
                 let result = self.tokens(a, call.step, &step.result_tokens);
-                let agent = &mut self.agents.all[a as usize];
-                agent.context = agent.context.saturating_add(result);
+                let talk = &mut self.agents.talks[a as usize];
+                talk.context = talk.context.saturating_add(result);
             }
         }
     }
 
     /// Charges an attempt and tells the observer how it ended.
-    pub(super) fn close_attempt(&mut self, a: AgentId, closing: Closing) {
-        let agent = self.agents.all[a as usize];
-        let call = self.call_of(a);
-        let flight = agent.flight;
+    #[inline]
+    pub(super) fn close_attempt(&mut self, a: AgentId, call: &Call, closing: Closing) {
+        let flight = self.agents.all[a as usize].flight;
+        let usage = self.agents.talks.of(a).usage;
         let spec = &self.scenario.targets[usize::from(call.target.0)];
         let (outcome, end, rule) = match closing {
             Closing::Replied => {
@@ -173,9 +198,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Closing::Open(end) => (None, end, self.abandoned_rule(a)),
         };
-        let cost = spec.price.cost(flight.usage, rule);
-        self.settle(a, call, cost);
-        self.tell_ended(a, call, outcome, cost);
+        let cost = spec.price.cost(usage, rule);
+        if call.is_guarded() {
+            self.settle(a, call, cost);
+            self.tell_ended(a, call, outcome, cost);
+        }
+        let agent = &self.agents.all[a as usize];
         let hedge = agent.lane.saturating_sub(1);
         let first = flight.attempt == 0 && hedge == 0;
         let cause = match agent.cause[Scope::Call as usize] {
@@ -195,17 +223,19 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             cause,
             target: call.target,
             outcome,
-            retry_after: flight
-                .retry_after()
-                .filter(|_| matches!(closing, Closing::Replied)),
-            usage: flight.usage,
-            charged: charged(flight.usage, rule),
+            retry_after: match closing {
+                Closing::Replied => self.retry_after(a),
+                _ => None,
+            },
+            usage,
+            charged: charged(usage, rule),
             cost,
         });
         match outcome {
             Some(Outcome::Ok) => {
-                let kept = &mut self.agents.all[a as usize].kept;
-                *kept = kept.with(cost);
+                if let Some(kept) = self.agents.kept.get_mut(a) {
+                    *kept = kept.with(cost);
+                }
             }
             Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
             _ => {}
@@ -213,12 +243,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if let (Some(cache), CallKind::Llm(step)) = (&spec.cache, &call.kind)
             && matches!(flight.outcome, Outcome::Ok | Outcome::Invalid)
             && !step.fresh
-            && flight.usage.input >= cache.min_prefix
+            && usage.input >= cache.min_prefix
         {
             let prepaid = &mut self.agents.prepaid[a as usize];
-            prepaid.prefix = flight.usage.input;
+            prepaid.prefix = usage.input;
             prepaid.until = end + cache.ttl;
-            prepaid.detour = agent.detour;
+            prepaid.detour = self.agents.all[a as usize].detour;
         }
     }
 
@@ -239,10 +269,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The client gives up on an agent's attempt.
     pub(super) fn abandon_attempt(&mut self, a: AgentId) {
         let agent = self.agents.all[a as usize];
-        self.close_attempt(a, Closing::Abandoned);
+        self.close_attempt(a, self.call_of(a), Closing::Abandoned);
         if agent.doing == Doing::InFlight && agent.flight.admitted {
             let target = self.call_of(a).target;
-            self.leave_behind(target, agent.fleet, agent.flight.counted, agent.until);
+            let until = self.agents.timed[a as usize].until;
+            self.leave_behind(target, agent.fleet, agent.flight.counted, until);
         } else if agent.doing == Doing::AwaitsReply {
             self.cancel_job(a);
         }
@@ -285,14 +316,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The tokens of an attempt; `bits` is the luck of the output's length.
+    #[inline]
     fn usage(&self, a: AgentId, call: &Call, bits: u32) -> Usage {
         let CallKind::Llm(step) = &call.kind else {
             return Usage::default();
         };
         let agent = &self.agents.all[a as usize];
         let prompt = self.tokens(a, call.step, &step.prompt);
-        let history = if step.fresh { 0 } else { agent.context };
-        let input = history.saturating_add(prompt).saturating_add(agent.grown);
+        let talk = self.agents.talks[a as usize];
+        let history = if step.fresh { 0 } else { talk.context };
+        let input = history.saturating_add(prompt).saturating_add(talk.grown);
         let output = match &step.output {
             Tokens::Drawn(tokens) => tokens.quantile(unit_open(bits)) as u32,
             recorded => self.tokens(a, call.step, recorded),
@@ -322,6 +355,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// A number of tokens that is drawn once a step, or recorded.
+    #[inline]
     pub(super) fn tokens(&self, a: AgentId, step: u16, tokens: &Tokens) -> u32 {
         let agent = &self.agents.all[a as usize];
         let row = || match &self.scenario.fleets[usize::from(agent.fleet)]
@@ -342,7 +376,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// What budgets set aside for an attempt: its price in full, with the output as long as it may
     /// become ([`Distribution::high`]).
     fn estimate(&self, a: AgentId, call: &Call, usage: Usage) -> Money {
-        if call.budgets.0 == call.budgets.1 && call.payers.0 == call.payers.1 {
+        if !call.is_guarded() {
             return Money::ZERO;
         }
         let mut usage = usage;
@@ -370,6 +404,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Sets the estimate aside in every budget around the call, or in none.
+    #[inline(never)]
     fn reserve(&mut self, a: AgentId, call: &Call, estimate: Money) -> bool {
         let program = self.program;
         let budgets = &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)];
@@ -399,6 +434,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Charges the true cost to every budget around the call.
+    #[inline(never)]
     fn settle(&mut self, a: AgentId, call: &Call, cost: Money) {
         let program = self.program;
         for guard in &program.guards[usize::from(call.budgets.0)..usize::from(call.budgets.1)] {
@@ -425,7 +461,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 }
 
 /// The tokens that are charged under a billing rule.
+#[inline]
 fn charged(usage: Usage, rule: BillingRule) -> Usage {
+    if (rule.input, rule.output) == (Share::ALL, Share::ALL) {
+        return usage;
+    }
     Usage {
         input: rule.input.of(usage.input),
         cached: rule.input.of(usage.cached),

@@ -53,8 +53,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// What an agent keeps of its task's earlier tries.
     pub(super) fn tries(&mut self, a: AgentId) -> Tries {
         let agent = &self.agents.all[a as usize];
-        let (resubmitted, fleet) = (agent.resubmitted, agent.fleet);
-        let fleet = &self.program.fleets[usize::from(fleet)];
+        let fleet = &self.program.fleets[usize::from(agent.fleet)];
+        let resubmitted = self.agents.asides.of(a).resubmitted;
         if !fleet.keeps_tries() {
             return Tries {
                 resubmitted,

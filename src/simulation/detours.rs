@@ -40,12 +40,14 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     }
 
     /// Enters a fallback: the plan's own target is tried first.
+    #[inline(never)]
     pub(super) fn enter_fallback(&mut self, a: AgentId, layer: &CompiledLayer) {
         *self.agents.word(a, layer.word) = 0;
         self.agents.all[a as usize].detour = 0;
     }
 
     /// A call inside a fallback has failed for good: on to the next target, if there is one.
+    #[inline(never)]
     pub(super) fn fall_back(
         &mut self,
         a: AgentId,
@@ -72,6 +74,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
 
     /// Enters a route: one of its deployments takes the attempt. What a fallback has sent elsewhere
     /// goes there.
+    #[inline(never)]
     pub(super) fn enter_route(&mut self, a: AgentId, i: u16, route: &RouteLayer) -> Option<Next> {
         let layer = &self.program.layers[usize::from(i)];
         let fallen_back = route.fallback.is_some_and(|w| *self.agents.word(a, w) > 0);
@@ -94,6 +97,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     }
 
     /// A routed call has ended: its deployment may have to rest.
+    #[inline(never)]
     pub(super) fn leave_route(&mut self, a: AgentId, i: u16, route: &RouteLayer, reply: Reply) {
         let layer = &self.program.layers[usize::from(i)];
         let chosen = *self.agents.word(a, layer.word);

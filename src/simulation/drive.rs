@@ -61,8 +61,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let b = &self.program.blocks[usize::from(block)];
                 if b.scope == Scope::Turn {
                     agent.cause[1] = agent.cause[0];
-                    let place = u64::from(agent.context) << 32 | u64::from(agent.round);
-                    let kept = agent.kept.bits();
+                    let round = u64::from(agent.round);
+                    let place = u64::from(self.agents.talks.of(a).context) << 32 | round;
+                    let kept = self.agents.kept.of(a).bits();
                     self.agents.set_pair(a, b.word, place);
                     self.agents.set_pair(a, b.word + 2, kept);
                 }
@@ -72,36 +73,63 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let parent = self.program.blocks[usize::from(block)].parent;
                 let scope = self.program.blocks[usize::from(parent)].scope;
                 agent.cause[2] = agent.cause[scope as usize];
-                agent.grown = 0;
                 agent.detour = 0;
-                let call = self.program.blocks[usize::from(block)].call;
-                let program = self.program;
-                let made = self.made(a, &program.calls[usize::from(call)]);
-                self.agents.all[a as usize].call_from = made;
+                if let Some(talk) = self.agents.talks.get_mut(a) {
+                    talk.grown = 0;
+                }
+                self.note_call_from(a, block);
                 self.open_block(a, block)
             }
-            Op::Close(_) => Next::Leave(Reply::of(Outcome::Ok)),
-            Op::Wait(wait) => {
-                let (time, step) = &self.program.waits[usize::from(wait)];
-                agent.pc += 1;
-                let luck = self.step_luck(a, *step);
-                let think = Span::from_nanos_f64(time.quantile(luck));
-                self.wait(a, Doing::Thinks, self.agenda.now() + think);
-                Next::Wait
+            Op::Close(block) => {
+                let b = &self.program.blocks[usize::from(block)];
+                let reply = Reply::of(Outcome::Ok);
+                // Most tasks and turns have no layers to leave through.
+                match b.first == b.end {
+                    true => self.left(a, block, reply),
+                    false => Next::Leave(reply),
+                }
             }
+            Op::Wait(wait) => self.think(a, wait),
             Op::LoopBegin(number) => self.begin_loop(a, number),
             Op::LoopEnd(number) => self.end_loop(a, number),
             Op::Fork(fork) => self.fork(a, fork),
         }
     }
 
-    fn open_block(&mut self, a: AgentId, block: BlockId) -> Next {
-        let agent = &mut self.agents.all[a as usize];
-        agent.block = block;
-        agent.layer = self.program.blocks[usize::from(block)].first;
-        Next::Enter
+    /// Notes how many attempts the step of a call has had before, where a script may ask.
+    #[inline]
+    fn note_call_from(&mut self, a: AgentId, block: BlockId) {
+        if self.agents.asides.get(a).is_some() {
+            let program = self.program;
+            let call = program.blocks[usize::from(block)].call;
+            let made = self.made(a, &program.calls[usize::from(call)]);
+            self.agents.asides[a as usize].call_from = made;
+        }
     }
 
+    #[inline]
+    fn open_block(&mut self, a: AgentId, block: BlockId) -> Next {
+        let b = &self.program.blocks[usize::from(block)];
+        let agent = &mut self.agents.all[a as usize];
+        agent.block = block;
+        agent.layer = b.first;
+        match b.first == b.end && b.scope != Scope::Call {
+            true => self.enter_body(a, block),
+            false => Next::Enter,
+        }
+    }
+
+    #[inline(never)]
+    fn think(&mut self, a: AgentId, wait: u16) -> Next {
+        let (time, step) = &self.program.waits[usize::from(wait)];
+        self.agents.all[a as usize].pc += 1;
+        let luck = self.step_luck(a, *step);
+        let think = Span::from_nanos_f64(time.quantile(luck));
+        self.wait(a, Doing::Thinks, self.agenda.now() + think);
+        Next::Wait
+    }
+
+    #[inline(never)]
     fn begin_loop(&mut self, a: AgentId, number: u16) -> Next {
         let this = self.program.loops[usize::from(number)];
         let counters = self.agents.counters_of(a);
@@ -115,6 +143,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Next::Step
     }
 
+    #[inline(never)]
     fn end_loop(&mut self, a: AgentId, number: u16) -> Next {
         let this = self.program.loops[usize::from(number)];
         let rounds = &mut self.agents.counters_of(a)[usize::from(this.counter)];
@@ -144,9 +173,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Enters the remaining layers of the agent's block, then its body.
     fn enter(&mut self, a: AgentId) -> Next {
+        let program = self.program;
         let agent = &self.agents.all[a as usize];
         let block = agent.block;
-        let b = self.program.blocks[usize::from(block)];
+        let b = &program.blocks[usize::from(block)];
         for i in agent.layer..b.end {
             self.agents.all[a as usize].layer = i + 1;
             if let Some(next) = self.enter_layer(a, i) {
@@ -163,15 +193,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Scope::Call => return self.launch(a),
             Scope::Turn => {
                 let place = self.agents.pair(a, b.word);
-                let agent = &mut self.agents.all[a as usize];
-                agent.context = (place >> 32) as u32;
-                agent.round = place as u32;
+                if let Some(talk) = self.agents.talks.get_mut(a) {
+                    talk.context = (place >> 32) as u32;
+                }
+                self.agents.all[a as usize].round = place as u32;
             }
             Scope::Task => {
-                let agent = &mut self.agents.all[a as usize];
-                if agent.root == a {
-                    agent.context = 0;
-                    agent.round = 0;
+                if self.agents.root(a) == a {
+                    if let Some(talk) = self.agents.talks.get_mut(a) {
+                        talk.context = 0;
+                    }
+                    self.agents.all[a as usize].round = 0;
                 }
             }
         }
@@ -181,9 +213,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Leaves the agent's block through the layers that it has entered.
     fn leave(&mut self, a: AgentId, reply: Reply) -> Next {
+        let program = self.program;
         let agent = &self.agents.all[a as usize];
         let block = agent.block;
-        let b = self.program.blocks[usize::from(block)];
+        let b = &program.blocks[usize::from(block)];
         for i in (b.first..agent.layer).rev() {
             self.agents.all[a as usize].layer = i;
             if let Some(next) = self.leave_layer(a, i, reply) {
@@ -195,7 +228,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// The agent is out of the block: on with the plan, or the failure goes to the block around it.
     fn left(&mut self, a: AgentId, block: BlockId, reply: Reply) -> Next {
-        let b = self.program.blocks[usize::from(block)];
+        let program = self.program;
+        let b = &program.blocks[usize::from(block)];
         if b.parent == NO_BLOCK {
             return self.end_plan(a, reply);
         }
@@ -204,7 +238,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         let agent = &mut self.agents.all[a as usize];
         agent.block = b.parent;
-        agent.layer = self.program.blocks[usize::from(b.parent)].end;
+        agent.layer = program.blocks[usize::from(b.parent)].end;
         if reply.outcome == Outcome::Ok || b.on_failure == OnFailure::Continue {
             agent.pc = b.after;
             Next::Step
@@ -214,10 +248,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The agent's deadline has come: it gives up what it does, back to the layer whose time it is.
+    #[inline(never)]
     pub(super) fn timed_out(&mut self, a: AgentId) {
         let now = self.agenda.now();
         let principal = self.principal(a);
-        if principal != a && self.agents.all[principal as usize].deadline <= now {
+        if principal != a && self.agents.timed[principal as usize].deadline <= now {
             // A helper has the deadline of whom it helps, which is the one that runs out of time.
             return self.timed_out(principal);
         }
@@ -288,20 +323,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// What the turn's successful attempts cost was for nothing.
+    #[inline(never)]
     pub(super) fn throw_away(&mut self, a: AgentId, word: u16) {
         let before = Purse::from_bits(self.agents.pair(a, word + 2));
-        let agent = &mut self.agents.all[a as usize];
-        let lost = agent.kept.money() - before.money();
-        agent.kept = before;
+        let lost = self.agents.kept.of(a).money() - before.money();
+        self.agents.kept.set(a, before);
         if lost != Money::ZERO {
             self.observer.wasted(lost);
         }
     }
 
     /// What the task's successful attempts cost was for nothing.
+    #[inline(never)]
     pub(super) fn throw_all_away(&mut self, a: AgentId) {
-        let agent = &mut self.agents.all[a as usize];
-        let lost = std::mem::take(&mut agent.kept).money();
+        let lost = self.agents.kept.of(a).money();
+        self.agents.kept.set(a, Purse::EMPTY);
         if lost != Money::ZERO {
             self.observer.wasted(lost);
         }
@@ -312,7 +348,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);
         }
-        if self.agents.all[a as usize].root == a {
+        if self.agents.root(a) == a {
             self.end_task(a, reply)
         } else {
             self.end_branch(a, reply)

@@ -9,13 +9,14 @@ use crate::scenario::model::OnFailure;
 use crate::units::Time;
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, NOBODY, begun_anew};
+use super::agent::{AgentId, Doing, NOBODY, Purse, begun_anew};
 use super::drive::Next;
 use super::observer::Observer;
 use super::run::{MOST_AT_ONCE, Run};
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Starts the sub-agents of a fork; the agent waits for them.
+    #[inline(never)]
     pub(super) fn fork(&mut self, a: AgentId, number: u16) -> Next {
         let program = self.program;
         let fork = &program.forks[usize::from(number)];
@@ -37,6 +38,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         family.child = NOBODY;
         self.wait(a, Doing::Joins, Time::NEVER);
         let parent = self.agents.all[a as usize];
+        let (root, resubmitted) = (self.agents.root(a), self.agents.asides.of(a).resubmitted);
         let scope = program.blocks[usize::from(parent.block)].scope;
         let mut newest = NOBODY;
         for (i, block) in fork.branches.iter().enumerate() {
@@ -45,14 +47,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let b = &program.blocks[usize::from(*block)];
             let agent = &mut self.agents.all[child as usize];
             agent.task = parent.task;
-            agent.root = parent.root;
-            agent.resubmitted = parent.resubmitted;
             agent.ready = parent.ready;
             agent.round = parent.round.wrapping_mul(n).wrapping_add(i as u32);
             agent.cause[0] = parent.cause[scope as usize];
             agent.block = *block;
             agent.layer = b.end;
             agent.pc = b.body;
+            if let Some(aside) = self.agents.asides.get_mut(child) {
+                aside.resubmitted = resubmitted;
+            }
+            self.agents.families[child as usize].root = root;
             self.agents.families[child as usize].parent = a;
             self.agents.families[child as usize].sibling = newest;
             self.agents.families[a as usize].child = child;
@@ -63,13 +67,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// A sub-agent has ended.
+    #[inline(never)]
     pub(super) fn end_branch(&mut self, child: AgentId, reply: Reply) -> Next {
         let agent = &mut self.agents.all[child as usize];
         agent.doing = Doing::Idle;
-        let kept = std::mem::take(&mut agent.kept);
         let parent = self.agents.families[child as usize].parent;
-        let agent = &mut self.agents.all[parent as usize];
-        agent.kept = agent.kept.with(kept.money());
+        self.hand_over_kept(child, parent);
         let family = &mut self.agents.families[parent as usize];
         let report = self.program.forks[usize::from(family.fork)].result_tokens;
         if reply.outcome == Outcome::Ok {
@@ -85,12 +88,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// All sub-agents of an agent have ended: it goes on, or fails with the first that failed.
+    #[inline(never)]
     pub(super) fn join(&mut self, a: AgentId) -> Next {
         self.dismiss_children(a);
         let agent = &mut self.agents.all[a as usize];
         let family = self.agents.families[a as usize];
         let fork = &self.program.forks[usize::from(family.fork)];
-        agent.context = agent.context.saturating_add(family.reports);
+        if let Some(talk) = self.agents.talks.get_mut(a) {
+            talk.context = talk.context.saturating_add(family.reports);
+        }
         if family.worst == Outcome::Ok || fork.on_failure == OnFailure::Continue {
             agent.pc = fork.after;
             Next::Step
@@ -100,6 +106,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Gives up on all sub-agents of an agent.
+    #[inline(never)]
     pub(super) fn abandon_children(&mut self, a: AgentId) {
         let mut child = self.agents.families[a as usize].child;
         while child != NOBODY {
@@ -110,6 +117,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             child = self.agents.families[child as usize].sibling;
         }
         self.dismiss_children(a);
+    }
+
+    /// What a sub-agent or helper has kept is its parent's from now on.
+    pub(super) fn hand_over_kept(&mut self, child: AgentId, parent: AgentId) {
+        let more = self.agents.kept.of(child).money();
+        self.agents.kept.set(child, Purse::EMPTY);
+        let kept = self.agents.kept.of(parent).with(more);
+        self.agents.kept.set(parent, kept);
     }
 
     fn dismiss_children(&mut self, a: AgentId) {

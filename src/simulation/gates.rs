@@ -75,6 +75,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Asks a client-side rate limit.
+    #[inline(never)]
     pub(super) fn enter_limit(
         &mut self,
         a: AgentId,

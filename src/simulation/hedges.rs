@@ -17,7 +17,7 @@ use crate::resilience::{HedgeSpec, Missed};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{Agent, AgentId, Doing, Family, NOBODY, Purse};
+use super::agent::{Agent, AgentId, Doing, Family, NOBODY};
 use super::drive::Next;
 use super::observer::Observer;
 use super::program::{Kind, Scope};
@@ -25,6 +25,7 @@ use super::run::{MOST_AT_ONCE, Run};
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Enters a hedge: the first helper sets out.
+    #[inline(never)]
     pub(super) fn enter_hedge(&mut self, a: AgentId, i: u16, spec: &HedgeSpec) -> Next {
         let family = &mut self.agents.families[a as usize];
         family.child = NOBODY;
@@ -39,6 +40,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The time of the next hedge has come.
+    #[inline(never)]
     pub(super) fn hedge_due(&mut self, a: AgentId) -> Next {
         let i = self.agents.all[a as usize].layer - 1;
         let Kind::Hedge(spec) = &self.program.layers[usize::from(i)].kind else {
@@ -76,6 +78,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let lane = family.sent as u8;
         let sibling = std::mem::replace(&mut family.child, helper);
         self.agents.families[helper as usize] = Family {
+            root: self.agents.root(a),
             parent: a,
             sibling,
             ..Family::NONE
@@ -84,10 +87,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.agents.all[helper as usize] = Agent {
             lane,
             ticket,
-            kept: Purse::EMPTY,
             ..agent
         };
-        self.hand_down_prepaid(a, helper);
+        self.agents.hand_down(a, helper);
         self.wait(helper, Doing::Sleeping, self.agenda.now());
         helper
     }
@@ -104,6 +106,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// A helper has come back to the hedge with a reply.
+    #[inline(never)]
     pub(super) fn helper_replied(
         &mut self,
         helper: AgentId,
@@ -142,17 +145,23 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The answer is there: the agent takes over what its helper has, gives up on the others, and
     /// goes on.
     fn conclude(&mut self, a: AgentId, i: u16, helper: AgentId, reply: Reply) {
-        let of_helper = self.agents.all[helper as usize];
-        self.hand_down_prepaid(helper, a);
+        if let Some(prepaid) = self.agents.prepaid.get(helper).copied() {
+            self.agents.prepaid.set(a, prepaid);
+        }
+        let of_helper = self.agents.talks.of(helper);
+        let kept = self.agents.kept.of(helper);
         let sent = self.agents.families[a as usize].sent;
         self.abandon_children(a);
         let agent = &mut self.agents.all[a as usize];
         agent.wake = 0;
         agent.layer = i;
         agent.ticket = agent.ticket.wrapping_add(sent);
-        agent.context = of_helper.context;
-        agent.grown = of_helper.grown;
-        agent.kept = agent.kept.with(of_helper.kept.money());
+        if let Some(talk) = self.agents.talks.get_mut(a) {
+            talk.context = of_helper.context;
+            talk.grown = of_helper.grown;
+        }
+        let kept = self.agents.kept.of(a).with(kept.money());
+        self.agents.kept.set(a, kept);
         self.drive(a, Next::Leave(reply));
     }
 
@@ -179,13 +188,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let took: Span = self.agenda.now().since(begun);
         let (group, sharer) = (self.group_of(a, layer), self.sharer(a));
         self.shared.latencies.of(group, sharer).record(took);
-    }
-
-    /// What is cached for one agent is cached for the other.
-    fn hand_down_prepaid(&mut self, from: AgentId, to: AgentId) {
-        if self.program.prepays {
-            self.agents.prepaid[to as usize] = self.agents.prepaid[from as usize];
-        }
     }
 
     /// The agent that a helper helps; any other agent itself.

@@ -94,7 +94,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &mut self.agents.all[a as usize];
         // Until the server knows better, an attempt that is given up on counts as worked off.
         agent.flight.outcome = Outcome::Ok;
-        agent.flight.told = Span::MAX;
         let job = self.jobs.add(Job {
             request,
             agent: a,
@@ -110,7 +109,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             access: Access::NONE,
             event: 0,
         });
-        agent.flight.job = job;
+        let aside = &mut self.agents.asides[a as usize];
+        aside.told = Span::MAX;
+        aside.job = job;
         self.wait(a, Doing::AwaitsReply, Time::NEVER);
         if there == Span::ZERO {
             self.job_arrives(job);
@@ -182,7 +183,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // Nobody works on it: giving up on it costs nothing.
                 self.foretell(job, Outcome::Timeout);
                 if let Some(a) = self.client_of(job) {
-                    self.agents.all[a as usize].flight.job = NOBODY;
+                    self.agents.asides[a as usize].job = NOBODY;
                 }
                 self.jobs.remove(job);
             }
@@ -263,8 +264,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let agent = &mut self.agents.all[a as usize];
             agent.wake = 0;
             agent.flight.outcome = this.outcome;
-            agent.flight.told = this.retry_after.unwrap_or(Span::MAX);
-            let next = self.replied(a);
+            self.agents.asides[a as usize].told = this.retry_after.unwrap_or(Span::MAX);
+            let next = self.replied(a, self.call_of(a));
             self.drive(a, next);
         }
     }
@@ -298,7 +299,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// The client gives up on its job; a target that cancels stops working on it.
     pub(super) fn cancel_job(&mut self, a: AgentId) {
-        let job = self.agents.all[a as usize].flight.job;
+        let job = self.agents.asides[a as usize].job;
         if job == NOBODY {
             return;
         }

@@ -5,7 +5,7 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
-use crate::resilience::{Decision, RetrySpec, RetryState};
+use crate::resilience::{AdaptiveThrottleSpec, Decision, RetrySpec, RetryState};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
@@ -29,11 +29,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Timeout(after) => {
-                let around = self.agents.all[a as usize].deadline;
+                let around = self.agents.timed[a as usize].deadline;
                 let own = now + *after;
                 self.agents.set_pair(a, layer.word, own.0);
                 self.agents.set_pair(a, layer.word + 2, around.0);
-                self.agents.all[a as usize].deadline = own.min(around);
+                self.agents.timed[a as usize].deadline = own.min(around);
                 None
             }
             Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
@@ -47,19 +47,24 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Route(route) => self.enter_route(a, i, route),
-            Kind::AdaptiveThrottle(spec) => {
-                let group = self.group_of(a, layer);
-                let sharer = self.sharer(a);
-                let throttle = self.shared.throttles.of(group, sharer);
-                let rejects = throttle.request(spec, now);
-                let admitted = rejects == 0.0 || self.throttle_luck(a, layer) >= rejects;
-                (!admitted).then(|| self.refuse(a, i, Outcome::Rejected))
-            }
+            Kind::AdaptiveThrottle(spec) => self.enter_throttle(a, i, spec),
             Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
 
+    #[inline(never)]
+    fn enter_throttle(&mut self, a: AgentId, i: u16, spec: &AdaptiveThrottleSpec) -> Option<Next> {
+        let layer = &self.program.layers[usize::from(i)];
+        let group = self.group_of(a, layer);
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let throttle = self.shared.throttles.of(group, sharer);
+        let rejects = throttle.request(spec, now);
+        let admitted = rejects == 0.0 || self.throttle_luck(a, layer) >= rejects;
+        (!admitted).then(|| self.refuse(a, i, Outcome::Rejected))
+    }
+
     /// A layer refuses entry: the agent leaves through the layers before it.
+    #[inline(never)]
     pub(super) fn refuse(&mut self, a: AgentId, i: u16, outcome: Outcome) -> Next {
         self.observer.acted(self.program.layers[usize::from(i)].id);
         self.agents.all[a as usize].layer = i;
@@ -94,8 +99,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 } else {
                     self.try_again(a, i, spec, reply)
                 };
-                if again.is_none() {
-                    self.release(a, layer);
+                if again.is_none() && layer.guards.0 != layer.guards.1 {
+                    self.retries_over(a, layer);
                 }
                 again
             }
@@ -124,17 +129,29 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::AdaptiveThrottle(spec) => {
-                let group = self.group_of(a, layer);
-                let (sharer, now) = (self.sharer(a), self.agenda.now());
-                let throttle = self.shared.throttles.of(group, sharer);
-                throttle.ended(spec, now, reply.outcome);
+                self.leave_throttle(a, layer, spec, reply.outcome);
                 None
             }
             Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => None,
         }
     }
 
+    #[inline(never)]
+    fn leave_throttle(
+        &mut self,
+        a: AgentId,
+        layer: &CompiledLayer,
+        spec: &AdaptiveThrottleSpec,
+        outcome: Outcome,
+    ) {
+        let group = self.group_of(a, layer);
+        let (sharer, now) = (self.sharer(a), self.agenda.now());
+        let throttle = self.shared.throttles.of(group, sharer);
+        throttle.ended(spec, now, outcome);
+    }
+
     /// A retry layer decides; `None` lets the reply stand.
+    #[inline(never)]
     fn try_again(&mut self, a: AgentId, i: u16, spec: &RetrySpec, reply: Reply) -> Option<Next> {
         let now = self.agenda.now();
         let layer = &self.program.layers[usize::from(i)];
@@ -154,8 +171,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let delay = self.wait_beside_others(a, layer, state.latest, delay)?;
         let b = self.program.blocks[usize::from(self.agents.all[a as usize].block)];
         if spec.grow_prompt > 0 && reply.outcome == Outcome::Invalid {
-            let agent = &mut self.agents.all[a as usize];
-            agent.grown = agent.grown.saturating_add(spec.grow_prompt);
+            let talk = &mut self.agents.talks[a as usize];
+            talk.grown = talk.grown.saturating_add(spec.grow_prompt);
         }
         if !self.may_retry(a, layer, reply.outcome) {
             return None;
@@ -205,7 +222,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             agent.fleet,
             agent.task,
             agent.round,
-            u32::from(agent.cause[0] != NO_LAYER) + (agent.resubmitted << 8),
+            u32::from(agent.cause[0] != NO_LAYER) + (self.agents.asides.of(a).resubmitted << 8),
         );
         let made = match block.scope {
             Scope::Call => {
@@ -231,6 +248,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         unit(self.weather.draw(spot, Purpose::Backoff)[0])
     }
 
+    #[inline]
     fn load_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec) -> RetryState {
         let mut at = word + 3;
         let mut optional = |kept: bool| {
@@ -248,6 +266,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
+    #[inline]
     fn save_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec, state: RetryState) {
         *self.agents.word(a, word) = state.attempts;
         self.agents.set_pair(a, word + 1, state.latest.0);
@@ -262,12 +281,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Undoes the entry of a layer whose inside was left or abandoned.
+    #[inline(never)]
     pub(super) fn release(&mut self, a: AgentId, layer: &CompiledLayer) {
         match &layer.kind {
             Kind::Retry(_) if layer.guards.0 != layer.guards.1 => self.retries_over(a, layer),
             Kind::Timeout(_) => {
                 let around = self.agents.pair(a, layer.word + 2);
-                self.agents.all[a as usize].deadline = Time(around);
+                self.agents.timed[a as usize].deadline = Time(around);
             }
             Kind::Concurrency(spec) => self.release_slot(a, layer, spec),
             Kind::Breaker(_) => self.release_breaker(a, layer),

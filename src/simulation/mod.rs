@@ -30,6 +30,7 @@ mod hedges;
 mod jobs;
 mod layers;
 pub mod observer;
+mod pages;
 pub mod program;
 mod rows;
 mod run;

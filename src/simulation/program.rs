@@ -312,6 +312,14 @@ impl Program {
     }
 }
 
+impl Call {
+    /// Whether budgets or retry budgets that count cost stand around it.
+    #[inline]
+    pub fn is_guarded(&self) -> bool {
+        self.budgets.0 != self.budgets.1 || self.payers.0 != self.payers.1
+    }
+}
+
 impl FleetProgram {
     /// How many words of agent state the queue needs: the delay before the latest submission, and
     /// how often the task came back from the dead-letter queue.

@@ -1,5 +1,7 @@
 //! The event loop.
 
+use std::hint::black_box;
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Agenda, Queue, Wheel};
@@ -14,6 +16,7 @@ use super::dead_letters::REDRIVE;
 use super::drive::Next;
 use super::jobs::Jobs;
 use super::observer::Observer;
+use super::pages::Needs;
 use super::program::Program;
 use super::server::Server;
 use super::shared::{SharedState, Sharer};
@@ -132,8 +135,7 @@ pub fn run_on<O: Observer, Q: Queue>(
         agents: Agents::new(
             program.words,
             program.counters,
-            program.has_families(),
-            program.prepays,
+            Needs::of(scenario, program),
         ),
         shared: SharedState::new(&program.groups, fleets),
         servers: scenario.targets.iter().enumerate().map(server).collect(),
@@ -154,6 +156,11 @@ pub fn run_on<O: Observer, Q: Queue>(
 /// most that wait to be submitted again, in one run: with what they carry about 4 GB each at the most,
 /// and well within the numbers that events can name.
 pub const MOST_AT_ONCE: usize = 1 << 24;
+
+/// How many events' agents are read in advance at once.
+const AHEAD: u64 = 16;
+/// With how many agents that is worth it: some megabytes of records.
+const CROWDED: usize = 1 << 15;
 
 /// How many events pass between two looks at whether to stop.
 const STOP_EVERY: u64 = 1 << 16;
@@ -206,6 +213,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             if events.is_multiple_of(STOP_EVERY) && stop() {
                 return Some(Cut::Interrupted);
             }
+            if events.is_multiple_of(AHEAD) && self.agents.all.len() > CROWDED {
+                self.touch_ahead();
+            }
             match About::of(key.entity()) {
                 (About::Agent, a) => {
                     if self.agents.all[a as usize].wake == key.low() {
@@ -220,6 +230,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         None
+    }
+
+    /// Reads the records of the agents whose turn is next, all at once: where there are too many for
+    /// the cache, the memory then fetches them side by side, not one by one as their events come.
+    #[inline(never)]
+    fn touch_ahead(&self) {
+        let keys = self.agenda.ahead(AHEAD as usize).iter();
+        let agents = keys.filter_map(|key| match About::of(key.entity()) {
+            (About::Agent, a) => Some(a),
+            _ => None,
+        });
+        black_box(agents.fold(0, |all, a| all ^ self.agents.touch(a)));
     }
 
     /// Counts what is still open when a run is cut off, and sums up.
@@ -247,11 +269,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         for a in 0..self.agents.all.len() as AgentId {
             let agent = self.agents.all[a as usize];
             match agent.doing {
-                Doing::InFlight | Doing::AwaitsReply => self.close_attempt(a, Closing::Open(end)),
+                Doing::InFlight | Doing::AwaitsReply => {
+                    self.close_attempt(a, self.call_of(a), Closing::Open(end))
+                }
                 Doing::Free | Doing::Idle | Doing::Starting => continue,
                 _ => {}
             }
-            if agent.root == a {
+            if self.agents.root(a) == a {
                 self.observer.unfinished(agent.fleet, agent.ready);
             }
         }
@@ -261,12 +285,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// An agent wakes: what it waited for is done, or its deadline has come.
+    #[inline]
     pub(super) fn wake(&mut self, a: AgentId) {
         let now = self.agenda.now();
+        // A timeout is set before what it bounds, so at one instant it comes first.
+        let late = (self.agents.timed.get(a)).is_some_and(|timed| timed.deadline <= now);
         let agent = &mut self.agents.all[a as usize];
         agent.wake = 0;
-        // A timeout is set before what it bounds, so at one instant it comes first.
-        if agent.deadline <= now {
+        if late {
             return self.timed_out(a);
         }
         let next = match agent.doing {
@@ -288,11 +314,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Makes an agent wait until a time (or its deadline, if that comes first), doing `doing`.
     /// [`Time::NEVER`] means that others will wake it.
+    #[inline]
     pub(super) fn wait(&mut self, a: AgentId, doing: Doing, until: Time) {
+        let mut at = until;
+        if let Some(timed) = self.agents.timed.get_mut(a) {
+            timed.until = until;
+            at = until.min(timed.deadline);
+        }
         let agent = &mut self.agents.all[a as usize];
         agent.doing = doing;
-        agent.until = until;
-        let at = until.min(agent.deadline);
         agent.wake = if at == Time::NEVER {
             0
         } else {
@@ -308,11 +338,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         a
     }
 
+    #[inline]
     pub(super) fn sharer(&self, a: AgentId) -> Sharer {
         let agent = &self.agents.all[a as usize];
         Sharer {
             agent: self.principal(a),
-            root: agent.root,
+            root: self.agents.root(a),
             fleet: agent.fleet,
         }
     }

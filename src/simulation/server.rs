@@ -110,6 +110,7 @@ impl<'a> Server<'a> {
     }
 
     /// Whether the end of an attempt is known when it begins: no network, no line, no rows.
+    #[inline]
     pub fn is_direct(&self) -> bool {
         self.spec.network.is_none()
             && self.rows.is_none()
@@ -132,6 +133,7 @@ impl<'a> Server<'a> {
     }
 
     /// An attempt arrives: decides what becomes of it, and counts it.
+    #[inline]
     pub fn arrive(&mut self, now: Time, request: &Request, weather: &Weather) -> Verdict {
         if let Some((outcome, retry_after)) = self.scripted(request) {
             if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) {
@@ -191,6 +193,7 @@ impl<'a> Server<'a> {
     }
 
     /// When work of this length ends if it begins now: after a pause, and slowed down.
+    #[inline]
     pub fn end_of_work(&self, now: Time, work: Span) -> Time {
         let after = |start: Time, w: &crate::world::Window| match w.holds(start) {
             true => w.until,
@@ -232,6 +235,7 @@ impl<'a> Server<'a> {
     }
 
     /// An admitted attempt of this fleet is worked off; `counted` as it was admitted.
+    #[inline]
     pub fn finish(&mut self, fleet: u8, counted: bool) {
         self.busy -= 1;
         if counted {
@@ -245,6 +249,7 @@ impl<'a> Server<'a> {
         }
     }
 
+    #[inline]
     fn scripted(&mut self, request: &Request) -> Option<(Outcome, Option<Span>)> {
         let script = self.spec.script.as_ref()?;
         let n = if script.per_call {
@@ -258,6 +263,7 @@ impl<'a> Server<'a> {
     }
 
     /// How the attempt would end if there were room for it.
+    #[inline]
     fn natural_outcome(&mut self, now: Time, request: &Request) -> Outcome {
         let spec = self.spec;
         let coin = request.luck[1];
@@ -289,6 +295,7 @@ impl<'a> Server<'a> {
     }
 
     /// How long an admitted attempt takes once work on it begins.
+    #[inline]
     fn work(&self, outcome: Outcome, request: &Request, weather: &Weather) -> Span {
         let spec = self.spec;
         let u = unit_open(request.luck[0]);

@@ -34,6 +34,8 @@ pub(super) struct States<T: State> {
 /// All shared state of a run.
 #[derive(Debug)]
 pub(super) struct SharedState {
+    /// Whether anything is kept for each agent or task.
+    personal: bool,
     pub breakers: States<Breaker>,
     pub semaphores: States<Semaphore<Waiter>>,
     pub limits: States<ClientLimit>,
@@ -56,6 +58,7 @@ pub(super) struct Sharer {
 impl SharedState {
     pub(super) fn new(groups: &Groups, fleets: usize) -> SharedState {
         SharedState {
+            personal: SharedState::is_personal(groups),
             breakers: States::new(&groups.breakers, fleets),
             semaphores: States::new(&groups.semaphores, fleets),
             limits: States::new(&groups.limits, fleets),
@@ -68,9 +71,30 @@ impl SharedState {
         }
     }
 
+    /// Whether anything is kept for each agent or task.
+    pub(super) fn is_personal(groups: &Groups) -> bool {
+        fn any<S>(groups: &[(Shared, S)]) -> bool {
+            let personal =
+                |(shared, _): &(Shared, S)| matches!(shared, Shared::Task | Shared::Agent);
+            groups.iter().any(personal)
+        }
+        any(&groups.breakers)
+            || any(&groups.semaphores)
+            || any(&groups.limits)
+            || any(&groups.throttles)
+            || any(&groups.retry_budgets)
+            || any(&groups.accounts)
+            || any(&groups.latencies)
+            || any(&groups.routers)
+    }
+
     /// Makes the states of a slot new: those of its agent (`Shared::Agent`) when the slot gets a
     /// new agent, those of its task (`Shared::Task`) when it begins a task.
+    #[inline]
     pub(super) fn renew(&mut self, slot: AgentId, of: Shared) {
+        if !self.personal {
+            return;
+        }
         self.breakers.renew(slot, of);
         self.semaphores.renew(slot, of);
         self.limits.renew(slot, of);

@@ -31,6 +31,7 @@ enum Way {
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Enters a layer that has to ask its store first; it is not yet entered while it asks.
+    #[inline(never)]
     pub(super) fn ask_store(&mut self, a: AgentId, i: u16, stored: &Stored) -> Option<Next> {
         let found = self.look_up(a, stored, Way::In);
         *self.agents.word(a, stored.word) = u32::from(found.away);
@@ -43,6 +44,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The store has answered, or will not: the layer decides.
+    #[inline(never)]
     pub(super) fn answered(&mut self, a: AgentId) -> Next {
         let i = self.agents.all[a as usize].layer;
         let program = self.program;
@@ -76,6 +78,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Leaves a layer that has to tell its store how the call ended; until it has, it is not left.
+    #[inline(never)]
     pub(super) fn tell_store(
         &mut self,
         a: AgentId,
@@ -114,6 +117,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The store has been told, or cannot be; or the wait after the last attempt is over.
+    #[inline(never)]
     pub(super) fn told(&mut self, a: AgentId) -> Next {
         let agent = &mut self.agents.all[a as usize];
         agent.layer -= 1;
@@ -164,7 +168,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // An attempt is counted when it begins.
                 (call.step, made.wrapping_sub(way as u32))
             }
-            Scope::Turn | Scope::Task => (agent.pc, agent.resubmitted),
+            Scope::Turn | Scope::Task => (agent.pc, self.agents.asides.of(a).resubmitted),
         };
         let spot = Spot {
             fleet: agent.fleet,

@@ -140,6 +140,7 @@ impl<'a> TaskQueue<'a> {
 }
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
+    #[inline]
     pub(super) fn all_done(&self) -> bool {
         self.queues.iter().all(TaskQueue::done)
     }
@@ -279,6 +280,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The next task that nobody has had, and when it was ready.
+    #[inline]
     fn fresh_task(&mut self, a: AgentId) -> Option<(u32, Time)> {
         let now = self.agenda.now();
         let agent = &self.agents.all[a as usize];
@@ -305,6 +307,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Some((queue.next_task - 1, ready))
     }
 
+    #[inline(never)]
     fn rest(&mut self, a: AgentId) -> Next {
         let agent = &mut self.agents.all[a as usize];
         let f = agent.fleet;
@@ -318,21 +321,25 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Next::Wait
     }
 
+    #[inline]
     fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, tries: Tries) -> Next {
         self.shared.renew(a, Shared::Task);
-        self.agents.renew_prepaid(a);
+        self.agents.renew(a);
+        if let Some(family) = self.agents.families.get_mut(a) {
+            family.root = a;
+        }
+        if let Some(aside) = self.agents.asides.get_mut(a) {
+            aside.resubmitted = tries.resubmitted;
+        }
         let program = self.program;
-        let old = self.agents.all[a as usize];
         let agent = &mut self.agents.all[a as usize];
-        let fleet = &program.fleets[usize::from(old.fleet)];
+        let fleet = &program.fleets[usize::from(agent.fleet)];
         *agent = Agent {
-            ticket: old.ticket.wrapping_add(1),
+            ticket: agent.ticket.wrapping_add(1),
             task,
-            root: a,
             ready,
-            resubmitted: tries.resubmitted,
             pc: fleet.entry,
-            ..Agent::new(old.fleet)
+            ..Agent::new(agent.fleet)
         };
         if let (Some((_, id)), true) = (&fleet.dead_letter, tries.returned > 0) {
             agent.cause[0] = *id;
@@ -349,10 +356,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// An agent's task has ended: for good, or it goes back to the queue.
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
-        let agent = self.agents.all[a as usize];
+        let agent = &self.agents.all[a as usize];
+        let (fleet, task, ready) = (agent.fleet, agent.task, agent.ready);
         let kept = |run: &mut Self| run.submit_again(a, reply) || run.bury(a, reply.outcome);
         if reply.outcome == Outcome::Ok || !kept(self) {
-            self.finish_task(agent.fleet, agent.task, agent.ready, reply.outcome);
+            self.finish_task(fleet, task, ready, reply.outcome);
         }
         self.take_task(a)
     }
@@ -403,15 +411,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Puts a failed task back, if the fleet's retry layer says so.
+    #[inline(never)]
     fn submit_again(&mut self, a: AgentId, reply: Reply) -> bool {
         let agent = self.agents.all[a as usize];
         let Some((spec, id)) = &self.program.fleets[usize::from(agent.fleet)].retry else {
             return false;
         };
+        let resubmitted = self.agents.asides.of(a).resubmitted;
         let now = self.agenda.now();
         let tries = self.tries(a);
         let mut state = RetryState {
-            attempts: agent.resubmitted + 1,
+            attempts: resubmitted + 1,
             begun: agent.ready,
             // So that a task that fails at once takes time: there is a least period from here.
             latest: now,
@@ -422,7 +432,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             task: agent.task,
             step: *id,
             round: u32::MAX - tries.returned,
-            attempt: agent.resubmitted,
+            attempt: resubmitted,
             hedge: 0,
         };
         let luck = unit(self.weather.draw(spot, Purpose::Backoff)[0]);
@@ -442,7 +452,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             task: agent.task,
             ready: agent.ready,
             tries: Tries {
-                resubmitted: agent.resubmitted + 1,
+                resubmitted: resubmitted + 1,
                 delay: state.memory,
                 ..tries
             },
@@ -455,6 +465,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The batch is stopped for good: every task that has not begun fails.
+    #[inline(never)]
     fn fail_the_rest(&mut self, f: u8) {
         let now = self.agenda.now();
         let queue = &mut self.queues[usize::from(f)];

@@ -40,6 +40,7 @@ impl Sketch {
     }
 
     /// Adds a value.
+    #[inline]
     pub fn record(&mut self, value: u64) {
         match &mut self.values {
             Values::Exact(values) if values.len() < EXACT_LIMIT => values.push(value),

@@ -35,6 +35,7 @@ impl Money {
     }
 
     /// The share of this amount, rounded down to the unit.
+    #[inline]
     pub fn share(self, share: Share) -> Money {
         match share {
             Share::NONE => Money::ZERO,
@@ -60,6 +61,7 @@ impl<'de> Deserialize<'de> for Money {
 
 impl Price {
     /// What `tokens` cost at this price.
+    #[inline]
     pub fn times(self, tokens: u32) -> Money {
         Money(i128::from(self.0) * i128::from(tokens))
     }

@@ -18,11 +18,13 @@ impl Share {
     /// Whether a 32-bit coin falls within this share: true for `share` of all coins.
     ///
     /// Exact for 0 % and 100 %; elsewhere right to one part in 2³².
+    #[inline]
     pub fn hits(self, coin: u32) -> bool {
         u64::from(coin) < (u64::from(self.0) << 32) / 1_000_000
     }
 
     /// The part of `tokens` that this share covers, rounded down.
+    #[inline]
     pub fn of(self, tokens: u32) -> u32 {
         (u64::from(tokens) * u64::from(self.0) / 1_000_000) as u32
     }

@@ -32,6 +32,7 @@ impl Time {
     pub const NEVER: Time = Time(u64::MAX);
 
     /// The time since `earlier`, or zero if `earlier` is later.
+    #[inline]
     pub fn since(self, earlier: Time) -> Span {
         Span(self.0.saturating_sub(earlier.0))
     }
@@ -63,6 +64,7 @@ impl Span {
     }
 
     /// A span from float nanoseconds: rounded down, negative and NaN become zero, huge saturates.
+    #[inline]
     pub fn from_nanos_f64(ns: f64) -> Span {
         Span(ns as u64)
     }

@@ -55,7 +55,11 @@ pub struct Usage {
 
 impl PriceList {
     /// What an attempt with this usage costs under this billing rule.
+    #[inline]
     pub fn cost(&self, usage: Usage, rule: BillingRule) -> Money {
+        if self.is_nothing() {
+            return Money::ZERO;
+        }
         let mut input = Money::ZERO;
         let mut output = Money::ZERO;
         if let Some(p) = &self.tokens {
@@ -69,7 +73,17 @@ impl PriceList {
         input.share(rule.input) + output.share(rule.output) + call.share(rule.call)
     }
 
+    /// Whether nothing is ever charged.
+    #[inline]
+    pub fn is_nothing(&self) -> bool {
+        self.per_call == Money::ZERO && self.tokens.is_none() && self.by_prompt.is_empty()
+    }
+
+    #[inline]
     fn table_price(&self, prompt: u32) -> Money {
+        if self.by_prompt.is_empty() {
+            return Money::ZERO;
+        }
         let Some(after) = self.by_prompt.iter().position(|(at, _)| *at >= prompt) else {
             return self
                 .by_prompt

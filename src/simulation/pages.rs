@@ -1,0 +1,174 @@
+//! What only some programs need to know of each agent: pages beside the agents' own records.
+//!
+//! A page that a program does not need is empty and reads as if nothing were on it; so a scenario
+//! without timeouts, models or money pays neither room nor time for them.
+
+use std::ops::{Index, IndexMut};
+
+use crate::scenario::model::Scenario;
+use crate::units::{Span, Time};
+use crate::world::price::Usage;
+use crate::world::{Capacity, Target};
+
+use super::agent::{AgentId, NOBODY};
+use super::program::{CallKind, Kind, Program};
+
+/// One kind of page: an entry for each agent, or none at all.
+#[derive(Clone, Debug, Default)]
+pub struct Page<T> {
+    needed: bool,
+    all: Vec<T>,
+}
+
+/// Which pages a program needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub timed: bool,
+    pub kept: bool,
+    pub talks: bool,
+    pub asides: bool,
+    pub families: bool,
+    pub prepaid: bool,
+}
+
+/// How long what an agent does may last; where there are timeouts, or others that give up on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Timed {
+    /// When what it waits for is done; [`Time::NEVER`] if others will tell.
+    pub until: Time,
+    /// The earliest of its active timeouts.
+    pub deadline: Time,
+}
+
+/// What an agent has said to models; where there are any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Talk {
+    /// Tokens of the attempt under way.
+    pub usage: Usage,
+    /// Tokens of the conversation.
+    pub context: u32,
+    /// Tokens that retries after `invalid` have added to the prompt of this call.
+    pub grown: u32,
+}
+
+/// What is needed where a target has a line, a network, contention, limits or a script, or a fleet
+/// submits tasks again.
+#[derive(Clone, Copy, Debug)]
+pub struct Aside {
+    /// The `Retry-After` that will come with the attempt under way; [`Span::MAX`] for none.
+    pub told: Span,
+    /// The job that will bring the reply, while the agent awaits one.
+    pub job: u32,
+    /// What the step's attempts had been counted to when this call began.
+    pub call_from: u32,
+    /// How often the task was submitted again before.
+    pub resubmitted: u32,
+}
+
+impl Needs {
+    /// What a program of this scenario needs.
+    pub fn of(scenario: &Scenario, program: &Program) -> Needs {
+        let families = program.has_families();
+        let times = |kind: &Kind| matches!(kind, Kind::Timeout(_));
+        let targets = &scenario.targets;
+        Needs {
+            timed: families || program.layers.iter().any(|layer| times(&layer.kind)),
+            kept: targets.iter().any(|target| !target.price.is_nothing()),
+            talks: (program.calls.iter()).any(|call| matches!(call.kind, CallKind::Llm(_))),
+            asides: targets.iter().any(is_particular)
+                || program.fleets.iter().any(|fleet| fleet.retry.is_some()),
+            families,
+            prepaid: program.prepays,
+        }
+    }
+}
+
+/// Whether it answers by a script, with `Retry-After`, or through jobs.
+fn is_particular(target: &Target) -> bool {
+    target.script.is_some()
+        || !target.limits.is_empty()
+        || target.network.is_some()
+        || target.contention.is_some()
+        || matches!(target.capacity, Capacity::Servers { .. })
+}
+
+impl Default for Timed {
+    fn default() -> Timed {
+        Timed {
+            until: Time::NEVER,
+            deadline: Time::NEVER,
+        }
+    }
+}
+
+impl Default for Aside {
+    fn default() -> Aside {
+        Aside {
+            told: Span::MAX,
+            job: NOBODY,
+            call_from: 0,
+            resubmitted: 0,
+        }
+    }
+}
+
+impl<T: Copy + Default> Page<T> {
+    /// A page without entries, which stays so if it is not `needed`.
+    pub fn new(needed: bool) -> Page<T> {
+        let all = vec![];
+        Page { needed, all }
+    }
+
+    /// An entry for one more agent.
+    pub fn push(&mut self) {
+        if self.needed {
+            self.all.push(T::default());
+        }
+    }
+
+    /// An agent's entry, if the page is needed.
+    #[inline]
+    pub fn get(&self, id: AgentId) -> Option<&T> {
+        self.all.get(id as usize)
+    }
+
+    /// An agent's entry to write on, if the page is needed.
+    #[inline]
+    pub fn get_mut(&mut self, id: AgentId) -> Option<&mut T> {
+        self.all.get_mut(id as usize)
+    }
+
+    /// What an agent's entry says; that of an empty one if the page is not needed.
+    #[inline]
+    pub fn of(&self, id: AgentId) -> T {
+        self.get(id).copied().unwrap_or_default()
+    }
+
+    /// Writes an agent's entry, if the page is needed.
+    #[inline]
+    pub fn set(&mut self, id: AgentId, entry: T) {
+        if let Some(slot) = self.get_mut(id) {
+            *slot = entry;
+        }
+    }
+
+    /// Bytes of an entry; none if the page is not needed.
+    pub fn bytes(&self) -> usize {
+        if self.needed { size_of::<T>() } else { 0 }
+    }
+}
+
+/// Of a page that is needed.
+impl<T> Index<usize> for Page<T> {
+    type Output = T;
+
+    fn index(&self, id: usize) -> &T {
+        &self.all[id]
+    }
+}
+
+impl<T> IndexMut<usize> for Page<T> {
+    fn index_mut(&mut self, id: usize) -> &mut T {
+        &mut self.all[id]
+    }
+}
