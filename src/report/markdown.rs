@@ -65,6 +65,7 @@ fn one(docs: &[&Document], i: usize, doc: &Document) -> String {
         ));
     }
     out.push_str(&money_went(doc));
+    out.push_str(&storm(doc));
     out.push_str(&layers(doc));
     out.push_str(&life(doc));
     out.push_str(&careful(doc));
@@ -166,6 +167,25 @@ fn money_went(doc: &Document) -> String {
         ]);
     }
     format!("## Where the money went\n\n{}", table(&heads, &rows))
+}
+
+fn storm(doc: &Document) -> String {
+    let mut heads = vec!["Policy".to_owned()];
+    heads.extend(story::STORM.map(|(head, ..)| head.to_owned()));
+    let row = |policy: &crate::experiment::document::PolicyResult| {
+        let mut row = vec![text(&story::name(&policy.name))];
+        row.extend(story::STORM.map(|(_, metric, format)| {
+            let mean = policy.metric(metric).mean;
+            mean.map_or_else(|| NO_VALUE.to_owned(), format)
+        }));
+        row
+    };
+    let rows: Vec<Vec<String>> = doc.policies.iter().map(row).collect();
+    let about = story::STORM_ABOUT;
+    format!(
+        "## The storm in figures\n\n{about}\n\n{}",
+        table(&heads, &rows)
+    )
 }
 
 fn layers(doc: &Document) -> String {

@@ -3,9 +3,7 @@
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult, Verdict};
 use crate::report::charts::styles;
-use crate::report::format::{
-    NO_VALUE, count, money, money_change, money_spread, percent, ratio, seconds,
-};
+use crate::report::format::{NO_VALUE, count, money, money_change, money_spread, percent, seconds};
 use crate::report::story::{self, COLUMNS, best, exact_money, value};
 
 use super::layers::layers;
@@ -301,11 +299,13 @@ fn money_went(doc: &Document, r: usize) -> String {
 }
 
 fn storm(doc: &Document, r: usize) -> String {
-    let mut inner = String::from(
-        "<thead><tr><th scope=\"col\">Policy</th><th scope=\"col\">Amplification</th><th scope=\"col\">Peak attempts/s</th><th scope=\"col\">Time to recover</th><th scope=\"col\">Last task ended</th><th scope=\"col\">Refused by the client</th><th scope=\"col\">Success</th><th scope=\"col\">Unfinished</th></tr></thead>\n<tbody>\n",
-    );
+    let mut inner = String::from("<thead><tr><th scope=\"col\">Policy</th>");
+    for (head, ..) in story::STORM {
+        inner.push_str(&format!("<th scope=\"col\">{head}</th>"));
+    }
+    inner.push_str("</tr></thead>\n<tbody>\n");
     for (i, policy) in doc.policies.iter().enumerate() {
-        let cell = |metric: Metric, format: fn(f64) -> String| {
+        let cell = |(_, metric, format): (&str, Metric, fn(f64) -> String)| {
             let mean = policy.metric(metric).mean;
             format!(
                 "<td>{}</td>",
@@ -313,22 +313,16 @@ fn storm(doc: &Document, r: usize) -> String {
             )
         };
         inner.push_str(&format!(
-            "<tr data-policy=\"{i}\">{}{}{}{}{}{}{}{}</tr>\n",
+            "<tr data-policy=\"{i}\">{}{}</tr>\n",
             policy_cell(i, policy),
-            cell(Metric::Amplification, ratio),
-            cell(Metric::PeakRate, count),
-            cell(Metric::Recovery, seconds),
-            cell(Metric::End, seconds),
-            cell(Metric::Denied, count),
-            cell(Metric::SuccessRate, percent),
-            cell(Metric::TasksUnfinished, count)
+            story::STORM.map(cell).concat()
         ));
     }
     section(
         r,
         "storm",
         "The storm in figures",
-        "Attempts on the wire over first attempts; the busiest second; from the end of the last outage until the work that it caught was done.",
+        story::STORM_ABOUT,
         &table("Storm figures", "figures", &(inner + "</tbody>")),
     )
 }

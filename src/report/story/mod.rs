@@ -12,7 +12,7 @@ pub use verdict::verdict;
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult};
 
-use super::format::visible;
+use super::format::{count, percent, ratio, seconds, visible};
 
 /// The longest name that is written out \[characters\]; what is cut off is marked.
 const LONGEST_NAME: usize = 60;
@@ -26,6 +26,20 @@ pub fn name(text: &str) -> String {
         _ => shown.chars().take(LONGEST_NAME - 1).chain(['…']).collect(),
     }
 }
+
+/// The figures of the storm: heads, metrics and how their means are written.
+pub const STORM: [(&str, Metric, fn(f64) -> String); 7] = [
+    ("Amplification", Metric::Amplification, ratio),
+    ("Peak attempts/s", Metric::PeakRate, count),
+    ("Time to recover", Metric::Recovery, seconds),
+    ("Last task ended", Metric::End, seconds),
+    ("Refused by the client", Metric::Denied, count),
+    ("Success", Metric::SuccessRate, percent),
+    ("Unfinished", Metric::TasksUnfinished, count),
+];
+/// What they mean.
+pub const STORM_ABOUT: &str = "Attempts on the wire over first attempts; the busiest second; from the \
+     end of the last outage until the work that it caught was done.";
 
 /// A part of a policy's spend.
 #[derive(Clone, Debug, PartialEq)]
