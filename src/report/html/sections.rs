@@ -305,7 +305,7 @@ fn storm(doc: &Document, r: usize) -> String {
     }
     inner.push_str("</tr></thead>\n<tbody>\n");
     for (i, policy) in doc.policies.iter().enumerate() {
-        let cell = |(_, metric, format): (&str, Metric, fn(f64) -> String)| {
+        let cell = |(_, metric, format): story::Figure| {
             let mean = policy.metric(metric).mean;
             format!(
                 "<td>{}</td>",

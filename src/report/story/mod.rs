@@ -27,8 +27,11 @@ pub fn name(text: &str) -> String {
     }
 }
 
-/// The figures of the storm: heads, metrics and how their means are written.
-pub const STORM: [(&str, Metric, fn(f64) -> String); 7] = [
+/// A figure of the storm: its head, its metric and how its mean is written.
+pub type Figure = (&'static str, Metric, fn(f64) -> String);
+
+/// The figures of the storm.
+pub const STORM: [Figure; 7] = [
     ("Amplification", Metric::Amplification, ratio),
     ("Peak attempts/s", Metric::PeakRate, count),
     ("Time to recover", Metric::Recovery, seconds),
