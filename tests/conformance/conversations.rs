@@ -214,7 +214,7 @@ fn google_deadline(case: &Case) -> String {
 }
 
 /// Kinds of exceptions that say how a call failed. Those that say that a program is wrong
-/// (`ValueError` and the like, and `TimeoutError`, which is an `OSError`) are no outcome of a call.
+/// (`ValueError` and the like) are no outcome of a call; `OSError` and its `TimeoutError` are out of scope.
 const LANGGRAPH_RETRIES: [&str; 7] = [
     ".openai.",
     "requests.HTTPError",

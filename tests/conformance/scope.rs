@@ -1,4 +1,5 @@
-//! Recorded cases that are about no call: what a program does that is wrong, or that stops.
+//! Recorded cases that are about no call (what a program does that is wrong, or that stops), and
+//! those that turn on what one outcome here cannot tell apart.
 
 /// Why a case is out of scope, if it is.
 pub fn why_out(file: &str, id: &str) -> Option<&'static str> {
