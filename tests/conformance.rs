@@ -2,7 +2,8 @@
 //!
 //! `tests/conformance/*.json` are the vectors (`README.md` beside them describes them), `plan.rs`
 //! says which preset, with which overrides, stands for each case. A case that nothing stands for
-//! is counted as not yet, one that is about no call as out of scope (`scope.rs`); none is left out. The table goes to `docs/conformance.md`; renew it with
+//! is counted as not yet; one that `scope.rs` gives a reason for, as out of scope; none is left
+//! out. The table goes to `docs/conformance.md`; renew it with
 //! `SQUALL_RENEW=1 cargo test --test conformance`.
 
 #![expect(
@@ -99,7 +100,7 @@ fn table(rows: &[Row]) -> String {
         text,
         "Each preset is held against vectors recorded from the library it is named after\n\
          (`tests/conformance/`, by `tests/conformance.rs`, which also writes this page). {passed} cases \
-         pass,\n{not_yet} are not yet held against anything, {out} are out of scope: about no call; none fails, or \
+         pass,\n{not_yet} are not yet held against anything, {out} are out of scope for the reasons below; none fails, or \
          the tests would.\n\n\
          \"executed\" vectors come from running that version; \"source-reading\" and \"documentation\" \
          ones\nfrom an independent re-implementation of what was read.\n\n\

@@ -214,7 +214,7 @@ fn google_deadline(case: &Case) -> String {
 }
 
 /// Kinds of exceptions that say how a call failed. Those that say that a program is wrong
-/// (`ValueError` and the like, and `TimeoutError`, which is an `OSError`) are no outcome of a call.
+/// (`ValueError` and the like) are no outcome of a call; `OSError` and its `TimeoutError` are out of scope.
 const LANGGRAPH_RETRIES: [&str; 7] = [
     ".openai.",
     "requests.HTTPError",
@@ -238,6 +238,8 @@ fn langgraph(case: &Case) -> Option<(&'static str, String)> {
             id if id.contains("httpx.HTTPStatusError") => {
                 "attempts: 2, statuses: [500-599]".to_owned()
             }
+            // Output that does not validate is a `ValueError`: it fails at once.
+            "default_retry_on.pydantic.ValidationError" => "attempts: 2".to_owned(),
             id if LANGGRAPH_RETRIES.iter().any(|kind| id.contains(kind)) => {
                 "attempts: 2".to_owned()
             }
@@ -452,6 +454,10 @@ fn whole(file: &str, case: &Case) -> Option<Response> {
             "transport.400" => 400,
             _ => 429,
         })),
+        ("langgraph", _) if id.ends_with("pydantic.ValidationError") => Some(Response {
+            code: Some(Outcome::Invalid),
+            ..failed
+        }),
         ("langgraph", _) => openai_error(id),
         ("google-api-core", _) => match id {
             "grpc.ResourceExhausted" => Some(Response::status(429)),
