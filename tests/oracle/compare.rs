@@ -57,7 +57,8 @@ pub enum Verdict {
     /// They agree about so many attempts.
     Agree(usize),
     /// They part after an instant at which several things happened at once: there, or later if both
-    /// list what happened there in different orders, or if tasks died there together.
+    /// list what happened there in different orders, or if tasks died or agents went idle
+    /// there together.
     Taste,
     /// They part.
     Part,
@@ -97,10 +98,7 @@ pub fn compare(text: &str) -> Verdict {
             attempts += oracle.attempts.len();
             continue;
         };
-        let together = oracle
-            .buried
-            .windows(2)
-            .filter(|pair| pair[0].0 == pair[1].0);
+        let together = oracle.resting.windows(2).filter(|pair| pair[0] == pair[1]);
         let hidden = other_order
             .into_iter()
             .chain(together.map(|pair| pair[0].0));

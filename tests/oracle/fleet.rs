@@ -272,6 +272,8 @@ async fn agent(crew: Rc<Crew>, i: u32, begin: u64) {
         match next {
             Some(waiting) => work(&crew, me, waiting).await,
             None => {
+                let now = crew.sim.clock.now();
+                crew.sim.log.borrow_mut().resting.push((now, crew.number));
                 let signal = crew.sim.clock.signal();
                 crew.queue.borrow_mut().idle.push_back(signal.clone());
                 signal.wait().await;
@@ -343,7 +345,7 @@ fn bury(crew: &Rc<Crew>, mut waiting: Waiting) -> bool {
         return false;
     }
     let now = crew.sim.clock.now();
-    crew.sim.log.borrow_mut().buried.push((now, crew.number));
+    crew.sim.log.borrow_mut().resting.push((now, crew.number));
     (waiting.run, waiting.tries) = (waiting.run + 1, 0);
     waiting.returned += 1;
     queue.dead.push_back(waiting);

@@ -53,13 +53,13 @@ fn random_scenarios_agree() {
             Verdict::Part => parted.push(case),
         }
     }
+    let all = cases.end - cases.start;
+    eprintln!("{all} scenarios, {attempts} attempts, {taste} a matter of taste");
     assert!(parted.is_empty(), "they part in cases {parted:?}");
     // The scenarios are no good if nothing happens in them, or everything at once.
-    let all = cases.end - cases.start;
     if all < 100 {
         return;
     }
     assert!(attempts > 20 * all, "only {attempts} attempts");
     assert!(taste * 10 < all, "{taste} of {all} are a matter of taste");
-    eprintln!("{all} scenarios, {attempts} attempts, {taste} a matter of taste");
 }

@@ -46,9 +46,9 @@ pub type Event = (u64, usize, u32, Option<u64>);
 pub struct Log {
     /// The instants whose events may have another order elsewhere.
     pub contested: BTreeSet<u64>,
-    /// When a task joined its fleet's dead letters: time, fleet. In which order several did at one
-    /// instant shows when they come back.
-    pub buried: Vec<(u64, usize)>,
+    /// When a task joined its fleet's dead letters, or an agent those without a task: time, fleet. In
+    /// which order several did at one instant shows when they come back.
+    pub resting: Vec<(u64, usize)>,
     /// All of it in its order.
     pub order: Vec<Event>,
     pub attempts: Vec<Row>,
