@@ -377,6 +377,18 @@ impl Agents {
         self.words[at + 1] = (value >> 32) as u32;
     }
 
+    /// Where counter `counter` of an agent stands, for [`Agents::counter`].
+    #[inline]
+    pub fn counter_at(&self, id: AgentId, counter: usize) -> usize {
+        id as usize * self.stride + self.counters + counter
+    }
+
+    /// The counter that stands there.
+    #[inline]
+    pub fn counter(&mut self, at: usize) -> &mut u32 {
+        &mut self.words[at]
+    }
+
     /// The counters of an agent.
     #[inline]
     pub fn counters_of(&mut self, id: AgentId) -> &mut [u32] {

@@ -98,6 +98,7 @@ impl<'a> Compiler<'a> {
             let retry = self.policy.fleet.retry.clone();
             let fleet = FleetProgram {
                 entry,
+                comes_back: retry.is_some() || dead.is_some(),
                 retry: retry.map(|r| (r, id(1 + breakers + dead_letters))),
                 breaker: breaker.map(|b| (b, id(1 + dead_letters))),
                 dead_letter: dead.map(|d| (d, id(1))),
@@ -130,16 +131,21 @@ impl<'a> Compiler<'a> {
 
     fn block(&mut self, scope: Scope, parent: BlockId, on_failure: OnFailure) -> BlockId {
         let first = self.program.layers.len() as u16;
+        let around = self.program.blocks.get(usize::from(parent));
+        let (around, outside) = around.map_or((Scope::Task, 0), |b| (b.scope, b.end));
         self.program.blocks.push(Block {
             scope,
             first,
             end: first,
             parent,
+            around,
+            outside,
             body: 0,
             after: 0,
             call: 0,
             word: self.task_words,
             on_failure,
+            quiet: true,
         });
         (self.program.blocks.len() - 1) as BlockId
     }
@@ -258,7 +264,9 @@ impl<'a> Compiler<'a> {
         };
         let call = self.program.calls.len() as u16;
         for target in targets {
+            let price = &self.scenario.targets[usize::from(target.0)].price;
             self.program.calls.push(Call {
+                free: price.is_nothing() && matches!(kind, CallKind::Tool(_)),
                 longest_output,
                 target,
                 step,
@@ -362,6 +370,9 @@ impl<'a> Compiler<'a> {
             }
             word += CompiledLayer::words(layer);
         }
+        let b = &mut self.program.blocks[usize::from(block)];
+        let own = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
+        b.quiet = own.iter().all(CompiledLayer::ignores_success);
     }
 
     /// The retry layer next outside a route hears from it whether another deployment is up.

@@ -250,6 +250,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// An agent without a task looks for one.
+    #[inline]
     pub(super) fn take_task(&mut self, a: AgentId) -> Next {
         let now = self.agenda.now();
         let f = self.agents.all[a as usize].fleet;
@@ -257,10 +258,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if queue.stopped(now) {
             return self.rest(a);
         }
-        let fresh_first = match (queue.fresh.front(), queue.again.front()) {
-            (Some(fresh), Some(again)) => *fresh <= again.queued,
-            (None, Some(_)) => queue.batch_left > 0,
-            _ => true,
+        let fresh_first = match queue.again.front() {
+            None => true,
+            Some(again) => match queue.fresh.front() {
+                Some(fresh) => *fresh <= again.queued,
+                None => queue.batch_left > 0,
+            },
         };
         if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
             self.agents.counters_of(a).fill(0);
@@ -341,6 +344,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             pc: fleet.entry,
             ..Agent::new(agent.fleet)
         };
+        if fleet.comes_back {
+            self.note_tries(a, tries);
+        }
+        Next::Step
+    }
+
+    /// Notes how often a task has come before, in a fleet that submits tasks again.
+    #[inline(never)]
+    fn note_tries(&mut self, a: AgentId, tries: Tries) {
+        let agent = &mut self.agents.all[a as usize];
+        let fleet = &self.program.fleets[usize::from(agent.fleet)];
         if let (Some((_, id)), true) = (&fleet.dead_letter, tries.returned > 0) {
             agent.cause[0] = *id;
         }
@@ -351,10 +365,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         self.keep_tries(a, tries);
-        Next::Step
     }
 
     /// An agent's task has ended: for good, or it goes back to the queue.
+    #[inline]
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
         let agent = &self.agents.all[a as usize];
         let (fleet, task, ready) = (agent.fleet, agent.task, agent.ready);
@@ -365,6 +379,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.take_task(a)
     }
 
+    #[inline]
     fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
         let end = self.agenda.now();
         self.last_end = end;
@@ -376,10 +391,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             outcome,
         });
         self.queues[usize::from(fleet)].unended -= 1;
-        self.judge(fleet, outcome);
+        if self.program.fleets[usize::from(fleet)].breaker.is_some() {
+            self.judge(fleet, outcome);
+        }
     }
 
     /// Tells the batch's breaker how a task ended for good, or until it comes back from the dead.
+    #[inline(never)]
     pub(super) fn judge(&mut self, fleet: u8, outcome: Outcome) {
         let end = self.agenda.now();
         let queue = &mut self.queues[usize::from(fleet)];
