@@ -171,7 +171,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The reply to an agent's attempt has come.
-    #[inline]
+    #[inline(always)]
     pub(super) fn replied(&mut self, a: AgentId, call: &Call) -> Next {
         self.close_attempt(a, call, Closing::Replied);
         let agent = &self.agents.all[a as usize];
@@ -183,7 +183,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let b = &program.blocks[usize::from(agent.block)];
         self.learn(a, call);
         match b.quiet {
-            true => self.done(a, b),
+            true => self.go_on(a, b),
             false => Next::Leave(Reply::of(Outcome::Ok)),
         }
     }

@@ -358,6 +358,7 @@ impl<'a> Compiler<'a> {
                 shared: layer.shared,
                 group,
                 word,
+                remembers: CompiledLayer::own_words(&layer.kind) > 3,
                 guards: (0, 0),
                 route: NO_ROUTE,
             });

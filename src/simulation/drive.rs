@@ -56,6 +56,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The plan from the agent's `pc` on, to the next call or to where it waits.
+    #[inline]
     fn step(&mut self, a: AgentId) -> Next {
         let program = self.program;
         loop {
@@ -200,7 +201,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Begins the body of a task or turn.
-    #[inline]
+    #[inline(always)]
     fn enter_body(&mut self, a: AgentId, b: &Block) -> Next {
         match b.scope {
             Scope::Call => unreachable!("the body of a call is its attempt"),
@@ -225,6 +226,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Leaves the agent's block through the layers that it has entered.
+    #[inline(never)]
     fn leave(&mut self, a: AgentId, reply: Reply) -> Next {
         let program = self.program;
         let agent = &self.agents.all[a as usize];
@@ -241,12 +243,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    /// The agent is out of a block that has succeeded: on with the plan.
-    #[inline]
-    pub(super) fn done(&mut self, a: AgentId, b: &Block) -> Next {
-        if b.parent == NO_BLOCK {
-            return self.end_plan(a, Reply::of(Outcome::Ok));
+    /// The agent is out of a block that has succeeded.
+    #[inline(always)]
+    fn done(&mut self, a: AgentId, b: &Block) -> Next {
+        match b.parent {
+            NO_BLOCK => self.end_plan(a, Reply::of(Outcome::Ok)),
+            _ => self.go_on(a, b),
         }
+    }
+
+    /// On with the plan after a block that stands in another.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self, a: AgentId, b: &Block) -> Next {
         let agent = &mut self.agents.all[a as usize];
         agent.block = b.parent;
         agent.layer = b.outside;
@@ -372,7 +380,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The agent's plan has ended.
-    #[inline]
+    #[inline(always)]
     fn end_plan(&mut self, a: AgentId, reply: Reply) -> Next {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);

@@ -118,8 +118,9 @@ pub struct Block {
     pub end: u16,
     /// The block around it; [`NO_BLOCK`] for tasks and branches.
     pub parent: BlockId,
-    /// The scope of that block, and where its layers end.
+    /// The scope of that block.
     pub around: Scope,
+    /// Where the layers of that block end.
     pub outside: u16,
     /// First op of its body.
     pub body: Pc,
@@ -150,6 +151,9 @@ pub struct CompiledLayer {
     pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
+    /// Of a retry layer: whether it remembers more than how many attempts there were, and when the
+    /// latest began.
+    pub remembers: bool,
     /// Of a retry layer: the route inside it that has a say in its waits, or [`NO_ROUTE`].
     pub route: u16,
     /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].

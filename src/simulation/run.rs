@@ -313,7 +313,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return self.timed_out(a);
         }
         let next = match agent.doing {
-            Doing::Starting => self.take_task(a),
+            Doing::Starting => self.first_task(a),
             Doing::Joined => self.join(a),
             Doing::Sleeping | Doing::AwaitsToken => Next::Enter,
             Doing::Asks => self.answered(a),

@@ -414,7 +414,8 @@ fn latency_of(spec: &Target, outcome: Outcome) -> &Distribution {
 /// A tool that is always there for everybody, and fails or not by itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'a> {
-    rate: Share,
+    /// Coins below this are failures.
+    rate: u64,
     fails_with: Outcome,
     works_for: &'a Distribution,
     fails_after: &'a Distribution,
@@ -434,7 +435,7 @@ impl<'a> Plain<'a> {
             && spec.contention.is_none()
             && spec.limits.is_empty();
         plain.then(|| Plain {
-            rate: spec.failures.rate,
+            rate: spec.failures.rate.of_coins(),
             fails_with: spec.failures.outcome,
             works_for: latency_of(spec, Outcome::Ok),
             fails_after: latency_of(spec, spec.failures.outcome),
@@ -444,7 +445,7 @@ impl<'a> Plain<'a> {
     /// How an attempt ends, and how long that takes.
     #[inline]
     pub fn answer(&self, luck: &[u32; 4]) -> (Outcome, Span) {
-        let (outcome, latency) = match self.rate.hits(luck[1]) {
+        let (outcome, latency) = match u64::from(luck[1]) < self.rate {
             true => (self.fails_with, self.fails_after),
             false => (Outcome::Ok, self.works_for),
         };

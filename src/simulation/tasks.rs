@@ -245,13 +245,19 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None => return,
             },
         };
-        let next = self.take_task(a);
+        let next = self.first_task(a);
         self.drive(a, next);
     }
 
     /// An agent without a task looks for one.
-    #[inline]
-    pub(super) fn take_task(&mut self, a: AgentId) -> Next {
+    #[inline(never)]
+    pub(super) fn first_task(&mut self, a: AgentId) -> Next {
+        self.take_task(a)
+    }
+
+    /// An agent looks for its next task.
+    #[inline(always)]
+    fn take_task(&mut self, a: AgentId) -> Next {
         let now = self.agenda.now();
         let f = self.agents.all[a as usize].fleet;
         let queue = &mut self.queues[usize::from(f)];
@@ -266,9 +272,23 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             },
         };
         if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
-            self.agents.counters_of(a).fill(0);
-            return self.begin_task(a, task, ready, Tries::default());
+            match self.agents.counters_of(a) {
+                [only] => *only = 0,
+                counters => counters.fill(0),
+            }
+            self.begin_task(a, task, ready);
+            if self.program.fleets[usize::from(f)].comes_back {
+                self.note_tries(a, Tries::default());
+            }
+            return Next::Step;
         }
+        self.task_again(a)
+    }
+
+    /// Takes a failed task that is in line to be tried again.
+    #[inline(never)]
+    fn task_again(&mut self, a: AgentId) -> Next {
+        let f = self.agents.all[a as usize].fleet;
         let queue = &mut self.queues[usize::from(f)];
         match queue.again.pop_front() {
             Some(entry) => {
@@ -276,7 +296,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // before, and what it does for the first time is a first attempt.
                 let counters = self.later.release(entry.slot);
                 self.agents.counters_of(a).copy_from_slice(counters);
-                self.begin_task(a, entry.task, entry.ready, entry.tries)
+                self.begin_task(a, entry.task, entry.ready);
+                if let Some(aside) = self.agents.asides.get_mut(a) {
+                    aside.resubmitted = entry.tries.resubmitted;
+                }
+                self.note_tries(a, entry.tries);
+                Next::Step
             }
             None => self.rest(a),
         }
@@ -324,19 +349,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Next::Wait
     }
 
-    #[inline]
-    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, tries: Tries) -> Next {
+    #[inline(always)]
+    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time) {
         self.shared.renew(a, Shared::Task);
-        self.agents.renew(a);
-        if let Some(family) = self.agents.families.get_mut(a) {
-            family.root = a;
+        if self.agents.has_pages {
+            self.agents.renew(a);
+            if let Some(family) = self.agents.families.get_mut(a) {
+                family.root = a;
+            }
         }
-        if let Some(aside) = self.agents.asides.get_mut(a) {
-            aside.resubmitted = tries.resubmitted;
-        }
-        let program = self.program;
         let agent = &mut self.agents.all[a as usize];
-        let fleet = &program.fleets[usize::from(agent.fleet)];
+        let fleet = &self.program.fleets[usize::from(agent.fleet)];
         *agent = Agent {
             ticket: agent.ticket.wrapping_add(1),
             task,
@@ -344,10 +367,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             pc: fleet.entry,
             ..Agent::new(agent.fleet)
         };
-        if fleet.comes_back {
-            self.note_tries(a, tries);
-        }
-        Next::Step
     }
 
     /// Notes how often a task has come before, in a fleet that submits tasks again.
@@ -368,7 +387,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// An agent's task has ended: for good, or it goes back to the queue.
-    #[inline]
+    #[inline(always)]
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
         let agent = &self.agents.all[a as usize];
         let (fleet, task, ready) = (agent.fleet, agent.task, agent.ready);
@@ -379,7 +398,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.take_task(a)
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
         let end = self.agenda.now();
         self.last_end = end;
