@@ -46,17 +46,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let luck = self.weather.draw(spot, Purpose::Attempt);
         let usage = match call.kind {
             CallKind::Llm(_) => self.usage(a, call, luck[2]),
-            CallKind::Tool(_) => Usage::default(),
+            CallKind::Tool(_) => Usage::NONE,
         };
         if call.is_guarded() && !self.set_aside(a, call, usage) {
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
-        let of_call = match self.agents.asides.get(a) {
-            Some(aside) => {
-                let from = aside.call_from;
+        let of_call = match self.program.counts_calls {
+            true => {
+                let from = self.agents.asides[a as usize].call_from;
                 self.made(teller, call).wrapping_sub(from)
             }
-            None => 0,
+            false => 0,
         };
         *self.agents.counter(counter) = attempt.wrapping_add(1);
         let now = self.agenda.now();
@@ -218,15 +218,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges an attempt and tells the observer how it ended.
     #[inline]
     pub(super) fn close_attempt(&mut self, a: AgentId, call: &Call, closing: Closing) {
+        match call.free {
+            true => self.book(a, call, closing, Bill::NOTHING),
+            false => self.book(a, call, closing, self.bill(a, call, closing)),
+        }
+    }
+
+    /// Closes an attempt that comes to this bill. Inlined where the bill is nothing, so that what
+    /// would be done with it is not.
+    #[inline(always)]
+    fn book(&mut self, a: AgentId, call: &Call, closing: Closing, bill: Bill) {
         let flight = self.agents.all[a as usize].flight;
         let (outcome, end) = match closing {
             Closing::Replied => (Some(flight.outcome), self.agenda.now()),
             Closing::Abandoned => (Some(Outcome::Timeout), self.agenda.now()),
             Closing::Open(end) => (None, end),
-        };
-        let bill = match call.free {
-            true => Bill::default(),
-            false => self.bill(a, call, closing),
         };
         let Bill {
             usage,
@@ -284,7 +290,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn bill(&self, a: AgentId, call: &Call, closing: Closing) -> Bill {
         let spec = &self.scenario.targets[usize::from(call.target.0)];
         let rule = match closing {
-            Closing::Replied => spec.billing.rule(self.agents.all[a as usize].flight.outcome),
+            Closing::Replied => spec
+                .billing
+                .rule(self.agents.all[a as usize].flight.outcome),
             Closing::Abandoned | Closing::Open(_) => self.abandoned_rule(a),
         };
         let usage = self.agents.talks.of(a).usage;
@@ -519,11 +527,19 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 }
 
 /// What an attempt used and costs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Bill {
     usage: Usage,
     charged: Usage,
     cost: Money,
+}
+
+impl Bill {
+    const NOTHING: Bill = Bill {
+        usage: Usage::NONE,
+        charged: Usage::NONE,
+        cost: Money::ZERO,
+    };
 }
 
 /// The tokens that are charged under a billing rule.

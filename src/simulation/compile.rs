@@ -4,6 +4,7 @@ use crate::scenario::model::{
     CallLayers, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Step,
     TargetId, Tokens,
 };
+use crate::world::Target;
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
@@ -68,6 +69,7 @@ impl<'a> Compiler<'a> {
                 labels,
                 words: 0,
                 prepays: false,
+                counts_calls: scenario.targets.iter().any(counts_calls),
                 counters: 0,
                 groups: Groups::default(),
             },
@@ -588,4 +590,9 @@ fn begins_turn(step: &Step) -> bool {
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
         Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
     }
+}
+
+/// Whether a target's script tells calls apart.
+fn counts_calls(target: &Target) -> bool {
+    target.script.as_ref().is_some_and(|script| script.per_call)
 }

@@ -83,7 +83,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     if let Some(talk) = self.agents.talks.get_mut(a) {
                         talk.grown = 0;
                     }
-                    if self.agents.asides.get(a).is_some() {
+                    if program.counts_calls {
                         self.note_call_from(a, b);
                     }
                     return self.enter_from(a, b, b.first);
@@ -93,7 +93,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     if b.first != b.end {
                         return Next::Leave(Reply::of(Outcome::Ok));
                     }
-                    self.done(a, b)
+                    match b.parent {
+                        NO_BLOCK => self.end_plan(a, Reply::of(Outcome::Ok)),
+                        _ => self.go_on(a, b),
+                    }
                 }
                 Op::Wait(wait) => self.think(a, wait),
                 Op::LoopBegin(number) => self.begin_loop(a, number),
@@ -238,21 +241,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         match reply.outcome {
-            Outcome::Ok => self.done(a, b),
+            _ if b.parent == NO_BLOCK => self.end_plan_with(a, reply),
+            Outcome::Ok => self.go_on(a, b),
             _ => self.failed(a, b, reply),
         }
     }
 
-    /// The agent is out of a block that has succeeded.
-    #[inline(always)]
-    fn done(&mut self, a: AgentId, b: &Block) -> Next {
-        match b.parent {
-            NO_BLOCK => self.end_plan(a, Reply::of(Outcome::Ok)),
-            _ => self.go_on(a, b),
-        }
-    }
-
-    /// On with the plan after a block that stands in another.
+    /// On with the plan after a block that has succeeded and stands in another.
     #[inline(always)]
     pub(super) fn go_on(&mut self, a: AgentId, b: &Block) -> Next {
         let agent = &mut self.agents.all[a as usize];
@@ -266,9 +261,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// the plan goes on all the same.
     #[inline(never)]
     fn failed(&mut self, a: AgentId, b: &Block, reply: Reply) -> Next {
-        if b.parent == NO_BLOCK {
-            return self.end_plan(a, reply);
-        }
         if b.scope == Scope::Turn {
             self.throw_away(a, b.word);
         }
@@ -377,6 +369,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if lost != Money::ZERO {
             self.observer.wasted(lost);
         }
+    }
+
+    /// The agent's plan has ended, with any reply.
+    #[inline(never)]
+    fn end_plan_with(&mut self, a: AgentId, reply: Reply) -> Next {
+        self.end_plan(a, reply)
     }
 
     /// The agent's plan has ended.

@@ -70,6 +70,8 @@ pub struct Program {
     pub words: usize,
     /// Whether anything is paid for in advance: a prompt cache, a budget.
     pub prepays: bool,
+    /// Whether a script tells calls apart, so that the attempts of each are counted.
+    pub counts_calls: bool,
     /// 32-bit counters an agent needs.
     pub counters: usize,
     /// The groups of shared layer state.

@@ -17,6 +17,7 @@ use super::rows::Rows;
 pub struct Server<'a> {
     /// Its description.
     pub spec: &'a Target,
+    is_direct: bool,
     limits: Vec<Quota<'a>>,
     outages: WindowCursor,
     episodes: Option<EpisodeTimeline>,
@@ -102,6 +103,9 @@ impl<'a> Server<'a> {
             episodes: spec
                 .episodes
                 .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
+            is_direct: spec.network.is_none()
+                && spec.contention.is_none()
+                && !matches!(spec.capacity, Capacity::Servers { .. }),
             plain: Plain::of(spec),
             scripted: 0,
             busy: 0,
@@ -115,9 +119,7 @@ impl<'a> Server<'a> {
     /// Whether the end of an attempt is known when it begins: no network, no line, no rows.
     #[inline]
     pub fn is_direct(&self) -> bool {
-        self.spec.network.is_none()
-            && self.rows.is_none()
-            && !matches!(self.spec.capacity, Capacity::Servers { .. })
+        self.is_direct
     }
 
     /// Most attempts in flight at once.
@@ -153,7 +155,10 @@ impl<'a> Server<'a> {
         }
         let outcome = self.natural_outcome(now, request);
         let counted = self.spec.billing.rule(outcome).counted;
-        if counted && let Some(retry_after) = self.over_quota(now, request, weather) {
+        if counted
+            && !self.limits.is_empty()
+            && let Some(retry_after) = self.over_quota(now, request, weather)
+        {
             return self.refused(Outcome::RateLimited, retry_after, request);
         }
         if let Capacity::Servers {
