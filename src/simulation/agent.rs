@@ -343,6 +343,12 @@ impl Agents {
         self.prepaid.set(to, self.prepaid.of(from));
     }
 
+    /// What layers remember of an agent, they remember of another too: it stands where that stands.
+    pub fn copy_words(&mut self, from: AgentId, to: AgentId) {
+        let (from, to) = (from as usize * self.stride, to as usize * self.stride);
+        self.words.copy_within(from..from + self.counters, to);
+    }
+
     /// Reads a bit of what is kept of an agent, so that it is in the cache soon after.
     #[inline]
     pub fn touch(&self, id: AgentId) -> u64 {
@@ -378,6 +384,12 @@ impl Agents {
     #[inline]
     pub fn word(&mut self, id: AgentId, word: u16) -> &mut u32 {
         &mut self.words[id as usize * self.stride + usize::from(word)]
+    }
+
+    /// What stands in a word of an agent's layer state.
+    #[inline]
+    pub fn word_of(&self, id: AgentId, word: u16) -> u32 {
+        self.words[id as usize * self.stride + usize::from(word)]
     }
 
     /// The two words from `word` of an agent's layer state, as one number.
