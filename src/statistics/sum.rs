@@ -100,14 +100,16 @@ impl Sum {
     pub fn parts(&self) -> Vec<f64> {
         let mut rest = self.clone();
         let mut parts = vec![];
-        loop {
+        // Each part takes 53 bits away, so that there are fewer than limbs.
+        while parts.len() < LIMBS {
             let part = rest.value();
             if part == 0.0 || !part.is_finite() {
-                return parts;
+                break;
             }
             parts.push(part);
             rest.add(-part);
         }
+        parts
     }
 
     fn count(&mut self, n: u32) {
