@@ -75,3 +75,54 @@ fn headers_draw_where_the_wait_has_a_share_of_luck() {
         assert!(!rules(rule).draws(), "{rule:?}");
     }
 }
+
+/// What a client makes of a `Retry-After` text, in milliseconds.
+fn read(grammar: Grammar, retry_after: &str) -> Reading {
+    let rules = HeaderRules {
+        grammar,
+        ..HeaderRules::HONOR
+    };
+    let texts = HeaderTexts {
+        retry_after: Some(retry_after),
+        ..HeaderTexts::default()
+    };
+    rules.read(&texts, 0.0)
+}
+
+#[test]
+fn zero_is_not_past_and_infinity_is_a_time_only_where_it_may_be() {
+    let grammar = HeaderRules::HONOR.grammar;
+    let wait = |span| Reading::Wait(span, RetryHeader::Seconds);
+    assert_eq!(read(grammar, "0"), wait(Span::ZERO));
+    assert_eq!(read(grammar, "inf"), Reading::Nothing);
+    let infinite = Grammar {
+        infinity: true,
+        unusable: Unusable::GiveUp,
+        ..grammar
+    };
+    assert_eq!(read(infinite, "inf"), wait(Span::MAX));
+    assert_eq!(read(infinite, "nan"), Reading::Broken);
+}
+
+#[test]
+fn a_sign_leads_a_number_and_does_not_follow_it() {
+    let leading = Grammar {
+        seconds: Number::Leading,
+        ..HeaderRules::HONOR.grammar
+    };
+    let wait = |span| Reading::Wait(span, RetryHeader::Seconds);
+    assert_eq!(read(leading, "+7-3"), wait(Span::seconds(7)));
+    assert_eq!(read(leading, "7-3"), wait(Span::seconds(7)));
+}
+
+#[test]
+fn a_date_has_its_zone_its_end_and_a_year_that_can_be() {
+    assert_eq!(date("Fri, 02 Jan 1970 00:00:00 GMT"), Some(86_400.0));
+    for text in [
+        "Fri, 02 Jan 1970 00:00:00 UTC",
+        "Fri, 02 Jan 1970 00:00:00 GMT again",
+        "Thu, 01 Jan 1969 00:00:00 GMT",
+    ] {
+        assert_eq!(date(text), None, "{text}");
+    }
+}
