@@ -126,3 +126,41 @@ fn a_date_has_its_zone_its_end_and_a_year_that_can_be() {
         assert_eq!(date(text), None, "{text}");
     }
 }
+
+#[test]
+fn a_retry_says_what_its_decisions_depend_on() {
+    let plain = RetrySpec::default();
+    let says = |spec: &RetrySpec| (spec.draws(), spec.remembers_delay(), spec.remembers_begin());
+    assert_eq!(says(&plain), (false, false, false));
+    let jittered = Backoff {
+        jitter: Jitter::Full,
+        ..Backoff::NONE
+    };
+    let decorrelated = backoff(BackoffKind::Decorrelated { base: Span::SECOND });
+    let mut stretched = plain.clone();
+    stretched.headers.rule = RetryAfterRule::HonorStretched(0.5);
+    assert_eq!(says(&stretched), (true, false, false));
+    for (backoff, remembers) in [(jittered, false), (decorrelated, true)] {
+        let ordinary = RetrySpec {
+            backoff: backoff.clone(),
+            ..plain.clone()
+        };
+        assert_eq!(says(&ordinary), (true, remembers, false));
+        let throttled = RetrySpec {
+            throttled: Some(backoff),
+            ..plain.clone()
+        };
+        assert_eq!(says(&throttled), (true, remembers, false));
+    }
+    let until = Some(Span::SECOND);
+    let deadline = RetrySpec {
+        deadline: until,
+        ..plain.clone()
+    };
+    assert_eq!(says(&deadline), (false, false, true));
+    let given_up = RetrySpec {
+        give_up_after: until,
+        ..plain
+    };
+    assert_eq!(says(&given_up), (false, false, true));
+}

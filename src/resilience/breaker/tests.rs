@@ -381,3 +381,22 @@ fn the_second_probe_to_fail_finds_it_open() {
     assert!(!bench.end(150, second, FAIL));
     assert_eq!(bench.open_until(), Some(210), "from the first one on");
 }
+
+#[test]
+fn one_failure_spoils_the_sample_of_who_counts_in_a_row() {
+    for (first, second, state) in [
+        (OK, OK, None),
+        (FAIL, OK, Some(204)),
+        (FAIL, FAIL, Some(204)),
+    ] {
+        let mut bench = Bench::opened(BreakerSpec {
+            half_open: HalfOpen::Sample(2),
+            ..spec()
+        });
+        let probes = [bench.admit(102), bench.admit(102)];
+        assert!(!bench.end(103, probes[0], first));
+        assert_eq!(bench.breaker.state(), BreakerState::HalfOpen);
+        assert_eq!(bench.end(104, probes[1], second), state.is_some());
+        assert_eq!(bench.open_until(), state);
+    }
+}
