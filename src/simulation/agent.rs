@@ -198,11 +198,14 @@ impl Family {
 /// From where the attempts inside a loop or fork count that was begun so often before: from 0 at
 /// first, later from where, as good as certainly, no earlier attempt has been.
 ///
-/// The finaliser of MurmurHash3 (A. Appleby, 2011): a bijection that keeps 0 and scatters the rest.
 /// The counts inside loops inside loops begin from scattered numbers themselves, so a mere shift
 /// would bring them back to where others have been.
 pub fn begun_anew(before: u32) -> u32 {
-    let mut h = before;
+    scattered(before)
+}
+
+/// The finaliser of MurmurHash3 (A. Appleby, 2011): a bijection that keeps 0 and scatters the rest.
+pub fn scattered(mut h: u32) -> u32 {
     h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
     h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
     h ^ (h >> 16)

@@ -342,7 +342,7 @@ impl FleetProgram {
 impl CompiledLayer {
     /// How many words of agent state a layer needs.
     pub fn words(layer: &Layer) -> u16 {
-        // whether the store is away; whose look-ups were refused, and how often in a row
+        // whether the store is away; a hash of what it is asked for, and how often before
         let asking = if layer.via.is_some() { 3 } else { 0 };
         CompiledLayer::own_words(&layer.kind) + asking
     }
