@@ -213,8 +213,9 @@ fn failures_are_held_against_first_attempts() {
     let failure = ended(true, Outcome::Transient, Money::ZERO, 0);
     budget.ended(&spec, NOW, &failure);
     for (n, granted) in [(1, false), (2, false), (3, false), (4, true)] {
-        budget.begun(&spec, NOW, false);
-        [true; 3].map(|retry| budget.begun(&spec, NOW, retry));
+        for retry in [false, true, true, true] {
+            budget.begun(&spec, NOW, retry);
+        }
         budget.ended(&spec, NOW, &ended(true, Outcome::Ok, Money::ZERO, 0));
         assert_eq!(ask(&mut budget, &spec, Money::ZERO), granted, "{n}");
     }
