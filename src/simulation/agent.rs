@@ -258,6 +258,8 @@ pub struct Agents {
     pub families: Page<Family>,
     /// What is paid for in advance.
     pub prepaid: Page<Prepaid>,
+    /// Whether there are any pages.
+    pub has_pages: bool,
     stride: usize,
     /// Where the counters of an agent begin in its words.
     counters: usize,
@@ -271,6 +273,7 @@ impl Agents {
     /// No agents, each to have so many words and counters, and these pages.
     pub fn new(words: usize, counters: usize, needs: Needs) -> Agents {
         Agents {
+            has_pages: needs != Needs::default(),
             stride: words + counters,
             counters: words,
             timed: Page::new(needs.timed),
@@ -312,6 +315,14 @@ impl Agents {
     pub fn awaits_token(&self, (id, ticket): (AgentId, u32)) -> bool {
         let agent = &self.all[id as usize];
         agent.doing == Doing::AwaitsToken && agent.ticket == ticket
+    }
+
+    /// So many words of an agent's layer state from `word` on.
+    #[inline]
+    pub fn words_from<const N: usize>(&mut self, id: AgentId, word: u16) -> &mut [u32; N] {
+        let at = id as usize * self.stride + usize::from(word);
+        let words = (&mut self.words[at..at + N]).try_into();
+        words.expect("that many were asked for")
     }
 
     /// Forgets what an agent's pages say about its task: it begins another.
@@ -375,6 +386,18 @@ impl Agents {
         let at = id as usize * self.stride + usize::from(word);
         self.words[at] = value as u32;
         self.words[at + 1] = (value >> 32) as u32;
+    }
+
+    /// Where counter `counter` of an agent stands, for [`Agents::counter`].
+    #[inline]
+    pub fn counter_at(&self, id: AgentId, counter: usize) -> usize {
+        id as usize * self.stride + self.counters + counter
+    }
+
+    /// The counter that stands there.
+    #[inline]
+    pub fn counter(&mut self, at: usize) -> &mut u32 {
+        &mut self.words[at]
     }
 
     /// The counters of an agent.
