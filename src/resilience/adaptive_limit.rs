@@ -304,4 +304,51 @@ mod tests {
         assert_eq!(limit.ask(at(2000)), Span::ZERO);
         assert_eq!(limit.ask(at(2000)), Span::seconds(2));
     }
+
+    #[test]
+    fn the_curve_is_cubic_and_centred_where_it_was_throttled() {
+        // k is the cube root of 0.3·10/0.4 = 7.5, 1.957434 s: 0.7·10 at first, 10 at k, 13 at 2k.
+        let mut curve = Cubic {
+            highest: 0.0,
+            since: Time::ZERO,
+        };
+        let begun = Time(5_000_000_000);
+        assert_eq!(curve.throttled(10.0, begun), 7.0);
+        let k = 1.957_433_820_584_431_7;
+        for (seconds, rate) in [
+            (0.0, 7.0),
+            (1.0, 9.648_936_009_66),
+            (k, 10.0),
+            (2.0 * k, 13.0),
+            (4.0, 13.408_697_022_224),
+        ] {
+            let at = begun + Span::from_nanos_f64(seconds * 1e9);
+            assert!((curve.rate(at) - rate).abs() < 1e-8, "after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn replies_set_the_rate_by_hand() {
+        let mut limit = AdaptiveLimit::<u32>::default();
+        let mut heard = |millis, outcome| {
+            limit.heard(&SPEC, at(millis), outcome, |_| true);
+            limit.gauges()
+        };
+        let near = |(measured, rate, _): (f64, f64, f64), expected: (f64, f64)| {
+            let off = (measured - expected.0).abs().max((rate - expected.1).abs());
+            assert!(off < 1e-9, "{measured} and {rate}, not {expected:?}");
+        };
+        for millis in [0, 100, 200, 300, 400] {
+            near(heard(millis, Outcome::Ok), (0.0, 0.5));
+        }
+        // Six replies in half a second are 12/s, of which 0.8 count; 0.7 of that remains.
+        near(heard(500, Outcome::RateLimited), (9.6, 6.72));
+        // 0.4·(0.1 - ∛7.2)³ + 9.6.
+        near(heard(600, Outcome::Ok), (9.6, 7.144_669_735_626_82));
+        // Two replies in ten seconds: 0.8·0.2 + 0.2·9.6; the curve is far above twice as much.
+        near(heard(10_500, Outcome::Ok), (2.08, 4.16));
+        // The measured rate is the lower one, then that of the tokens is.
+        near(heard(10_600, Outcome::RateLimited), (2.08, 1.456));
+        near(heard(10_600, Outcome::RateLimited), (2.08, 1.0192));
+    }
 }

@@ -277,8 +277,10 @@ impl Grammar {
     fn reading(self, ns: Option<f64>, header: RetryHeader) -> Reading {
         let zero = Reading::Wait(Span::ZERO, header);
         match ns {
-            Some(ns) if ns < 0.0 && self.past_is_zero => zero,
-            Some(ns) if ns < 0.0 => Reading::Nothing,
+            Some(ns) if ns < 0.0 => match self.past_is_zero {
+                true => zero,
+                false => Reading::Nothing,
+            },
             Some(ns) if ns.is_finite() || ns > 0.0 && self.infinity => {
                 Reading::Wait(Span::from_nanos_f64(ns), header)
             }

@@ -189,4 +189,29 @@ mod tests {
         assert_eq!(spec.missed(Outcome::Overloaded, 3, 1), Missed::Wait);
         assert_eq!(spec.missed(Outcome::Overloaded, 3, 0), Missed::Answer);
     }
+
+    #[test]
+    fn a_hedge_goes_out_after_a_time_or_the_quantile_that_was_seen() {
+        let spec = |after| HedgeSpec {
+            after,
+            most: 1,
+            fatal: OutcomeSet::EMPTY,
+            next_on: OutcomeSet::EMPTY,
+        };
+        let fixed = spec(HedgeAfter::Time(Span::SECOND));
+        assert_eq!(fixed.delay(|_| None), Some(Span::SECOND));
+        let p95 = spec(HedgeAfter::Quantile(Share(950_000)));
+        let seen = |share| (share == Share(950_000)).then_some(Span::millis(7));
+        assert_eq!(p95.delay(seen), Some(Span::millis(7)));
+        assert_eq!(p95.delay(|_| None), None);
+    }
+
+    #[test]
+    fn the_longest_of_all_times_has_a_bucket() {
+        let mut seen = Latencies::default();
+        for _ in 0..Latencies::FEWEST {
+            seen.record(Span::MAX);
+        }
+        assert_eq!(seen.quantile(Share(500_000)), Some(Span::MAX));
+    }
 }

@@ -129,4 +129,34 @@ mod tests {
             .collect();
         assert_eq!(drawn, [0.0, 0.0, 1.0, 1.0]);
     }
+
+    #[test]
+    fn each_kind_by_hand() {
+        let second = Span::SECOND;
+        // Four seconds before the third retry, with luck 1/4.
+        let kinds: [(Jitter, f64); 13] = [
+            (Jitter::None, 4.0),
+            (Jitter::Full, 1.0),
+            (Jitter::Equal, 2.5),
+            (Jitter::Upper(0.5), 2.5),
+            (Jitter::Shrink(0.5), 3.5),
+            (Jitter::Additive(0.5), 4.5),
+            (Jitter::Proportional(0.5), 3.0),
+            (Jitter::Mirrored(0.5), 5.0),
+            (Jitter::Inclusive(0.5), 3.00025),
+            (Jitter::Plus(second), 4.25),
+            (Jitter::PlusTimes(second), 4.75),
+            (Jitter::From(second), 1.75),
+            (Jitter::Whole(second), 1.0),
+        ];
+        for (jitter, seconds) in kinds {
+            let ours = jitter.apply(4.0 * S, 3, 0.25) / S;
+            assert!((ours - seconds).abs() < 1e-12, "{jitter:?} {ours}");
+        }
+        // Of 4.5 s the four whole ones by ⌊4·0.675⌋ = 2, the rest by 0.5·0.675.
+        let parts = Jitter::Parts(0.9).apply(4.5 * S, 3, 0.75) / S;
+        assert!((parts - 6.8375).abs() < 1e-12, "{parts}");
+        // Who would wait for nothing waits a millisecond.
+        assert_eq!(Jitter::Inclusive(0.5).apply(0.0, 1, 0.0), 1e6);
+    }
 }

@@ -19,6 +19,8 @@ mod retry;
 mod retry_budget;
 mod router;
 mod semaphore;
+#[cfg(test)]
+mod tests;
 
 pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};

@@ -176,4 +176,31 @@ mod tests {
         assert!(first.min >= Span::SECOND && first.max <= Span::seconds(3));
         assert!(first.mean.0.abs_diff(2_000_000_000) < 30_000_000);
     }
+
+    #[test]
+    fn a_wait_after_the_last_attempt_is_one_more() {
+        let worst = |attempts| {
+            let waits = RetrySpec {
+                waits_after_last: true,
+                ..spec(Some(attempts))
+            };
+            waits.outlook(9).worst_wait
+        };
+        assert_eq!(worst(3), Some(Span::seconds(1 + 2 + 4)));
+        // Who may try only once does not wait.
+        assert_eq!(worst(1), Some(Span::ZERO));
+    }
+
+    #[test]
+    fn luck_stays_below_one() {
+        let mut spec = spec(Some(2));
+        spec.backoff.jitter = Jitter::Whole(Span::SECOND);
+        // No second or one, equally likely; luck of one would make it two.
+        let range = DelayRange {
+            min: Span::ZERO,
+            mean: Span::millis(500),
+            max: Span::SECOND,
+        };
+        assert_eq!(spec.outlook(9).delays, [range]);
+    }
 }

@@ -70,4 +70,26 @@ mod tests {
         assert_eq!(waits, [ms(0), ms(0), ms(100), ms(200), None]);
         assert_eq!(limit.reserve(&spec, Time(1_000_000_000)), ms(0));
     }
+
+    #[test]
+    fn a_wait_may_be_the_longest_and_a_burst_whole() {
+        let mut spec = ClientLimitSpec {
+            rate: Rate {
+                count: 10,
+                per: Span::SECOND,
+            },
+            burst: 2,
+            longest_wait: Span::millis(100),
+        };
+        let mut limit = ClientLimit::default();
+        let at_once = |n| limit.wait(&spec, Time::ZERO, n);
+        assert_eq!([1, 2, 3].map(at_once), [Span::ZERO, Span::ZERO, Span::MAX]);
+        limit.take(&spec, Time::ZERO, 2);
+        assert_eq!(limit.wait(&spec, Time::ZERO, 2), Span::millis(200));
+        spec.longest_wait = Span::millis(99);
+        assert_eq!(limit.reserve(&spec, Time::ZERO), None);
+        spec.longest_wait = Span::millis(100);
+        let wait = limit.reserve(&spec, Time::ZERO);
+        assert_eq!(wait, Some(Span::millis(100)));
+    }
 }

@@ -224,6 +224,7 @@ mod tests {
         let mut waits = vec![];
         while let Decision::RetryAfter(wait) = spec.decide(&mut state, now, FAILED, 0.0) {
             waits.push(wait);
+            assert!(waits.len() < 9, "{waits:?}");
             now += wait;
             state.again(now);
         }
@@ -383,5 +384,20 @@ mod tests {
         };
         assert_eq!(wait(1), Decision::RetryAfter(Span::SECOND));
         assert_eq!(wait(2), Decision::RetryAfter(Span::millis(1500)));
+    }
+
+    #[test]
+    fn a_header_within_bounds_is_held_against_the_backoff() {
+        let mut spec = spec();
+        spec.headers.rule = RetryAfterRule::Within(Span::seconds(5));
+        let wait = |asked| {
+            let mut state = RetryState::begin(Time::ZERO);
+            spec.decide(&mut state, Time(1), asked, 0.0)
+        };
+        // The backoff is a second: that at least, and at most five more.
+        assert_eq!(wait(told(20)), Decision::RetryAfter(Span::seconds(6)));
+        assert_eq!(wait(told(3)), Decision::RetryAfter(Span::seconds(3)));
+        let soon = told(1).asking(Some(Span::millis(500)));
+        assert_eq!(wait(soon), Decision::RetryAfter(Span::SECOND));
     }
 }

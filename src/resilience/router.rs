@@ -101,7 +101,7 @@ impl Router {
                 (0..n).filter(up).nth(at)
             }
         }?;
-        self.next = (chosen + 1) % n;
+        self.next = chosen + 1;
         Some(chosen)
     }
 
@@ -267,5 +267,31 @@ mod tests {
         let any = spec(3, Strategy::Shuffle);
         assert_eq!(router.choose(&any, at(0), 0.49), Some(0));
         assert_eq!(router.choose(&any, at(0), 0.51), Some(2));
+    }
+
+    #[test]
+    fn only_a_choice_among_several_takes_luck() {
+        assert!(spec(2, Strategy::Shuffle).draws());
+        assert!(!spec(1, Strategy::Shuffle).draws());
+        assert!(!spec(2, Strategy::First).draws());
+        assert!(!spec(2, Strategy::RoundRobin).draws());
+    }
+
+    #[test]
+    fn half_of_the_calls_are_not_more_than_half() {
+        let spec = RouterSpec {
+            cooldown: Some(Cooldown {
+                trips: Trips::Share(Share(500_000), 5),
+                ..COOLDOWN
+            }),
+            ..spec(2, Strategy::First)
+        };
+        let mut router = Router::default();
+        for _ in 0..3 {
+            router.record(&spec, at(0), 0, Outcome::Ok);
+        }
+        // One of four is too few calls; two of five, three of six, and at last four of seven.
+        let rests = [(); 4].map(|()| router.record(&spec, at(1), 0, Outcome::Transient));
+        assert_eq!(rests, [false, false, false, true]);
     }
 }

@@ -115,6 +115,7 @@ impl<T: Copy> Semaphore<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Outcome;
 
     #[test]
     fn slots_are_handed_on_in_order_past_those_who_left() {
@@ -148,5 +149,61 @@ mod tests {
         let mut s = Semaphore::default();
         assert_eq!(s.enter(&spec, 'a'), Entry::Granted);
         assert_eq!(s.enter(&spec, 'b'), Entry::Refused);
+    }
+
+    #[test]
+    fn who_left_the_line_takes_no_place_in_it_and_is_forgotten_once() {
+        let spec = SemaphoreSpec {
+            max: 1,
+            aimd: None,
+            queue: Some(1),
+            longest_wait: Span::MAX,
+        };
+        let mut s = Semaphore::default();
+        s.enter(&spec, 'a');
+        assert_eq!(s.held(), 1);
+        for (leaver, next) in [('b', 'c'), ('d', 'e')] {
+            assert_eq!(s.enter(&spec, leaver), Entry::Waits);
+            s.abandon();
+            assert_eq!(s.enter(&spec, next), Entry::Waits);
+            assert_eq!(s.enter(&spec, 'x'), Entry::Refused);
+            assert_eq!(s.leave(&spec, |w| w != leaver), Some(next));
+        }
+    }
+
+    #[test]
+    fn a_limit_moves_with_what_it_hears() {
+        let aimd = AimdSpec {
+            min: 1,
+            max: 9,
+            backoff: crate::units::Share(500_000),
+            timeout: Span::SECOND,
+            on: AimdSpec::DEFAULT_ON,
+        };
+        let spec = SemaphoreSpec {
+            max: 4,
+            aimd: Some(aimd),
+            queue: None,
+            longest_wait: Span::MAX,
+        };
+        let mut s = Semaphore::default();
+        assert_eq!(s.limit(&spec), 4);
+        let mut sample = Sample {
+            outcome: Outcome::Ok,
+            took: Span::ZERO,
+            held: 2,
+        };
+        s.heard(&spec, &sample);
+        assert_eq!(s.limit(&spec), 5);
+        sample.outcome = Outcome::Overloaded;
+        s.heard(&spec, &sample);
+        assert_eq!(s.limit(&spec), 2);
+        // Three ask for two slots; a slot that is given back after the limit has fallen is gone.
+        let entries = ['a', 'b', 'c'].map(|who| s.enter(&spec, who));
+        assert_eq!(entries, [Entry::Granted, Entry::Granted, Entry::Waits]);
+        s.heard(&spec, &sample);
+        assert_eq!(s.leave(&spec, |_| true), None);
+        assert_eq!(s.leave(&spec, |_| true), Some('c'));
+        assert_eq!((s.limit(&spec), s.held()), (1, 1));
     }
 }

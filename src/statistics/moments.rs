@@ -276,4 +276,12 @@ mod tests {
         assert_eq!(moments, whole);
         assert_eq!(moments.summary(&bins), whole.summary(&whole_bins));
     }
+
+    #[test]
+    fn two_numbers_have_an_interval() {
+        // s = sqrt(2), so half of it is t(1), 12.706204736.
+        let [low, high] = both(&[1.0, 3.0]).0.ci95().unwrap();
+        assert!((low - (2.0 - 12.706_204_736)).abs() < 1e-8, "{low}");
+        assert!((high - (2.0 + 12.706_204_736)).abs() < 1e-8, "{high}");
+    }
 }

@@ -207,4 +207,19 @@ mod tests {
         other.merge(&of([7]));
         assert!(small == other);
     }
+
+    #[test]
+    fn a_sketch_is_empty_until_it_is_told_something() {
+        assert!(Sketch::new().is_empty());
+        assert!(!of([0]).is_empty());
+    }
+
+    #[test]
+    fn sketches_of_other_values_differ() {
+        assert!(of([1, 2]) == of([2, 1]));
+        assert!(of([1, 2]) != of([1, 3]));
+        let many = |last| of((0..EXACT_LIMIT as u64).chain([last]));
+        assert!(many(5) != many(500_000));
+        assert!(many(5) != of(0..EXACT_LIMIT as u64));
+    }
 }

@@ -100,14 +100,16 @@ impl Sum {
     pub fn parts(&self) -> Vec<f64> {
         let mut rest = self.clone();
         let mut parts = vec![];
-        loop {
+        // Each part takes 53 bits away, so that there are fewer than limbs.
+        while parts.len() < LIMBS {
             let part = rest.value();
             if part == 0.0 || !part.is_finite() {
-                return parts;
+                break;
             }
             parts.push(part);
             rest.add(-part);
         }
+        parts
     }
 
     fn count(&mut self, n: u32) {
@@ -191,7 +193,7 @@ mod tests {
         let sum = of(&[1e100, 3.0, -1e-50]);
         let mut rest = sum.clone();
         let parts = sum.parts();
-        assert_eq!(parts[0], 1e100);
+        assert_eq!(parts, [1e100, 3.0, -1e-50]);
         parts.iter().for_each(|part| rest.add(-part));
         assert_eq!(rest, Sum::default());
     }
@@ -223,5 +225,19 @@ mod tests {
         let reversed: Vec<f64> = values.into_iter().rev().collect();
         assert_eq!(whole, merged);
         assert_eq!(whole.value(), of(&reversed).value());
+    }
+
+    #[test]
+    fn nothing_has_no_parts_and_neither_has_what_no_number_can_say() {
+        assert!(of(&[]).parts().is_empty());
+        let beyond = of(&[f64::MAX, f64::MAX]);
+        assert_eq!(beyond.value(), f64::INFINITY);
+        assert!(beyond.parts().is_empty());
+    }
+
+    #[test]
+    fn sums_of_other_numbers_differ() {
+        assert_ne!(of(&[1.0]), of(&[2.0]));
+        assert_eq!(of(&[0.5, 0.5]), of(&[1.0]));
     }
 }

@@ -135,4 +135,26 @@ mod tests {
         assert_eq!(Money::cents(5).share(Share::ALL), Money::cents(5));
         assert_eq!(Money::cents(5).share(Share::NONE), Money::ZERO);
     }
+
+    #[test]
+    fn amounts_add_up_and_cancel() {
+        let (three, five) = (Money(3), Money(5));
+        assert_eq!(three - five, Money(-2));
+        assert_eq!(-three, Money(-3));
+        let mut purse = five;
+        purse += three;
+        assert_eq!(purse, Money(8));
+        purse -= five;
+        assert_eq!(purse, three);
+        assert_eq!(
+            [three, five, -Money(1)].into_iter().sum::<Money>(),
+            Money(7)
+        );
+    }
+
+    #[test]
+    fn dollars_are_a_million_million_of_the_unit() {
+        assert_eq!(Money::cents(250).as_dollars(), 2.5);
+        assert_eq!(Money(-Money::PER_DOLLAR).as_dollars(), -1.0);
+    }
 }

@@ -22,3 +22,19 @@ impl Rate {
         Span(self.per.0.checked_div(self.count).unwrap_or(u64::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_an_interval_rounded_down() {
+        let rate = |count, per| Rate { count, per };
+        let three = rate(3, Span::SECOND);
+        assert_eq!(three.interval(), Span(333_333_333));
+        assert_eq!(rate(5, Span::seconds(10)).interval(), Span::seconds(2));
+        // What never comes is for ever away.
+        assert_eq!(rate(0, Span::SECOND).interval(), Span::MAX);
+        assert_eq!(three.per_nanosecond(), 3e-9);
+    }
+}

@@ -47,4 +47,18 @@ mod tests {
         assert!(Share(500_000).hits(u32::MAX / 2));
         assert!(!Share(500_000).hits(u32::MAX / 2 + 1));
     }
+
+    #[test]
+    fn a_part_of_tokens_is_rounded_down() {
+        assert_eq!(Share(250_000).of(4_000), 1_000);
+        assert_eq!(Share(500_000).of(7), 3);
+        assert_eq!(Share::ALL.of(u32::MAX), u32::MAX);
+        assert_eq!(Share::NONE.of(u32::MAX), 0);
+    }
+
+    #[test]
+    fn a_share_is_a_number_up_to_one() {
+        let numbers = [Share::NONE, Share(125_000), Share::ALL].map(Share::as_f64);
+        assert_eq!(numbers, [0.0, 0.125, 1.0]);
+    }
 }

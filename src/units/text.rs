@@ -180,6 +180,8 @@ mod tests {
             (52_100_000_000, "$0.0521"),
             (50_000_000_000, "$0.05"),
             (500_000_000_000, "$0.50"),
+            (125_000_000_000, "$0.125"),
+            (5_214_000_000, "$0.00521"),
             (999_900_000_000, "$1.00"),
             (-1_234_567_000_000_000, "-$1,234.57"),
             (12, "$0.000000000012"),
@@ -198,6 +200,7 @@ mod tests {
         let cases = [
             (0, "0 ns"),
             (999, "999 ns"),
+            (1_000, "1.00 us"),
             (2_000, "2.00 us"),
             (60_000_000, "60.0 ms"),
             (450_000_000, "450 ms"),
@@ -209,6 +212,20 @@ mod tests {
             (7_500_000_000_000, "2 h 05 m"),
             (200 * HOURS, "8 d 08 h"),
             (u64::MAX, "for ever"),
+        ];
+        for (ns, text) in cases {
+            assert_eq!(span(Span(ns)), text);
+        }
+    }
+
+    #[test]
+    fn time_changes_its_units_where_rounding_would_reach_the_next() {
+        let cases = [
+            (HOURS - SECONDS / 2 - 1, "59 m 59 s"),
+            (HOURS - SECONDS / 2, "1 h 00 m"),
+            (30 * HOURS, "30 h 00 m"),
+            (2 * DAYS - MINUTES / 2 - 1, "47 h 59 m"),
+            (2 * DAYS - MINUTES / 2, "2 d 00 h"),
         ];
         for (ns, text) in cases {
             assert_eq!(span(Span(ns)), text);

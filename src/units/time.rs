@@ -125,4 +125,16 @@ mod tests {
         assert_eq!(Span::from_nanos_f64(f64::NAN), Span::ZERO);
         assert_eq!(Span::from_nanos_f64(f64::INFINITY), Span::MAX);
     }
+
+    #[test]
+    fn times_and_spans_by_hand() {
+        let mut now = Time::ZERO + Span::millis(1500);
+        now += Span::SECOND;
+        assert_eq!(now.as_seconds(), 2.5);
+        assert_eq!(now.since(Time(2_000_000_000)), Span::millis(500));
+        assert_eq!(Span::millis(250) + Span::SECOND, Span(1_250_000_000));
+        assert_eq!(Span::SECOND - Span::millis(250), Span::millis(750));
+        assert_eq!(Span::millis(250) - Span::SECOND, Span::ZERO);
+        assert_eq!(Span::millis(250).as_seconds(), 0.25);
+    }
 }

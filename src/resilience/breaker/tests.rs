@@ -345,3 +345,58 @@ fn a_renewed_breaker_is_as_good_as_new() {
         assert!(bench.call(5, FAIL));
     }
 }
+
+#[test]
+fn a_call_that_failed_slowly_decides_where_failures_do() {
+    let slow = Slow {
+        longer_than: Span(50),
+        limit: Limit::Count(9),
+    };
+    let mut bench = Bench::new(windowed(WindowTrip {
+        slow: Some(slow),
+        decides: Decides::EachFailure,
+        ..half_of(2, WindowSpec::Calls(2))
+    }));
+    assert!(!bench.end_after(0, Admission::Pass, OK, 0));
+    assert!(bench.end_after(60, Admission::Pass, FAIL, 51), "one of two");
+}
+
+#[test]
+fn a_probe_that_says_nothing_closes_nothing() {
+    let mut bench = Bench::opened(spec());
+    let probe = bench.admit(102);
+    assert!(!bench.end(103, probe, Outcome::Permanent));
+    assert_eq!(bench.breaker.state(), BreakerState::HalfOpen);
+    assert_eq!(bench.admit(104), Admission::Probe(1), "its room is free");
+}
+
+#[test]
+fn the_second_probe_to_fail_finds_it_open() {
+    let mut bench = Bench::opened(BreakerSpec {
+        half_open: HalfOpen::EVERYBODY,
+        ..spec()
+    });
+    let (first, second) = (bench.admit(102), bench.admit(102));
+    assert!(bench.end(110, first, FAIL));
+    assert!(!bench.end(150, second, FAIL));
+    assert_eq!(bench.open_until(), Some(210), "from the first one on");
+}
+
+#[test]
+fn one_failure_spoils_the_sample_of_who_counts_in_a_row() {
+    for (first, second, state) in [
+        (OK, OK, None),
+        (FAIL, OK, Some(204)),
+        (FAIL, FAIL, Some(204)),
+    ] {
+        let mut bench = Bench::opened(BreakerSpec {
+            half_open: HalfOpen::Sample(2),
+            ..spec()
+        });
+        let probes = [bench.admit(102), bench.admit(102)];
+        assert!(!bench.end(103, probes[0], first));
+        assert_eq!(bench.breaker.state(), BreakerState::HalfOpen);
+        assert_eq!(bench.end(104, probes[1], second), state.is_some());
+        assert_eq!(bench.open_until(), state);
+    }
+}

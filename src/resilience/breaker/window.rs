@@ -344,6 +344,14 @@ mod tests {
     }
 
     #[test]
+    fn an_idle_time_forgets_several_buckets_at_once() {
+        let mut window = time(3, Begin::Call);
+        window.add(Time(5), FAILED); // until 35
+        window.add(Time(16), FAILED); // until 46
+        assert_eq!(calls_at(&mut window, 46), 0);
+    }
+
+    #[test]
     fn buckets_in_turn_outlast_an_idle_time() {
         let mut window = time(3, Begin::CallInTurn);
         window.add(Time(5), FAILED);

@@ -152,4 +152,60 @@ mod tests {
         };
         assert_eq!(finagle.amounts(), (1000, 3333));
     }
+
+    #[test]
+    fn a_window_ends_when_its_time_is_over_and_a_deposit_with_the_eleventh() {
+        let second = Span::SECOND;
+        let deposited = || {
+            let mut budget = Windowed::default();
+            (0..2).for_each(|_| budget.deposit(&SPEC, Time::ZERO));
+            budget
+        };
+        // Used at each full second: the deposits are pushed out by ten windows after theirs.
+        let mut busy = deposited();
+        for s in 1..=10 {
+            let room = busy.has_room(&SPEC, Time::ZERO + second.times(s));
+            assert!(room, "after {s} s");
+        }
+        assert!(!busy.has_room(&SPEC, Time::ZERO + second.times(11)));
+        // Not used: the idle windows count as soon as they have begun.
+        let late = Time::ZERO + second.times(10);
+        assert!(deposited().has_room(&SPEC, late));
+        assert!(!deposited().has_room(&SPEC, late + Span(1)));
+        // Shortly before the end of a window nothing has moved.
+        let mut early = deposited();
+        let before = Time::ZERO + (second - Span(1));
+        early.deposit(&SPEC, before);
+        assert_eq!((early.since, early.current), (Some(Time::ZERO), 3));
+        early.deposit(&SPEC, Time::ZERO + second);
+        assert_eq!(early.since, Some(Time::ZERO + second));
+        assert_eq!((early.past[0], early.current), (3, 1));
+    }
+
+    #[test]
+    fn the_reserve_is_there_before_anybody_deposits() {
+        let reserved = WindowedSpec {
+            per_second: 3,
+            ..SPEC
+        };
+        // Three a second for ten seconds, at two deposits each.
+        assert_eq!(reserved.reserve(), 60);
+        let mut budget = Windowed::default();
+        let mut granted = 0;
+        while granted < 99 && budget.has_room(&reserved, Time::ZERO) {
+            budget.withdraw(&reserved);
+            granted += 1;
+        }
+        assert_eq!(granted, 30);
+    }
+
+    #[test]
+    fn a_share_of_nothing_deposits_nothing() {
+        let nothing = WindowedSpec { share: 0.0, ..SPEC };
+        assert_eq!(nothing.amounts(), (0, 1));
+        let all = WindowedSpec { share: 1.0, ..SPEC };
+        assert_eq!(all.amounts(), (1, 1));
+        let double = WindowedSpec { share: 2.0, ..SPEC };
+        assert_eq!(double.amounts(), (1000, 500));
+    }
 }

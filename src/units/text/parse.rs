@@ -263,7 +263,11 @@ mod tests {
         assert_eq!(parse_span("60ms"), Ok(Span::millis(60)));
         assert_eq!(parse_span("1.5s"), Ok(Span::millis(1500)));
         assert_eq!(parse_span("0.5ms"), Ok(Span(500_000)));
-        assert_eq!(parse_span("2us"), Ok(Span(2_000)));
+        for text in ["2us", "2µs", "2μs"] {
+            assert_eq!(parse_span(text), Ok(Span(2_000)), "{text}");
+        }
+        assert_eq!(parse_span("1 hour"), Ok(Span::seconds(3600)));
+        assert_eq!(parse_span("2 hours"), Ok(Span::seconds(7200)));
         assert_eq!(parse_span("1m 30s"), Ok(Span::seconds(90)));
         assert_eq!(parse_span("12 m 30 s"), Ok(Span::seconds(750)));
         assert_eq!(parse_span("2h"), Ok(Span::seconds(7200)));
@@ -297,7 +301,8 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        let cases: [(Option<QuantityError>, &str); 18] = [
+        let cases: [(Option<QuantityError>, &str); 21] = [
+            (parse_span(" ").err(), "expected a time, found nothing"),
             (parse_span("30").err(), "`30` has no unit of time"),
             (parse_span("-5s").err(), "`-5s` is negative"),
             (parse_span("5 parsecs").err(), "`5 parsecs` is not a time"),
@@ -324,6 +329,11 @@ mod tests {
                 parse_rate("0.5/s").err(),
                 "the number in `0.5/s` is not whole",
             ),
+            (
+                parse_rate("007/s").err(),
+                "`007` begins with a needless zero",
+            ),
+            (parse_rate("5/0s").err(), "`5/0s` is not a rate"),
             (parse_money("5").err(), "`5` has no dollar sign"),
             (parse_money("$-5").err(), "`$-5` is negative"),
             (
@@ -339,6 +349,28 @@ mod tests {
             assert_eq!(error.map(|e| e.message).as_deref(), Some(message));
         }
         assert_eq!(parse_share("0.1").unwrap_err().help, "write `10%`");
+    }
+
+    #[test]
+    fn limits_are_the_last_that_can_be_written() {
+        // 2^64 - 2 ns; the very last value means "for ever".
+        let longest = "213503d 23h 34m 33s 709ms 551us 614ns";
+        assert_eq!(parse_span(longest), Ok(Span(u64::MAX - 1)));
+        assert!(parse_span(&longest.replace("614ns", "615ns")).is_err());
+        assert_eq!(
+            parse_money("$1,000,000,000,000"),
+            Ok(Money(1_000_000_000_000 * Money::PER_DOLLAR))
+        );
+        assert!(parse_money("$1000000000000.000000000001").is_err());
+        assert!(parse_money("$1000000000001").is_err());
+        assert_eq!(
+            parse_price("$1000000000/M"),
+            Ok(Price(1_000_000_000_000_000))
+        );
+        assert!(parse_price("$1000000000.000001/M").is_err());
+        assert_eq!(parse_factor("1000000000"), Ok(1e9));
+        let message = parse_factor("1000000001").unwrap_err().message;
+        assert_eq!(message, "`1000000001` is too large");
     }
 
     proptest! {
