@@ -79,6 +79,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             agent.flight.outcome = outcome;
             agent.flight.admitted = true;
             agent.flight.counted = false;
+            if let Some(aside) = self.agents.asides.get_mut(a) {
+                aside.told = Span::MAX;
+            }
             self.wait(a, Doing::InFlight, now + work);
             return Next::Wait;
         }

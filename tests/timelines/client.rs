@@ -437,3 +437,28 @@ fn an_aimd_limit_goes_up_by_one_and_down_by_half() {
         ],
     );
 }
+
+#[test]
+fn a_retry_after_is_for_its_own_attempt() {
+    // What the first tool was told (7 s) is no business of the second, which has no limits at all:
+    // its retry waits for 50 ms.
+    expect(
+        "
+        tools:
+          limited: {latency: 100ms, script: {outcomes: [{rate_limited: 7s}], then: last}}
+          plain: {latency: 100ms, failures: 100%}
+        fleets:
+          f:
+            agents: 1
+            tasks: {count: 1}
+            plan: [{tool: limited, on_failure: continue}, {tool: plain}]
+        policies: {p: {tool: {plain: [{retry: {attempts: 2, delay: 50ms}}]}}}
+        ",
+        &[
+            "0 limited 0..10 rate_limited",
+            "0 plain 10..110 transient",
+            "0 plain 160..260 transient",
+            "0 ends at 260 transient",
+        ],
+    );
+}
