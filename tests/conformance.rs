@@ -11,6 +11,8 @@
     reason = "a vector file that is not as described is a failed test"
 )]
 
+mod common;
+
 #[path = "conformance/buckets.rs"]
 mod buckets;
 #[path = "conformance/check.rs"]
@@ -23,6 +25,8 @@ mod plan;
 mod replay;
 #[path = "conformance/scope.rs"]
 mod scope;
+#[path = "conformance/tables.rs"]
+mod tables;
 #[path = "conformance/trip_rules.rs"]
 mod trip_rules;
 

@@ -19,6 +19,7 @@ mod retry;
 mod retry_budget;
 mod router;
 mod semaphore;
+mod wait_limit;
 
 pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
@@ -44,3 +45,4 @@ pub use retry_budget::{
 };
 pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy, Trips};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};
+pub use wait_limit::WaitLimit;

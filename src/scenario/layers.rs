@@ -291,6 +291,19 @@ fn fleet_retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
         let help = "add `waits_after_last: false`";
         r.error_help(node.owner, "a queue does not wait after the last try", help);
     }
+    if spec.wait_limit.is_some() {
+        let message = "a queue does not know its waits, nor when the last try began";
+        let help = "write `deadline` or `give_up_after`";
+        r.error_help(node.owner, message, help);
+    }
+    if spec.only_in_first {
+        let message = "no retry layer stands outside a queue";
+        r.error_help(node.owner, message, "leave out `only_in_first_attempt`");
+    }
+    if spec.restarts {
+        let message = "a queue's backoff does not begin anew";
+        r.error_help(node.owner, message, "leave out `restart_backoff`");
+    }
     Some(spec)
 }
 

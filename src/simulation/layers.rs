@@ -12,7 +12,9 @@ use crate::wire::{Outcome, Reply};
 use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, StoredKind, keeps_begin, keeps_delay};
+use super::program::{
+    CompiledLayer, Kind, NO_LAYER, NO_WORD, Scope, StoredKind, keeps_begin, keeps_delay,
+};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -155,6 +157,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn try_again(&mut self, a: AgentId, i: u16, spec: &RetrySpec, reply: Reply) -> Option<Next> {
         let now = self.agenda.now();
         let layer = &self.program.layers[usize::from(i)];
+        if layer.first_of != NO_WORD && *self.agents.word(a, layer.first_of) > 1 {
+            return None;
+        }
         let mut state = self.load_retry(a, layer.word, spec);
         let luck = if spec.draws() {
             self.backoff_luck(a, layer, state.attempts)
@@ -257,12 +262,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             kept.then_some(here)
         };
         let (begun, previous) = (optional(keeps_begin(spec)), optional(keeps_delay(spec)));
+        let waited = optional(spec.sums_waits());
+        let restarted = spec.restarts.then_some(at);
         let latest = Time(self.agents.pair(a, word + 1));
         RetryState {
             attempts: *self.agents.word(a, word),
             latest,
             begun: begun.map_or(latest, |w| Time(self.agents.pair(a, w))),
             memory: previous.map_or(Span::ZERO, |w| Span(self.agents.pair(a, w))),
+            waited: waited.map_or(Span::ZERO, |w| Span(self.agents.pair(a, w))),
+            restarted: restarted.map_or(0, |w| *self.agents.word(a, w)),
         }
     }
 
@@ -277,6 +286,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         if keeps_delay(spec) {
             self.agents.set_pair(a, at, state.memory.0);
+            at += 2;
+        }
+        if spec.sums_waits() {
+            self.agents.set_pair(a, at, state.waited.0);
+            at += 2;
+        }
+        if spec.restarts {
+            *self.agents.word(a, at) = state.restarted;
         }
     }
 

@@ -26,6 +26,7 @@ mod detours;
 mod drive;
 mod families;
 mod gates;
+mod guards;
 mod hedges;
 mod jobs;
 mod layers;

@@ -426,6 +426,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             // So that a task that fails at once takes time: there is a least period from here.
             latest: now,
             memory: tries.delay,
+            // A queue bounds no waits together, and its backoff never begins anew.
+            waited: Span::ZERO,
+            restarted: 0,
         };
         let spot = Spot {
             fleet: agent.fleet,

@@ -34,6 +34,9 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
         routed(case, &layers, &talked)?;
         return behaviour(case, talked.calls.iter().sum(), &talked.sleeps);
     }
+    if let Feed::Own(hold) = plan.feed {
+        return hold(&plan.layers, case);
+    }
     if let Feed::Bucket = plan.feed {
         return buckets::hold(&plan.layers, case);
     }
@@ -172,7 +175,7 @@ fn routed(case: &Value, layers: &[LayerKind], talked: &Talked) -> Result<(), Str
         let numbers = expect[key].as_array()?.iter();
         numbers.map(|n| Some(n.as_u64()? as usize)).collect()
     };
-    if let Some(theirs) = list("calls_per_request")
+    if let Some(theirs) = list("calls_per_request").or(list("calls_per_task"))
         && theirs != talked.calls
     {
         return Err(format!("{:?} calls in place of {theirs:?}", talked.calls));

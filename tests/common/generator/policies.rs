@@ -78,11 +78,20 @@ fn layers(c: &mut Choices, around: Around) -> String {
     for _ in 0..c.below(4) {
         let shared = c.of(&SHARED);
         let layer = match c.below(11) {
-            0..3 => format!(
-                "retry: {{{}{}}}",
-                retry(c, grows, &["3", "2", "5", "unlimited"]),
-                c.maybe(6, "waits_after_last", |_| "true".to_owned())
-            ),
+            0..3 => {
+                let keys = retry(c, grows, &["3", "2", "5", "unlimited"]);
+                let told = !keys.contains("retry_after: ignore");
+                let inner = layers.iter().any(|l: &String| l.starts_with("retry: "));
+                let waits = c.maybe(6, "waits_after_last", |_| "true".to_owned());
+                let more = match c.below(16) {
+                    0 => ", last_begins_after: 3s",
+                    1 => ", total_delay: 3s",
+                    2 if told => ", restart_backoff: true",
+                    3..6 if inner => ", only_in_first_attempt: true",
+                    _ => "",
+                };
+                format!("retry: {{{keys}{waits}{more}}}")
+            }
             3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
             4 => {
                 let failures = 1 + c.below(4);
@@ -145,6 +154,7 @@ fn layers(c: &mut Choices, around: Around) -> String {
                     "active: {ratio: 50%, least: 1}",
                     "bucket: {size: 2, deposit: 0.3}",
                     "failure_rate: 40%",
+                    "next_retries: 2",
                 ]);
                 layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
                 format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
