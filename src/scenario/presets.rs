@@ -10,12 +10,14 @@ use super::yaml;
 use crate::presets::{self, LayerKind, Preset};
 
 /// Keys that speak of one thing: whoever writes the first of a pair replaces the others too.
-const TOGETHER: [(&str, &[&str]); 17] = [
+const TOGETHER: [(&str, &[&str]); 19] = [
     ("delay", &["backoff", "throttled_backoff"]),
     ("backoff", &["delay", "throttled_backoff"]),
     ("on", &["statuses", "statuses_if_told", "error_codes"]),
     ("last_begins_after", &["total_delay"]),
     ("total_delay", &["last_begins_after"]),
+    ("pace", &["burst"]),
+    ("burst", &["pace"]),
     ("failures", &["failure_rate"]),
     ("failure_rate", &["failures"]),
     ("retries", &BUDGETS),

@@ -123,3 +123,23 @@ fn a_budget_may_be_about_the_next_retry_layer_alone() {
         ],
     );
 }
+
+#[test]
+fn who_finds_a_window_full_sleeps_through_one_and_all_behind_it_wait() {
+    // One a second. The second agent sleeps until 1,000; the third waits behind it, and passes then,
+    // because the timer has set the count to none; the fourth finds it full and sleeps until 2,000.
+    let limit = "tool: [{rate_limit: {rate: 1/s, pace: sleeping_window}}]";
+    expect(
+        &calls("latency: 100ms", "4", "count: 4", limit),
+        &[
+            "0 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "1 tool 1000..1100 ok",
+            "2 tool 1000..1100 ok",
+            "1 ends at 1100 ok",
+            "2 ends at 1100 ok",
+            "3 tool 2000..2100 ok",
+            "3 ends at 2100 ok",
+        ],
+    );
+}

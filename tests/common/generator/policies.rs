@@ -130,10 +130,13 @@ fn layers(c: &mut Choices, around: Around) -> String {
             }
             6 => {
                 let rate = c.of(&["2/s", "10/s", "7/min"]);
-                let burst = 1 + c.below(3);
+                let burst = match c.below(4) {
+                    0 => "pace: sleeping_window".to_owned(),
+                    n => format!("burst: {n}"),
+                };
                 let wait = c.of(&["unlimited", "0", "2s"]);
                 format!(
-                    "rate_limit: {{rate: {rate}, burst: {burst}, longest_wait: {wait}, \
+                    "rate_limit: {{rate: {rate}, {burst}, longest_wait: {wait}, \
                      shared: {shared}}}"
                 )
             }
