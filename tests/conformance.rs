@@ -128,6 +128,9 @@ fn table(rows: &[Row]) -> String {
         "| **all** | | | **{passed}** | **{not_yet}** | **{out}** |"
     );
     text.push_str("\n## Not yet\n\n");
+    if not_yet == 0 {
+        text.push_str("Nothing.\n");
+    }
     for row in rows.iter().filter(|r| !r.not_yet.is_empty()) {
         let _ = writeln!(text, "- `{}`: {}", row.file, row.not_yet.join("; "));
     }

@@ -20,6 +20,7 @@ mod retry_budget;
 mod router;
 mod semaphore;
 mod sleeping_window;
+mod sorted;
 mod wait_limit;
 
 pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
@@ -47,4 +48,5 @@ pub use retry_budget::{
 pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy, Trips};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};
 pub use sleeping_window::SleepingWindow;
+pub use sorted::Sorted;
 pub use wait_limit::WaitLimit;

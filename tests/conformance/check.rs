@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use squall::random::stream::{Process, Stream};
-use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState, Ended};
+use squall::resilience::{
+    Admission, Backoff, BackoffKind, Breaker, BreakerSpec, BreakerState, Ended,
+};
 use squall::scenario::{self, LayerKind};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
@@ -84,7 +86,11 @@ fn delays(backoff: &Backoff, plan: &Plan, case: &Value) -> Result<(), String> {
     let points = case["delays"].as_array().unwrap();
     let tolerance = if plan.whole_millis { 1e-3 } else { 0.0 };
     for (i, point) in points.iter().enumerate() {
-        let series = |u: f64| series(backoff, points.len(), || u)[i];
+        let series = |u: f64| match &backoff.kind {
+            // All draws are this one, not those that come of it.
+            BackoffKind::Sorted(sorted) => sorted.nth(i as u32 + 1, |_| u).as_seconds(),
+            _ => series(backoff, points.len(), || u)[i],
+        };
         if let Some(exact) = point["exact"].as_f64() {
             for u in [0.0, 0.999] {
                 same(series(u), exact, tolerance, &format!("retry {}", i + 1))?;

@@ -250,6 +250,15 @@ fn delays(file: &str, case: &Case) -> Option<Plan> {
         ("retry", "default") => retry("retry@0", ""),
         ("retry", "randomize") => backoff("retry@0", &randomized("1s", ""))?,
         ("retry", "randomize.max10s") => backoff("retry@0", &randomized("1s", ", max: 10s"))?,
+        ("retry", "factor1_randomize_is_sorted") => {
+            let (draws, base) = (case.number("retries")?, case.time("minTimeout", "ms")?);
+            let of = format!(
+                "{{exponential: {{base: {base}, factor: {}}}, jitter: 100%, round: nearest_ms}}",
+                case.number("factor")?
+            );
+            let sorted = format!("{{sorted: {{draws: {draws}, of: {of}}}}}");
+            backoff("retry@0", &sorted)?
+        }
         ("retry", "factor3_min500_max20s") => backoff(
             "retry@0",
             "{exponential: {base: 500ms, factor: 3, max: 20s}, round: nearest_ms}",

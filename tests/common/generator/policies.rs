@@ -227,6 +227,7 @@ fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {
         3 => ", backoff: {exponential: {base: 1s}, jitter: full}",
         4 => ", backoff: {decorrelated: {base: 100ms, max: 5s}}",
         5 => ", backoff: {linear: {base: 1s, step: 1s}, jitter: equal}",
+        7 => ", backoff: {sorted: {draws: 3, of: {fixed: 1s, jitter: 100%}}}",
         6 => ", backoff: {fixed: 2s, jitter: {proportional: 10%}}",
         _ => "",
     };
