@@ -165,3 +165,28 @@ policies: {p: {fleet: [{retry: {attempts: 2, delay: 1s}}]}}
         .collect();
     assert_eq!(seen, [(0, 1, true), (0, 2, false), (1, 1, true)]);
 }
+
+/// Calls use the same words for their layers' state, and a breaker in a store took what another
+/// call's retry layer had left there for a count of look-ups: its luck then hung on that layer, and
+/// the count overflowed.
+#[test]
+fn luck_of_a_look_up_does_not_hang_on_layers_of_other_calls() {
+    let begins_of_second = |layers_of_first: &str| -> Vec<Time> {
+        let (log, _) = play(&format!(
+            "name: words
+stores: {{redis: {{latency: {{exponential: {{mean: 5ms}}}}}}}}
+tools: {{first: {{latency: 10ms}}, second: {{latency: 10ms}}}}
+fleets: {{f: {{agents: 1, start: 3s, tasks: {{count: 20}}, plan: [{{tool: first}}, {{tool: second}}]}}}}
+policies:
+  p: {{tool: {{first: {layers_of_first}, second: [{{circuit_breaker: {{failures: 5, open_for: 1s, via: redis}}}}]}}}}
+"
+        ));
+        let second = log.attempts().filter(|a| a.target.0 == 1);
+        second.map(|a| a.begin).collect()
+    };
+    let plain = begins_of_second("[]");
+    assert_eq!(plain.len(), 20);
+    let decorrelated =
+        "[{retry: {attempts: 3, backoff: {decorrelated: {base: 100ms, max: 5s}}, deadline: 1h}}]";
+    assert_eq!(plain, begins_of_second(decorrelated));
+}

@@ -120,7 +120,7 @@ impl<Q: Queue> Agenda<Q> {
     /// # Panics
     ///
     /// If `entity` is not less than [`Key::ENTITIES`], or after [`Key::SEQUENCES`] events.
-    #[inline]
+    #[inline(always)]
     pub fn schedule(&mut self, at: Time, entity: u32) -> u64 {
         let key = Key::new(at.max(self.now), self.scheduled, entity);
         self.scheduled += 1;

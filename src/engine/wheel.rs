@@ -144,7 +144,7 @@ impl Wheel {
     }
 
     /// Puts a key that is later than the window into its slot.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self, key: Key) {
         let time = key.time().0;
         let level = (63 - ((time ^ self.base) | 1).leading_zeros()) / DIGIT_BITS;

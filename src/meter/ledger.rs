@@ -189,7 +189,7 @@ fn row(outcome: Option<Outcome>) -> usize {
 }
 
 impl Observer for Ledger {
-    #[inline]
+    #[inline(always)]
     fn begun(&mut self, now: Time, target: TargetId, first: bool) {
         let page = &mut self.targets[usize::from(target.0)];
         page.attempts += 1;
@@ -202,7 +202,7 @@ impl Observer for Ledger {
         self.peak_per_second = self.peak_per_second.max(self.this_second.1);
     }
 
-    #[inline]
+    #[inline(always)]
     fn attempt(&mut self, attempt: &Attempt) {
         let row = row(attempt.outcome);
         let page = &mut self.targets[usize::from(attempt.target.0)];
@@ -258,7 +258,7 @@ impl Observer for Ledger {
         self.wasted += money;
     }
 
-    #[inline]
+    #[inline(always)]
     fn task(&mut self, task: &TaskEnd) {
         if task.outcome == Outcome::Ok {
             self.tasks_ok += 1;

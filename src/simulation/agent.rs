@@ -198,11 +198,14 @@ impl Family {
 /// From where the attempts inside a loop or fork count that was begun so often before: from 0 at
 /// first, later from where, as good as certainly, no earlier attempt has been.
 ///
-/// The finaliser of MurmurHash3 (A. Appleby, 2011): a bijection that keeps 0 and scatters the rest.
 /// The counts inside loops inside loops begin from scattered numbers themselves, so a mere shift
 /// would bring them back to where others have been.
 pub fn begun_anew(before: u32) -> u32 {
-    let mut h = before;
+    scattered(before)
+}
+
+/// The finaliser of MurmurHash3 (A. Appleby, 2011): a bijection that keeps 0 and scatters the rest.
+pub fn scattered(mut h: u32) -> u32 {
     h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
     h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
     h ^ (h >> 16)
@@ -255,6 +258,8 @@ pub struct Agents {
     pub families: Page<Family>,
     /// What is paid for in advance.
     pub prepaid: Page<Prepaid>,
+    /// Whether there are any pages.
+    pub has_pages: bool,
     stride: usize,
     /// Where the counters of an agent begin in its words.
     counters: usize,
@@ -268,6 +273,7 @@ impl Agents {
     /// No agents, each to have so many words and counters, and these pages.
     pub fn new(words: usize, counters: usize, needs: Needs) -> Agents {
         Agents {
+            has_pages: needs != Needs::default(),
             stride: words + counters,
             counters: words,
             timed: Page::new(needs.timed),
@@ -309,6 +315,14 @@ impl Agents {
     pub fn awaits_token(&self, (id, ticket): (AgentId, u32)) -> bool {
         let agent = &self.all[id as usize];
         agent.doing == Doing::AwaitsToken && agent.ticket == ticket
+    }
+
+    /// So many words of an agent's layer state from `word` on.
+    #[inline]
+    pub fn words_from<const N: usize>(&mut self, id: AgentId, word: u16) -> &mut [u32; N] {
+        let at = id as usize * self.stride + usize::from(word);
+        let words = (&mut self.words[at..at + N]).try_into();
+        words.expect("that many were asked for")
     }
 
     /// Forgets what an agent's pages say about its task: it begins another.
@@ -372,6 +386,18 @@ impl Agents {
         let at = id as usize * self.stride + usize::from(word);
         self.words[at] = value as u32;
         self.words[at + 1] = (value >> 32) as u32;
+    }
+
+    /// Where counter `counter` of an agent stands, for [`Agents::counter`].
+    #[inline]
+    pub fn counter_at(&self, id: AgentId, counter: usize) -> usize {
+        id as usize * self.stride + self.counters + counter
+    }
+
+    /// The counter that stands there.
+    #[inline]
+    pub fn counter(&mut self, at: usize) -> &mut u32 {
+        &mut self.words[at]
     }
 
     /// The counters of an agent.

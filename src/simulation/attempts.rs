@@ -31,41 +31,56 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
     pub(super) fn launch(&mut self, a: AgentId) -> Next {
         let call = self.call_of(a);
-        let hedge = self.agents.all[a as usize].lane.saturating_sub(1);
-        let (teller, counter) = (self.principal(a), usize::from(call.counter));
-        let lane = counter + usize::from(hedge);
-        let attempt = self.agents.counters_of(teller)[lane];
+        let lane = self.agents.all[a as usize].lane;
+        let (teller, hedge) = match lane {
+            0 => (a, 0),
+            _ => (self.principal(a), lane - 1),
+        };
+        let counter = usize::from(call.counter) + usize::from(hedge);
+        let counter = self.agents.counter_at(teller, counter);
+        let attempt = *self.agents.counter(counter);
         let spot = Spot {
             hedge,
             ..self.spot(a, call.step, attempt)
         };
         let luck = self.weather.draw(spot, Purpose::Attempt);
-        let usage = self.usage(a, call, luck[2]);
-        let estimate = self.estimate(a, call, usage);
-        if call.is_guarded() && !self.reserve(a, call, estimate) {
-            self.deny(a, Outcome::BudgetExceeded);
+        let usage = match call.kind {
+            CallKind::Llm(_) => self.usage(a, call, luck[2]),
+            CallKind::Tool(_) => Usage::NONE,
+        };
+        if call.is_guarded() && !self.set_aside(a, call, usage) {
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
-        let of_call = match self.agents.asides.get(a) {
-            Some(aside) => {
-                let from = aside.call_from;
+        let of_call = match self.program.counts_calls {
+            true => {
+                let from = self.agents.asides[a as usize].call_from;
                 self.made(teller, call).wrapping_sub(from)
             }
-            None => 0,
+            false => 0,
         };
-        self.agents.counters_of(teller)[lane] = attempt.wrapping_add(1);
+        *self.agents.counter(counter) = attempt.wrapping_add(1);
         let now = self.agenda.now();
-        self.tell_begun(a, call);
+        if call.payers.0 != call.payers.1 {
+            self.tell_begun(a, call);
+        }
         self.observer
             .begun(now, call.target, attempt == 0 && hedge == 0);
-        if self.program.prepays {
-            self.agents.prepaid[a as usize].estimate = Purse::from(estimate);
-        }
-        let flight = &mut self.agents.all[a as usize].flight;
-        flight.begin = now;
-        flight.attempt = attempt;
         if let Some(talk) = self.agents.talks.get_mut(a) {
             talk.usage = usage;
+        }
+        let agent = &mut self.agents.all[a as usize];
+        agent.flight.begin = now;
+        agent.flight.attempt = attempt;
+        agent.ticket = agent.ticket.wrapping_add(1);
+        let server = &mut self.servers[usize::from(call.target.0)];
+        if let (Some(plain), true) = (&server.plain, call.free) {
+            let (outcome, work) = plain.answer(&luck);
+            server.admit();
+            agent.flight.outcome = outcome;
+            agent.flight.admitted = true;
+            agent.flight.counted = false;
+            self.wait(a, Doing::InFlight, now + work);
+            return Next::Wait;
         }
         let request = Request {
             spot,
@@ -74,14 +89,26 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             passes: self.passes(a, call),
             of_call,
         };
-        let agent = &mut self.agents.all[a as usize];
-        agent.ticket = agent.ticket.wrapping_add(1);
         if self.servers[usize::from(call.target.0)].is_direct() {
             self.fly(a, call.target, &request)
         } else {
             self.send(a, call.target, request);
             Next::Wait
         }
+    }
+
+    /// Sets aside in budgets what an attempt may cost; false, and told, if they have not enough.
+    #[inline(never)]
+    fn set_aside(&mut self, a: AgentId, call: &Call, usage: Usage) -> bool {
+        let estimate = self.estimate(a, call, usage);
+        if !self.reserve(a, call, estimate) {
+            self.deny(a, Outcome::BudgetExceeded);
+            return false;
+        }
+        if let Some(prepaid) = self.agents.prepaid.get_mut(a) {
+            prepaid.estimate = Purse::from(estimate);
+        }
+        true
     }
 
     /// How many attempts of a call's step an agent has made, hedges included.
@@ -132,6 +159,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The end of an attempt has come.
+    #[inline]
     pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
         let call = self.call_of(a);
         let agent = &self.agents.all[a as usize];
@@ -143,15 +171,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// The reply to an agent's attempt has come.
-    #[inline]
+    #[inline(always)]
     pub(super) fn replied(&mut self, a: AgentId, call: &Call) -> Next {
         self.close_attempt(a, call, Closing::Replied);
-        let flight = &self.agents.all[a as usize].flight;
-        let reply = Reply::of(flight.outcome).asking(self.retry_after(a));
-        if reply.outcome == Outcome::Ok {
-            self.learn(a, call);
+        let agent = &self.agents.all[a as usize];
+        let outcome = agent.flight.outcome;
+        if outcome != Outcome::Ok {
+            return Next::Leave(Reply::of(outcome).asking(self.retry_after(a)));
         }
-        Next::Leave(reply)
+        let program = self.program;
+        let b = &program.blocks[usize::from(agent.block)];
+        self.learn(a, call);
+        match b.quiet {
+            true => self.go_on(a, b),
+            false => Next::Leave(Reply::of(Outcome::Ok)),
+        }
     }
 
     /// The `Retry-After` that comes with an agent's attempt.
@@ -184,21 +218,27 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Charges an attempt and tells the observer how it ended.
     #[inline]
     pub(super) fn close_attempt(&mut self, a: AgentId, call: &Call, closing: Closing) {
+        match call.free {
+            true => self.book(a, call, closing, Bill::NOTHING),
+            false => self.book(a, call, closing, self.bill(a, call, closing)),
+        }
+    }
+
+    /// Closes an attempt that comes to this bill. Inlined where the bill is nothing, so that what
+    /// would be done with it is not.
+    #[inline(always)]
+    fn book(&mut self, a: AgentId, call: &Call, closing: Closing, bill: Bill) {
         let flight = self.agents.all[a as usize].flight;
-        let usage = self.agents.talks.of(a).usage;
-        let spec = &self.scenario.targets[usize::from(call.target.0)];
-        let (outcome, end, rule) = match closing {
-            Closing::Replied => {
-                let rule = spec.billing.rule(flight.outcome);
-                (Some(flight.outcome), self.agenda.now(), rule)
-            }
-            Closing::Abandoned => {
-                let rule = self.abandoned_rule(a);
-                (Some(Outcome::Timeout), self.agenda.now(), rule)
-            }
-            Closing::Open(end) => (None, end, self.abandoned_rule(a)),
+        let (outcome, end) = match closing {
+            Closing::Replied => (Some(flight.outcome), self.agenda.now()),
+            Closing::Abandoned => (Some(Outcome::Timeout), self.agenda.now()),
+            Closing::Open(end) => (None, end),
         };
-        let cost = spec.price.cost(usage, rule);
+        let Bill {
+            usage,
+            charged,
+            cost,
+        } = bill;
         if call.is_guarded() {
             self.settle(a, call, cost);
             self.tell_ended(a, call, outcome, cost);
@@ -228,7 +268,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 _ => None,
             },
             usage,
-            charged: charged(usage, rule),
+            charged,
             cost,
         });
         match outcome {
@@ -240,8 +280,34 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
             _ => {}
         }
+        if self.program.prepays && matches!(flight.outcome, Outcome::Ok | Outcome::Invalid) {
+            self.note_cached(a, call, usage, end);
+        }
+    }
+
+    /// What an attempt costs.
+    #[inline]
+    fn bill(&self, a: AgentId, call: &Call, closing: Closing) -> Bill {
+        let spec = &self.scenario.targets[usize::from(call.target.0)];
+        let rule = match closing {
+            Closing::Replied => spec
+                .billing
+                .rule(self.agents.all[a as usize].flight.outcome),
+            Closing::Abandoned | Closing::Open(_) => self.abandoned_rule(a),
+        };
+        let usage = self.agents.talks.of(a).usage;
+        Bill {
+            usage,
+            charged: charged(usage, rule),
+            cost: spec.price.cost(usage, rule),
+        }
+    }
+
+    /// The provider keeps the prompt of an answered attempt in its cache.
+    #[inline(never)]
+    fn note_cached(&mut self, a: AgentId, call: &Call, usage: Usage, end: Time) {
+        let spec = &self.scenario.targets[usize::from(call.target.0)];
         if let (Some(cache), CallKind::Llm(step)) = (&spec.cache, &call.kind)
-            && matches!(flight.outcome, Outcome::Ok | Outcome::Invalid)
             && !step.fresh
             && usage.input >= cache.min_prefix
         {
@@ -458,6 +524,22 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             ..sharer
         }
     }
+}
+
+/// What an attempt used and costs.
+#[derive(Clone, Copy, Debug)]
+struct Bill {
+    usage: Usage,
+    charged: Usage,
+    cost: Money,
+}
+
+impl Bill {
+    const NOTHING: Bill = Bill {
+        usage: Usage::NONE,
+        charged: Usage::NONE,
+        cost: Money::ZERO,
+    };
 }
 
 /// The tokens that are charged under a billing rule.

@@ -4,6 +4,7 @@ use crate::scenario::model::{
     CallLayers, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Step,
     TargetId, Tokens,
 };
+use crate::world::Target;
 
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
@@ -68,6 +69,7 @@ impl<'a> Compiler<'a> {
                 labels,
                 words: 0,
                 prepays: false,
+                counts_calls: scenario.targets.iter().any(counts_calls),
                 counters: 0,
                 groups: Groups::default(),
             },
@@ -98,6 +100,7 @@ impl<'a> Compiler<'a> {
             let retry = self.policy.fleet.retry.clone();
             let fleet = FleetProgram {
                 entry,
+                comes_back: retry.is_some() || dead.is_some(),
                 retry: retry.map(|r| (r, id(1 + breakers + dead_letters))),
                 breaker: breaker.map(|b| (b, id(1 + dead_letters))),
                 dead_letter: dead.map(|d| (d, id(1))),
@@ -130,16 +133,21 @@ impl<'a> Compiler<'a> {
 
     fn block(&mut self, scope: Scope, parent: BlockId, on_failure: OnFailure) -> BlockId {
         let first = self.program.layers.len() as u16;
+        let around = self.program.blocks.get(usize::from(parent));
+        let (around, outside) = around.map_or((Scope::Task, 0), |b| (b.scope, b.end));
         self.program.blocks.push(Block {
             scope,
             first,
             end: first,
             parent,
+            around,
+            outside,
             body: 0,
             after: 0,
             call: 0,
             word: self.task_words,
             on_failure,
+            quiet: true,
         });
         (self.program.blocks.len() - 1) as BlockId
     }
@@ -258,7 +266,9 @@ impl<'a> Compiler<'a> {
         };
         let call = self.program.calls.len() as u16;
         for target in targets {
+            let price = &self.scenario.targets[usize::from(target.0)].price;
             self.program.calls.push(Call {
+                free: price.is_nothing() && matches!(kind, CallKind::Tool(_)),
                 longest_output,
                 target,
                 step,
@@ -350,6 +360,7 @@ impl<'a> Compiler<'a> {
                 shared: layer.shared,
                 group,
                 word,
+                remembers: CompiledLayer::own_words(&layer.kind) > 3,
                 guards: (0, 0),
                 route: NO_ROUTE,
                 first_of: self.first_of(block, layer),
@@ -362,6 +373,9 @@ impl<'a> Compiler<'a> {
             }
             word += CompiledLayer::words(layer);
         }
+        let b = &mut self.program.blocks[usize::from(block)];
+        let own = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
+        b.quiet = own.iter().all(CompiledLayer::ignores_success);
     }
 
     /// The retry layer next outside a route hears from it whether another deployment is up.
@@ -531,4 +545,9 @@ fn begins_turn(step: &Step) -> bool {
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
         Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
     }
+}
+
+/// Whether a target's script tells calls apart.
+fn counts_calls(target: &Target) -> bool {
+    target.script.as_ref().is_some_and(|script| script.per_call)
 }

@@ -11,14 +11,14 @@ use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing, Purse, begun_anew};
 use super::observer::Observer;
-use super::program::{BlockId, Kind, NO_BLOCK, Op, Scope};
+use super::program::{Block, Kind, NO_BLOCK, Op, Scope};
 use super::run::Run;
 
-/// How many moves an agent makes before others have their turn at the same instant.
+/// How many calls of an agent are refused before others have their turn at the same instant.
 ///
 /// A loop of calls that are all refused before the wire takes no time and needs no event; so that it
 /// can be bounded and interrupted, it gets one now and then.
-const MOST_MOVES: u32 = 1_000;
+const MOST_REFUSALS: u32 = 250;
 
 /// What an agent does next.
 #[derive(Clone, Copy, Debug)]
@@ -37,86 +37,96 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Drives an agent until it waits.
     pub(super) fn drive(&mut self, a: AgentId, next: Next) {
         let mut next = next;
-        let mut moves = 0;
+        let mut refused = 0;
         loop {
-            moves += 1;
             next = match next {
-                Next::Step if moves > MOST_MOVES => {
+                Next::Enter => self.enter(a),
+                Next::Leave(reply) => {
+                    refused += 1;
+                    self.leave(a, reply)
+                }
+                Next::Step if refused > MOST_REFUSALS => {
                     self.wait(a, Doing::Thinks, self.agenda.now());
                     return;
                 }
-                Next::Enter => self.enter(a),
-                Next::Leave(reply) => self.leave(a, reply),
                 Next::Step => self.step(a),
                 Next::Wait => return,
             };
         }
     }
 
-    /// One op of the plan.
+    /// The plan from the agent's `pc` on, to the next call or to where it waits.
+    #[inline]
     fn step(&mut self, a: AgentId) -> Next {
-        let agent = &mut self.agents.all[a as usize];
-        match self.program.ops[usize::from(agent.pc)] {
-            Op::Open(block) => {
-                let b = &self.program.blocks[usize::from(block)];
-                if b.scope == Scope::Turn {
-                    agent.cause[1] = agent.cause[0];
-                    let round = u64::from(agent.round);
-                    let place = u64::from(self.agents.talks.of(a).context) << 32 | round;
-                    let kept = self.agents.kept.of(a).bits();
-                    self.agents.set_pair(a, b.word, place);
-                    self.agents.set_pair(a, b.word + 2, kept);
+        let program = self.program;
+        loop {
+            let agent = &mut self.agents.all[a as usize];
+            let next = match program.ops[usize::from(agent.pc)] {
+                Op::Open(block) => {
+                    let b = &program.blocks[usize::from(block)];
+                    agent.block = block;
+                    agent.layer = b.first;
+                    if b.scope == Scope::Turn {
+                        self.note_turn(a, b);
+                    }
+                    if b.first != b.end {
+                        return Next::Enter;
+                    }
+                    self.enter_body(a, b)
                 }
-                self.open_block(a, block)
-            }
-            Op::Call(block) => {
-                let parent = self.program.blocks[usize::from(block)].parent;
-                let scope = self.program.blocks[usize::from(parent)].scope;
-                agent.cause[2] = agent.cause[scope as usize];
-                agent.detour = 0;
-                if let Some(talk) = self.agents.talks.get_mut(a) {
-                    talk.grown = 0;
+                Op::Call(block) => {
+                    let b = &program.blocks[usize::from(block)];
+                    agent.block = block;
+                    agent.layer = b.first;
+                    agent.cause[2] = agent.cause[b.around as usize];
+                    agent.detour = 0;
+                    if let Some(talk) = self.agents.talks.get_mut(a) {
+                        talk.grown = 0;
+                    }
+                    if program.counts_calls {
+                        self.note_call_from(a, b);
+                    }
+                    return self.enter_from(a, b, b.first);
                 }
-                self.note_call_from(a, block);
-                self.open_block(a, block)
-            }
-            Op::Close(block) => {
-                let b = &self.program.blocks[usize::from(block)];
-                let reply = Reply::of(Outcome::Ok);
-                // Most tasks and turns have no layers to leave through.
-                match b.first == b.end {
-                    true => self.left(a, block, reply),
-                    false => Next::Leave(reply),
+                Op::Close(block) => {
+                    let b = &program.blocks[usize::from(block)];
+                    if b.first != b.end {
+                        return Next::Leave(Reply::of(Outcome::Ok));
+                    }
+                    match b.parent {
+                        NO_BLOCK => self.end_plan(a, Reply::of(Outcome::Ok)),
+                        _ => self.go_on(a, b),
+                    }
                 }
+                Op::Wait(wait) => self.think(a, wait),
+                Op::LoopBegin(number) => self.begin_loop(a, number),
+                Op::LoopEnd(number) => self.end_loop(a, number),
+                Op::Fork(fork) => self.fork(a, fork),
+            };
+            if !matches!(next, Next::Step) {
+                return next;
             }
-            Op::Wait(wait) => self.think(a, wait),
-            Op::LoopBegin(number) => self.begin_loop(a, number),
-            Op::LoopEnd(number) => self.end_loop(a, number),
-            Op::Fork(fork) => self.fork(a, fork),
         }
+    }
+
+    /// Notes what a turn begins with, to begin with it again.
+    #[inline]
+    fn note_turn(&mut self, a: AgentId, b: &Block) {
+        let agent = &mut self.agents.all[a as usize];
+        agent.cause[1] = agent.cause[0];
+        let round = u64::from(agent.round);
+        let place = u64::from(self.agents.talks.of(a).context) << 32 | round;
+        let kept = self.agents.kept.of(a).bits();
+        self.agents.set_pair(a, b.word, place);
+        self.agents.set_pair(a, b.word + 2, kept);
     }
 
     /// Notes how many attempts the step of a call has had before, where a script may ask.
-    #[inline]
-    fn note_call_from(&mut self, a: AgentId, block: BlockId) {
-        if self.agents.asides.get(a).is_some() {
-            let program = self.program;
-            let call = program.blocks[usize::from(block)].call;
-            let made = self.made(a, &program.calls[usize::from(call)]);
-            self.agents.asides[a as usize].call_from = made;
-        }
-    }
-
-    #[inline]
-    fn open_block(&mut self, a: AgentId, block: BlockId) -> Next {
-        let b = &self.program.blocks[usize::from(block)];
-        let agent = &mut self.agents.all[a as usize];
-        agent.block = block;
-        agent.layer = b.first;
-        match b.first == b.end && b.scope != Scope::Call {
-            true => self.enter_body(a, block),
-            false => Next::Enter,
-        }
+    #[inline(never)]
+    fn note_call_from(&mut self, a: AgentId, b: &Block) {
+        let program = self.program;
+        let made = self.made(a, &program.calls[usize::from(b.call)]);
+        self.agents.asides[a as usize].call_from = made;
     }
 
     #[inline(never)]
@@ -175,22 +185,29 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn enter(&mut self, a: AgentId) -> Next {
         let program = self.program;
         let agent = &self.agents.all[a as usize];
-        let block = agent.block;
-        let b = &program.blocks[usize::from(block)];
-        for i in agent.layer..b.end {
+        let b = &program.blocks[usize::from(agent.block)];
+        self.enter_from(a, b, agent.layer)
+    }
+
+    #[inline]
+    fn enter_from(&mut self, a: AgentId, b: &Block, first: u16) -> Next {
+        for i in first..b.end {
             self.agents.all[a as usize].layer = i + 1;
             if let Some(next) = self.enter_layer(a, i) {
                 return next;
             }
         }
-        self.agents.all[a as usize].layer = b.end;
-        self.enter_body(a, block)
+        match b.scope {
+            Scope::Call => self.launch(a),
+            Scope::Turn | Scope::Task => self.enter_body(a, b),
+        }
     }
 
-    fn enter_body(&mut self, a: AgentId, block: BlockId) -> Next {
-        let b = &self.program.blocks[usize::from(block)];
+    /// Begins the body of a task or turn.
+    #[inline(always)]
+    fn enter_body(&mut self, a: AgentId, b: &Block) -> Next {
         match b.scope {
-            Scope::Call => return self.launch(a),
+            Scope::Call => unreachable!("the body of a call is its attempt"),
             Scope::Turn => {
                 let place = self.agents.pair(a, b.word);
                 if let Some(talk) = self.agents.talks.get_mut(a) {
@@ -212,34 +229,45 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// Leaves the agent's block through the layers that it has entered.
+    #[inline(never)]
     fn leave(&mut self, a: AgentId, reply: Reply) -> Next {
         let program = self.program;
         let agent = &self.agents.all[a as usize];
-        let block = agent.block;
-        let b = &program.blocks[usize::from(block)];
+        let b = &program.blocks[usize::from(agent.block)];
         for i in (b.first..agent.layer).rev() {
             self.agents.all[a as usize].layer = i;
             if let Some(next) = self.leave_layer(a, i, reply) {
                 return next;
             }
         }
-        self.left(a, block, reply)
+        match reply.outcome {
+            _ if b.parent == NO_BLOCK => self.end_plan_with(a, reply),
+            Outcome::Ok => self.go_on(a, b),
+            _ => self.failed(a, b, reply),
+        }
     }
 
-    /// The agent is out of the block: on with the plan, or the failure goes to the block around it.
-    fn left(&mut self, a: AgentId, block: BlockId, reply: Reply) -> Next {
-        let program = self.program;
-        let b = &program.blocks[usize::from(block)];
-        if b.parent == NO_BLOCK {
-            return self.end_plan(a, reply);
-        }
-        if b.scope == Scope::Turn && reply.outcome != Outcome::Ok {
+    /// On with the plan after a block that has succeeded and stands in another.
+    #[inline(always)]
+    pub(super) fn go_on(&mut self, a: AgentId, b: &Block) -> Next {
+        let agent = &mut self.agents.all[a as usize];
+        agent.block = b.parent;
+        agent.layer = b.outside;
+        agent.pc = b.after;
+        Next::Step
+    }
+
+    /// The agent is out of a block that has failed; the failure goes to the block around it, unless
+    /// the plan goes on all the same.
+    #[inline(never)]
+    fn failed(&mut self, a: AgentId, b: &Block, reply: Reply) -> Next {
+        if b.scope == Scope::Turn {
             self.throw_away(a, b.word);
         }
         let agent = &mut self.agents.all[a as usize];
         agent.block = b.parent;
-        agent.layer = program.blocks[usize::from(b.parent)].end;
-        if reply.outcome == Outcome::Ok || b.on_failure == OnFailure::Continue {
+        agent.layer = b.outside;
+        if b.on_failure == OnFailure::Continue {
             agent.pc = b.after;
             Next::Step
         } else {
@@ -280,7 +308,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             let agent = &mut self.agents.all[a as usize];
             agent.block = b.parent;
-            agent.layer = self.program.blocks[usize::from(b.parent)].end;
+            agent.layer = b.outside;
         }
     }
 
@@ -305,7 +333,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             let agent = &mut self.agents.all[a as usize];
             agent.block = b.parent;
-            agent.layer = self.program.blocks[usize::from(b.parent)].end;
+            agent.layer = b.outside;
         }
     }
 
@@ -343,7 +371,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
+    /// The agent's plan has ended, with any reply.
+    #[inline(never)]
+    fn end_plan_with(&mut self, a: AgentId, reply: Reply) -> Next {
+        self.end_plan(a, reply)
+    }
+
     /// The agent's plan has ended.
+    #[inline(always)]
     fn end_plan(&mut self, a: AgentId, reply: Reply) -> Next {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);

@@ -12,7 +12,7 @@ use crate::wire::Outcome;
 use super::agent::{AgentId, Doing, NOBODY};
 use super::observer::Observer;
 use super::rows::Access;
-use super::run::{About, Run};
+use super::run::{About, MOST_AT_ONCE, Run};
 use super::server::{Request, Verdict};
 
 /// An attempt at or on its way to or from a server.
@@ -87,6 +87,12 @@ impl Jobs {
 }
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
+    fn add_job(&mut self, job: Job) -> u32 {
+        let slot = self.jobs.add(job);
+        self.crowded |= self.jobs.len() > MOST_AT_ONCE;
+        slot
+    }
+
     /// Sends an attempt to a target with a network or servers; the agent awaits the reply.
     pub(super) fn send(&mut self, a: AgentId, target: TargetId, request: Request) {
         let server = &self.servers[usize::from(target.0)];
@@ -94,11 +100,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &mut self.agents.all[a as usize];
         // Until the server knows better, an attempt that is given up on counts as worked off.
         agent.flight.outcome = Outcome::Ok;
-        let job = self.jobs.add(Job {
+        let (ticket, fleet) = (agent.ticket, agent.fleet);
+        let job = self.add_job(Job {
             request,
             agent: a,
-            ticket: agent.ticket,
-            fleet: agent.fleet,
+            ticket,
+            fleet,
             target,
             phase: Phase::Travels,
             back,
@@ -279,7 +286,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if until == Time::NEVER {
             return;
         }
-        let job = self.jobs.add(Job {
+        let job = self.add_job(Job {
             request: Request::NONE,
             agent: NOBODY,
             ticket: 0,

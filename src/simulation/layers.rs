@@ -27,7 +27,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         match &layer.kind {
             Kind::Retry(spec) => {
                 self.observer.entered(layer.id);
-                self.save_retry(a, layer.word, spec, RetryState::begin(now));
+                if layer.remembers {
+                    self.save_retry(a, layer.word, spec, RetryState::begin(now));
+                } else {
+                    let words = [1, now.0 as u32, (now.0 >> 32) as u32];
+                    *self.agents.words_from(a, layer.word) = words;
+                }
                 None
             }
             Kind::Timeout(after) => {
@@ -275,7 +280,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn save_retry(&mut self, a: AgentId, word: u16, spec: &RetrySpec, state: RetryState) {
         *self.agents.word(a, word) = state.attempts;
         self.agents.set_pair(a, word + 1, state.latest.0);

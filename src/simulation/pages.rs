@@ -21,7 +21,7 @@ pub struct Page<T> {
 }
 
 /// Which pages a program needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     pub timed: bool,
     pub kept: bool,

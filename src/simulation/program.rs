@@ -72,6 +72,8 @@ pub struct Program {
     pub words: usize,
     /// Whether anything is paid for in advance: a prompt cache, a budget.
     pub prepays: bool,
+    /// Whether a script tells calls apart, so that the attempts of each are counted.
+    pub counts_calls: bool,
     /// 32-bit counters an agent needs.
     pub counters: usize,
     /// The groups of shared layer state.
@@ -120,6 +122,10 @@ pub struct Block {
     pub end: u16,
     /// The block around it; [`NO_BLOCK`] for tasks and branches.
     pub parent: BlockId,
+    /// The scope of that block.
+    pub around: Scope,
+    /// Where the layers of that block end.
+    pub outside: u16,
     /// First op of its body.
     pub body: Pc,
     /// The op after it.
@@ -130,6 +136,8 @@ pub struct Block {
     pub word: u16,
     /// What happens when it fails for good.
     pub on_failure: OnFailure,
+    /// Whether no layer of it has anything to do when it succeeds.
+    pub quiet: bool,
 }
 
 /// A layer, ready to run.
@@ -147,6 +155,9 @@ pub struct CompiledLayer {
     pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
+    /// Of a retry layer: whether it remembers more than how many attempts there were, and when the
+    /// latest began.
+    pub remembers: bool,
     /// Of a retry layer: the route inside it that has a say in its waits, or [`NO_ROUTE`].
     pub route: u16,
     /// Of a retry layer: the word in which the retry layer counts its attempts within whose first one
@@ -236,6 +247,8 @@ pub struct Call {
     pub budgets: (u16, u16),
     /// The retry budgets around it that hear of its attempts, a range of [`Program::guards`].
     pub payers: (u16, u16),
+    /// Whether it never costs money or tokens.
+    pub free: bool,
 }
 
 /// A call's own parameters.
@@ -279,6 +292,8 @@ pub struct Fork {
 pub struct FleetProgram {
     /// Where a task begins.
     pub entry: Pc,
+    /// Whether it may submit tasks again.
+    pub comes_back: bool,
     /// The queue's retry layer.
     pub retry: Option<(RetrySpec, LayerId)>,
     /// The batch's breaker.
@@ -345,9 +360,18 @@ impl FleetProgram {
 }
 
 impl CompiledLayer {
+    /// Whether it has nothing to do when what is inside it succeeds.
+    pub fn ignores_success(&self) -> bool {
+        match self.kind {
+            Kind::Retry(_) => self.guards.0 == self.guards.1,
+            Kind::RateLimit(_) | Kind::RetryBudget(_) | Kind::Budget(_) => true,
+            _ => false,
+        }
+    }
+
     /// How many words of agent state a layer needs.
     pub fn words(layer: &Layer) -> u16 {
-        // whether the store is away; whose look-ups were refused, and how often in a row
+        // whether the store is away; a hash of what it is asked for, and how often before
         let asking = if layer.via.is_some() { 3 } else { 0 };
         CompiledLayer::own_words(&layer.kind) + asking
     }

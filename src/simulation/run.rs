@@ -195,6 +195,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     fn play(&mut self, stop: &dyn Fn() -> bool) -> Option<Cut> {
         let horizon = Time::ZERO + self.scenario.horizon;
+        let mut look_at = 0;
         while !self.all_done() {
             let Some(key) = self.agenda.next() else {
                 // Nobody waits for anything that will come: dropped requests without a timeout.
@@ -203,18 +204,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             if key.time() >= horizon {
                 return Some(Cut::Horizon);
             }
-            if self.crowded || self.agents.all.len().max(self.jobs.len()) > MOST_AT_ONCE {
+            if self.crowded {
                 return Some(Cut::Crowd);
             }
-            let events = self.agenda.handled();
-            if events >= self.scenario.max_events {
-                return Some(Cut::Events);
-            }
-            if events.is_multiple_of(STOP_EVERY) && stop() {
-                return Some(Cut::Interrupted);
-            }
-            if events.is_multiple_of(AHEAD) && self.agents.all.len() > CROWDED {
-                self.touch_ahead();
+            if self.agenda.handled() >= look_at {
+                match self.look_about(stop) {
+                    Ok(next) => look_at = next,
+                    Err(cut) => return Some(cut),
+                }
             }
             match About::of(key.entity()) {
                 (About::Agent, a) => {
@@ -230,6 +227,26 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         None
+    }
+
+    /// Does what need not be done at each event: after how many it is to be done again, or why the
+    /// run is to be cut off.
+    #[inline(never)]
+    fn look_about(&mut self, stop: &dyn Fn() -> bool) -> Result<u64, Cut> {
+        let events = self.agenda.handled();
+        if events >= self.scenario.max_events {
+            return Err(Cut::Events);
+        }
+        if events.is_multiple_of(STOP_EVERY) && stop() {
+            return Err(Cut::Interrupted);
+        }
+        let mut every = STOP_EVERY;
+        if self.agents.all.len() > CROWDED {
+            every = AHEAD;
+            self.touch_ahead();
+        }
+        let next = (events / every + 1) * every;
+        Ok(next.min(self.scenario.max_events))
     }
 
     /// Reads the records of the agents whose turn is next, all at once: where there are too many for
@@ -296,7 +313,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return self.timed_out(a);
         }
         let next = match agent.doing {
-            Doing::Starting => self.take_task(a),
+            Doing::Starting => self.first_task(a),
             Doing::Joined => self.join(a),
             Doing::Sleeping | Doing::AwaitsToken => Next::Enter,
             Doing::Asks => self.answered(a),
@@ -333,6 +350,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Adds an agent with new state of its own.
     pub(super) fn add_agent(&mut self, fleet: u8) -> AgentId {
         let a = self.agents.add(fleet);
+        self.crowded |= self.agents.all.len() > MOST_AT_ONCE;
         self.shared.renew(a, Shared::Agent);
         self.shared.renew(a, Shared::Task);
         a

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::random::{Purpose, Spot, Weather, unit_open};
+use crate::random::{Distribution, Purpose, Spot, Weather, unit_open};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
 use crate::world::failure::{EpisodeTimeline, WindowCursor};
@@ -17,9 +17,12 @@ use super::rows::Rows;
 pub struct Server<'a> {
     /// Its description.
     pub spec: &'a Target,
+    is_direct: bool,
     limits: Vec<Quota<'a>>,
     outages: WindowCursor,
     episodes: Option<EpisodeTimeline>,
+    /// How it answers, where nothing but luck decides that.
+    pub plain: Option<Plain<'a>>,
     /// Requests that the script has answered.
     scripted: u64,
     /// Attempts admitted and not yet worked off.
@@ -100,6 +103,10 @@ impl<'a> Server<'a> {
             episodes: spec
                 .episodes
                 .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
+            is_direct: spec.network.is_none()
+                && spec.contention.is_none()
+                && !matches!(spec.capacity, Capacity::Servers { .. }),
+            plain: Plain::of(spec),
             scripted: 0,
             busy: 0,
             busy_peak: 0,
@@ -112,9 +119,7 @@ impl<'a> Server<'a> {
     /// Whether the end of an attempt is known when it begins: no network, no line, no rows.
     #[inline]
     pub fn is_direct(&self) -> bool {
-        self.spec.network.is_none()
-            && self.rows.is_none()
-            && !matches!(self.spec.capacity, Capacity::Servers { .. })
+        self.is_direct
     }
 
     /// Most attempts in flight at once.
@@ -150,7 +155,10 @@ impl<'a> Server<'a> {
         }
         let outcome = self.natural_outcome(now, request);
         let counted = self.spec.billing.rule(outcome).counted;
-        if counted && let Some(retry_after) = self.over_quota(now, request, weather) {
+        if counted
+            && !self.limits.is_empty()
+            && let Some(retry_after) = self.over_quota(now, request, weather)
+        {
             return self.refused(Outcome::RateLimited, retry_after, request);
         }
         if let Capacity::Servers {
@@ -187,7 +195,8 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn admit(&mut self) {
+    #[inline]
+    pub fn admit(&mut self) {
         self.busy += 1;
         self.busy_peak = self.busy_peak.max(self.busy);
     }
@@ -300,22 +309,10 @@ impl<'a> Server<'a> {
         let spec = self.spec;
         let u = unit_open(request.luck[0]);
         let answered = matches!(outcome, Outcome::Ok | Outcome::Invalid);
-        let mut ns = match (&spec.work, &spec.failures.latency) {
-            (_, Some(latency)) if !answered => latency.quantile(u),
-            _ if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) => {
-                spec.rejection_latency.quantile(u)
-            }
-            (Work::Tool { latency }, _) => latency.quantile(u),
-            (Work::Model { first_token, .. }, _) if !answered => first_token.quantile(u),
-            (
-                Work::Model {
-                    first_token,
-                    per_token,
-                    ..
-                },
-                _,
-            ) => first_token.quantile(u) + per_token * f64::from(request.usage.output),
-        };
+        let mut ns = latency_of(spec, outcome).quantile(u);
+        if answered && let Work::Model { per_token, .. } = spec.work {
+            ns += per_token * f64::from(request.usage.output);
+        }
         if answered && let Some(hangs) = &spec.hangs {
             let luck = weather.draw(request.spot, Purpose::Network);
             if hangs.rate.hits(luck[2]) {
@@ -402,5 +399,62 @@ impl Quota<'_> {
             LimitUnit::OutputTokens => u64::from(usage.output),
             LimitUnit::Tokens => u64::from(usage.input) + u64::from(usage.output),
         }
+    }
+}
+
+/// How long a target takes to answer with this outcome, a model's tokens not counted \[ns\].
+#[inline]
+fn latency_of(spec: &Target, outcome: Outcome) -> &Distribution {
+    let answered = matches!(outcome, Outcome::Ok | Outcome::Invalid);
+    match (&spec.work, &spec.failures.latency) {
+        (_, Some(latency)) if !answered => latency,
+        _ if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) => {
+            &spec.rejection_latency
+        }
+        (Work::Tool { latency }, _) => latency,
+        (Work::Model { first_token, .. }, _) => first_token,
+    }
+}
+
+/// A tool that is always there for everybody, and fails or not by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a> {
+    /// Coins below this are failures.
+    rate: u64,
+    fails_with: Outcome,
+    works_for: &'a Distribution,
+    fails_after: &'a Distribution,
+}
+
+impl<'a> Plain<'a> {
+    fn of(spec: &'a Target) -> Option<Plain<'a>> {
+        let plain = matches!(spec.work, Work::Tool { .. })
+            && spec.capacity == Capacity::Infinite
+            && spec.hangs.is_none()
+            && spec.outages.is_empty()
+            && spec.episodes.is_none()
+            && spec.script.is_none()
+            && spec.pauses.is_empty()
+            && spec.slowdowns.is_empty()
+            && spec.network.is_none()
+            && spec.contention.is_none()
+            && spec.limits.is_empty();
+        plain.then(|| Plain {
+            rate: spec.failures.rate.of_coins(),
+            fails_with: spec.failures.outcome,
+            works_for: latency_of(spec, Outcome::Ok),
+            fails_after: latency_of(spec, spec.failures.outcome),
+        })
+    }
+
+    /// How an attempt ends, and how long that takes.
+    #[inline]
+    pub fn answer(&self, luck: &[u32; 4]) -> (Outcome, Span) {
+        let (outcome, latency) = match u64::from(luck[1]) < self.rate {
+            true => (self.fails_with, self.fails_after),
+            false => (Outcome::Ok, self.works_for),
+        };
+        let ns = latency.quantile(unit_open(luck[0]));
+        (outcome, Span::from_nanos_f64(ns))
     }
 }

@@ -92,9 +92,13 @@ impl SharedState {
     /// new agent, those of its task (`Shared::Task`) when it begins a task.
     #[inline]
     pub(super) fn renew(&mut self, slot: AgentId, of: Shared) {
-        if !self.personal {
-            return;
+        if self.personal {
+            self.renew_all(slot, of);
         }
+    }
+
+    #[inline(never)]
+    fn renew_all(&mut self, slot: AgentId, of: Shared) {
         self.breakers.renew(slot, of);
         self.semaphores.renew(slot, of);
         self.limits.renew(slot, of);

@@ -16,11 +16,14 @@ use crate::units::Span;
 use crate::wire::{Outcome, Reply};
 use crate::world::LookUp;
 
-use super::agent::{AgentId, Doing};
+use super::agent::{AgentId, Doing, scattered};
 use super::drive::Next;
 use super::observer::Observer;
 use super::program::{Kind, Scope, Stored, StoredKind};
 use super::run::Run;
+
+/// Where the hash of what is asked for begins; any number would do but 0, which empty words hold.
+const ASKED: u32 = 0x9E37_79B9;
 
 /// Which look-up of a call is meant, as luck tells them apart.
 #[derive(Clone, Copy)]
@@ -33,6 +36,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Enters a layer that has to ask its store first; it is not yet entered while it asks.
     #[inline(never)]
     pub(super) fn ask_store(&mut self, a: AgentId, i: u16, stored: &Stored) -> Option<Next> {
+        self.note_asking(a, stored);
         let found = self.look_up(a, stored, Way::In);
         *self.agents.word(a, stored.word) = u32::from(found.away);
         self.agents.all[a as usize].layer = i;
@@ -69,11 +73,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             (StoredKind::RateLimit(_), WhenAway::Open) => None,
         };
-        let refusals = self.agents.word(a, stored.word + 2);
-        match refused {
-            Some(Next::Leave(_)) => *refusals += 1,
-            _ => *refusals = 0,
-        }
         refused.unwrap_or(Next::Enter)
     }
 
@@ -148,37 +147,43 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    /// What becomes of a look-up that sets out now. Weather, keyed by the attempt that it is for,
-    /// so that all policies meet the same: the call's next one, and how many look-ups for it have
-    /// been refused in a row.
-    fn look_up(&mut self, a: AgentId, stored: &Stored, way: Way) -> LookUp {
+    /// Notes for what a layer asks its store now, and how often it has asked for that before.
+    ///
+    /// What it asks for is the call's next attempt, or its place in the plan; a hash of that, which
+    /// also tells the layer's words from what other calls have left there.
+    fn note_asking(&mut self, a: AgentId, stored: &Stored) {
         let agent = self.agents.all[a as usize];
-        if *self.agents.word(a, stored.word + 1) != agent.task {
-            *self.agents.word(a, stored.word + 1) = agent.task;
-            *self.agents.word(a, stored.word + 2) = 0;
-        }
-        let refused = *self.agents.word(a, stored.word + 2);
         let block = &self.program.blocks[usize::from(agent.block)];
-        let (step, made) = match block.scope {
+        let (place, made) = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
                 let lane = usize::from(call.counter) + usize::from(agent.lane.saturating_sub(1));
                 let teller = self.principal(a);
-                let made = self.agents.counters_of(teller)[lane];
-                // An attempt is counted when it begins.
-                (call.step, made.wrapping_sub(way as u32))
+                (call.step, self.agents.counters_of(teller)[lane])
             }
             Scope::Turn | Scope::Task => (agent.pc, self.agents.asides.of(a).resubmitted),
         };
+        let parts = [agent.task, agent.round, made, u32::from(place)];
+        let asked_for = parts.iter().fold(ASKED, |h, part| scattered(h ^ part));
+        let before = *self.agents.word(a, stored.word + 1) == asked_for;
+        *self.agents.word(a, stored.word + 1) = asked_for;
+        let times = self.agents.word(a, stored.word + 2);
+        *times = if before { times.wrapping_add(1) } else { 0 };
+    }
+
+    /// What becomes of a look-up that sets out now. Weather, keyed by what it is for, so that all
+    /// policies meet the same, and by how often that has been asked for.
+    fn look_up(&mut self, a: AgentId, stored: &Stored, way: Way) -> LookUp {
+        let asked_for = *self.agents.word(a, stored.word + 1);
+        let times = *self.agents.word(a, stored.word + 2);
+        let agent = &self.agents.all[a as usize];
         let spot = Spot {
             fleet: agent.fleet,
             task: agent.task,
-            step,
+            step: stored.via.store.into(),
             round: agent.round,
             hedge: agent.lane.saturating_sub(1),
-            attempt: made
-                ^ refused.wrapping_mul(0x9E37_79B9)
-                ^ u32::from(stored.via.store).wrapping_mul(0x85EB_CA6B),
+            attempt: asked_for ^ scattered(times),
         };
         let luck = unit_open(self.weather.draw(spot, Purpose::Store)[way as usize]);
         let store = &self.scenario.stores[usize::from(stored.via.store)];

@@ -245,27 +245,50 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None => return,
             },
         };
-        let next = self.take_task(a);
+        let next = self.first_task(a);
         self.drive(a, next);
     }
 
     /// An agent without a task looks for one.
-    pub(super) fn take_task(&mut self, a: AgentId) -> Next {
+    #[inline(never)]
+    pub(super) fn first_task(&mut self, a: AgentId) -> Next {
+        self.take_task(a)
+    }
+
+    /// An agent looks for its next task.
+    #[inline(always)]
+    fn take_task(&mut self, a: AgentId) -> Next {
         let now = self.agenda.now();
         let f = self.agents.all[a as usize].fleet;
         let queue = &mut self.queues[usize::from(f)];
         if queue.stopped(now) {
             return self.rest(a);
         }
-        let fresh_first = match (queue.fresh.front(), queue.again.front()) {
-            (Some(fresh), Some(again)) => *fresh <= again.queued,
-            (None, Some(_)) => queue.batch_left > 0,
-            _ => true,
+        let fresh_first = match queue.again.front() {
+            None => true,
+            Some(again) => match queue.fresh.front() {
+                Some(fresh) => *fresh <= again.queued,
+                None => queue.batch_left > 0,
+            },
         };
         if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
-            self.agents.counters_of(a).fill(0);
-            return self.begin_task(a, task, ready, Tries::default());
+            match self.agents.counters_of(a) {
+                [only] => *only = 0,
+                counters => counters.fill(0),
+            }
+            self.begin_task(a, task, ready);
+            if self.program.fleets[usize::from(f)].comes_back {
+                self.note_tries(a, Tries::default());
+            }
+            return Next::Step;
         }
+        self.task_again(a)
+    }
+
+    /// Takes a failed task that is in line to be tried again.
+    #[inline(never)]
+    fn task_again(&mut self, a: AgentId) -> Next {
+        let f = self.agents.all[a as usize].fleet;
         let queue = &mut self.queues[usize::from(f)];
         match queue.again.pop_front() {
             Some(entry) => {
@@ -273,7 +296,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // before, and what it does for the first time is a first attempt.
                 let counters = self.later.release(entry.slot);
                 self.agents.counters_of(a).copy_from_slice(counters);
-                self.begin_task(a, entry.task, entry.ready, entry.tries)
+                self.begin_task(a, entry.task, entry.ready);
+                if let Some(aside) = self.agents.asides.get_mut(a) {
+                    aside.resubmitted = entry.tries.resubmitted;
+                }
+                self.note_tries(a, entry.tries);
+                Next::Step
             }
             None => self.rest(a),
         }
@@ -321,19 +349,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Next::Wait
     }
 
-    #[inline]
-    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, tries: Tries) -> Next {
+    #[inline(always)]
+    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time) {
         self.shared.renew(a, Shared::Task);
-        self.agents.renew(a);
-        if let Some(family) = self.agents.families.get_mut(a) {
-            family.root = a;
+        if self.agents.has_pages {
+            self.agents.renew(a);
+            if let Some(family) = self.agents.families.get_mut(a) {
+                family.root = a;
+            }
         }
-        if let Some(aside) = self.agents.asides.get_mut(a) {
-            aside.resubmitted = tries.resubmitted;
-        }
-        let program = self.program;
         let agent = &mut self.agents.all[a as usize];
-        let fleet = &program.fleets[usize::from(agent.fleet)];
+        let fleet = &self.program.fleets[usize::from(agent.fleet)];
         *agent = Agent {
             ticket: agent.ticket.wrapping_add(1),
             task,
@@ -341,6 +367,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             pc: fleet.entry,
             ..Agent::new(agent.fleet)
         };
+    }
+
+    /// Notes how often a task has come before, in a fleet that submits tasks again.
+    #[inline(never)]
+    fn note_tries(&mut self, a: AgentId, tries: Tries) {
+        let agent = &mut self.agents.all[a as usize];
+        let fleet = &self.program.fleets[usize::from(agent.fleet)];
         if let (Some((_, id)), true) = (&fleet.dead_letter, tries.returned > 0) {
             agent.cause[0] = *id;
         }
@@ -351,10 +384,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         self.keep_tries(a, tries);
-        Next::Step
     }
 
     /// An agent's task has ended: for good, or it goes back to the queue.
+    #[inline(always)]
     pub(super) fn end_task(&mut self, a: AgentId, reply: Reply) -> Next {
         let agent = &self.agents.all[a as usize];
         let (fleet, task, ready) = (agent.fleet, agent.task, agent.ready);
@@ -365,6 +398,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.take_task(a)
     }
 
+    #[inline(always)]
     fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
         let end = self.agenda.now();
         self.last_end = end;
@@ -376,10 +410,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             outcome,
         });
         self.queues[usize::from(fleet)].unended -= 1;
-        self.judge(fleet, outcome);
+        if self.program.fleets[usize::from(fleet)].breaker.is_some() {
+            self.judge(fleet, outcome);
+        }
     }
 
     /// Tells the batch's breaker how a task ended for good, or until it comes back from the dead.
+    #[inline(never)]
     pub(super) fn judge(&mut self, fleet: u8, outcome: Outcome) {
         let end = self.agenda.now();
         let queue = &mut self.queues[usize::from(fleet)];

@@ -20,7 +20,13 @@ impl Share {
     /// Exact for 0 % and 100 %; elsewhere right to one part in 2³².
     #[inline]
     pub fn hits(self, coin: u32) -> bool {
-        u64::from(coin) < (u64::from(self.0) << 32) / 1_000_000
+        u64::from(coin) < self.of_coins()
+    }
+
+    /// The least number above all 32-bit coins that fall within this share.
+    #[inline]
+    pub fn of_coins(self) -> u64 {
+        (u64::from(self.0) << 32) / 1_000_000
     }
 
     /// The part of `tokens` that this share covers, rounded down.

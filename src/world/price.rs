@@ -53,6 +53,16 @@ pub struct Usage {
     pub output: u32,
 }
 
+impl Usage {
+    /// No tokens.
+    pub const NONE: Usage = Usage {
+        input: 0,
+        cached: 0,
+        written: 0,
+        output: 0,
+    };
+}
+
 impl PriceList {
     /// What an attempt with this usage costs under this billing rule.
     #[inline]
