@@ -29,6 +29,7 @@ mod gates;
 mod guards;
 mod hedges;
 mod jobs;
+mod later;
 mod layers;
 pub mod observer;
 mod pages;

@@ -180,7 +180,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let spot = Spot {
             fleet: agent.fleet,
             task: agent.task,
-            step: stored.via.store.into(),
+            step: stored.via.store,
             round: agent.round,
             hedge: agent.lane.saturating_sub(1),
             attempt: asked_for ^ scattered(times),
