@@ -185,6 +185,13 @@ impl RetrySpec {
             || matches!(self.wait_limit, Some(WaitLimit::LastBegin(_)))
     }
 
+    /// Whether a decision may depend on what few layers remember: the sum of all waits, or when the
+    /// backoff began anew.
+    #[inline]
+    pub fn remembers_more(&self) -> bool {
+        self.restarts || self.wait_limit.is_some()
+    }
+
     /// Whether a decision depends on the sum of all waits.
     pub fn sums_waits(&self) -> bool {
         matches!(self.wait_limit, Some(WaitLimit::Total(_)))

@@ -267,17 +267,19 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             kept.then_some(here)
         };
         let (begun, previous) = (optional(keeps_begin(spec)), optional(keeps_delay(spec)));
-        let waited = optional(spec.sums_waits());
-        let restarted = spec.restarts.then_some(at);
         let latest = Time(self.agents.pair(a, word + 1));
-        RetryState {
+        let mut state = RetryState {
             attempts: *self.agents.word(a, word),
             latest,
             begun: begun.map_or(latest, |w| Time(self.agents.pair(a, w))),
             memory: previous.map_or(Span::ZERO, |w| Span(self.agents.pair(a, w))),
-            waited: waited.map_or(Span::ZERO, |w| Span(self.agents.pair(a, w))),
-            restarted: restarted.map_or(0, |w| *self.agents.word(a, w)),
+            waited: Span::ZERO,
+            restarted: 0,
+        };
+        if spec.remembers_more() {
+            self.load_more(a, at, spec, &mut state);
         }
+        state
     }
 
     #[inline(never)]
@@ -293,12 +295,29 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.agents.set_pair(a, at, state.memory.0);
             at += 2;
         }
+        if spec.remembers_more() {
+            self.save_more(a, at, spec, state);
+        }
+    }
+
+    /// What few retry layers remember, from word `at` on.
+    #[cold]
+    fn load_more(&mut self, a: AgentId, at: u16, spec: &RetrySpec, state: &mut RetryState) {
         if spec.sums_waits() {
-            self.agents.set_pair(a, at, state.waited.0);
-            at += 2;
+            state.waited = Span(self.agents.pair(a, at));
         }
         if spec.restarts {
-            *self.agents.word(a, at) = state.restarted;
+            state.restarted = *self.agents.word(a, at + 2 * u16::from(spec.sums_waits()));
+        }
+    }
+
+    #[cold]
+    fn save_more(&mut self, a: AgentId, at: u16, spec: &RetrySpec, state: RetryState) {
+        if spec.sums_waits() {
+            self.agents.set_pair(a, at, state.waited.0);
+        }
+        if spec.restarts {
+            *self.agents.word(a, at + 2 * u16::from(spec.sums_waits())) = state.restarted;
         }
     }
 
