@@ -169,6 +169,30 @@ fn an_interrupted_run_marks_what_it_saved_and_goes_on() {
     assert!(summary.contains("interrupted: "), "{summary}");
 }
 
+#[test]
+fn an_interrupted_verification_says_how_far_it_came() {
+    let mut command = Command::new(SQUALL);
+    command.arg("verify");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(shell(&format!("kill -INT {}", child.id())).status.success());
+    let output = child.wait_with_output().unwrap();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(130), "{stdout}{stderr}");
+    let last = stdout.lines().last().unwrap();
+    assert!(last.starts_with("interrupted "), "{last}");
+    assert!(stderr.contains("claims were judged"), "{stderr}");
+    // What it says of what it judged is what it would have said without the others.
+    let rows = stdout.lines().filter(|l| l.ends_with("  ok")).count();
+    if rows > 0 {
+        let said = format!("after {rows} of ");
+        assert!(last.contains(&said), "{last}");
+        let said = format!(": {rows} of {rows} claims reproduced; none failed");
+        assert!(last.ends_with(&said), "{last}");
+    }
+}
+
 /// A scenario of one tool, one plan, with what is given in place of agents and tasks.
 fn endless(folder: &Path, horizon: &str, fleets: &str) -> String {
     let path = folder.join("endless.yaml");

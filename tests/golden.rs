@@ -6,14 +6,15 @@
 
 mod common;
 
+use common::generator::World;
 use common::scenario;
-use squall::experiment::{Metric, Plan, Progress, run};
+use common::trials::{Quiet, samples};
+use sha2::{Digest, Sha256};
+use squall::experiment::document::Document;
+use squall::experiment::{Metric, Plan, run};
 
-struct Quiet;
-impl Progress for Quiet {}
-
-fn hash(text: &str) -> String {
-    use sha2::{Digest, Sha256};
+/// The result document of a scenario, but for squall's version.
+fn documented(text: &str) -> Document {
     let plan = Plan {
         seed: 7,
         replications: 3,
@@ -22,20 +23,29 @@ fn hash(text: &str) -> String {
         scenario_hash: String::new(),
     };
     let (mut document, _) = run(&scenario(text), &plan, &Quiet).expect("nobody interrupts");
+    document.version.clear();
+    document
+}
+
+/// The first digits of the SHA-256 of a few documents.
+fn digest(documents: &[Document]) -> String {
+    let mut hash = Sha256::new();
+    for document in documents {
+        hash.update(serde_json::to_vec(document).expect("a document can be written"));
+    }
+    let digits = hash.finalize();
+    digits.iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+fn hash(text: &str) -> String {
+    let document = documented(text);
     assert!(
         document
             .policies
             .iter()
             .all(|p| p.metric(Metric::Attempts).mean.is_some_and(|n| n > 50.0))
     );
-    document.version.clear();
-    let bytes = serde_json::to_vec(&document).expect("a document can be written");
-    let digest = Sha256::digest(&bytes);
-    digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest(&[document])
 }
 
 #[test]
@@ -125,4 +135,17 @@ policies:
     fleet: [{retry: {attempts: 2, delay: 5s}}, {circuit_breaker: {failures: 3, count: consecutive, open_for: 10s}}]
 ";
     assert_eq!(hash(text), "07a65f15e8f18525");
+}
+
+#[test]
+fn two_hundred_random_scenarios() {
+    let texts = samples(200, World::Any);
+    let documents: Vec<Document> = texts.iter().map(|text| documented(text)).collect();
+    let happens = |d: &&Document| {
+        let attempts = d.policies.iter().map(|p| p.metric(Metric::Attempts).mean);
+        attempts.flatten().sum::<f64>() > 10.0
+    };
+    assert!(documents.iter().filter(happens).count() > 100);
+    // Of the generator too: whoever teaches it something new finds another hash here.
+    assert_eq!(digest(&documents), "3d3423a980e4821d");
 }

@@ -202,6 +202,69 @@ fn a_run_that_was_killed_goes_on_to_the_same_bytes() {
     same(&place.files("whole"), &place.files("killed"));
 }
 
+/// A scenario that reads a list and a trace.
+const READS: &str = "name: small
+horizon: 1m
+tools:
+  tool: {latency: {empirical: times.csv}}
+fleets:
+  f: {agents: 3, tasks: {trace: trace.csv, limit: 2}, plan: [{tool: tool}]}
+policies:
+  none: {}
+";
+const TIMES: &str = "0.1\n0.2\n";
+const TRACE: &str = "TIMESTAMP,ContextTokens,GeneratedTokens
+2023-11-16 18:15:46.0,374,44
+2023-11-16 18:15:47.0,396,109
+2023-11-16 18:15:48.0,879,55
+";
+
+#[test]
+fn files_that_changed_between_parts_are_refused() {
+    let place = Place::new();
+    let write = |name: &str, text: &str| fs::write(place.folder.path().join(name), text).unwrap();
+    write("small.yaml", READS);
+    write("times.csv", TIMES);
+    write("trace.csv", TRACE);
+    let args = ["--replications", "40"];
+    let before = place.shards("before", "40", 2);
+    let whole = ended(&mut place.run("whole", &args));
+    assert_eq!(whole.0, 0, "{}", whole.2);
+    // Other contents, also where nothing is read of them; then the old ones again.
+    for (name, text, changed) in [
+        ("times.csv", TIMES, "0.1\n0.3\n".to_owned()),
+        ("trace.csv", TRACE, TRACE.replace("879", "880")),
+    ] {
+        write(name, &changed);
+        let after = place.shards("after", "40", 2);
+        let parts = [before[0].clone(), after[1].clone()];
+        let (code, stdout, stderr) = ended(&mut place.merge("out", &parts));
+        assert_eq!((code, stdout.as_str()), (4, ""), "{stderr}");
+        let contents = format!("the contents of `{name}` (SHA-256): ");
+        assert!(
+            stderr.contains(&contents) && stderr.contains("help:"),
+            "{stderr}"
+        );
+        // What another run left of its books is refused in the same way.
+        let left = place.folder.path().join("resumed/small");
+        fs::create_dir_all(&left).unwrap();
+        let unfinished = left.join("unfinished-shard-1-of-2.books");
+        fs::copy(&before[0], &unfinished).unwrap();
+        let resumed = ["--replications", "40", "--shard", "1/2", "--resume"];
+        let (code, _, stderr) = ended(&mut place.run("resumed", &resumed));
+        assert_eq!(code, 4, "{stderr}");
+        assert!(stderr.contains(&contents), "{stderr}");
+        write(name, text);
+        let (code, _, stderr) = ended(&mut place.run("resumed", &resumed));
+        assert_eq!(code, 0, "{stderr}");
+    }
+    let again = place.shards("again", "40", 2);
+    let parts = [before[0].clone(), again[1].clone()];
+    let (code, table, stderr) = ended(&mut place.merge("merged", &parts));
+    assert_eq!((code, &table), (0, &whole.1), "{stderr}");
+    same(&place.files("whole"), &place.files("merged"));
+}
+
 #[test]
 fn resume_begins_where_there_is_nothing_to_go_on_with() {
     let place = Place::new();

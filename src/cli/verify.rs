@@ -35,12 +35,17 @@ pub fn verify(options: &VerifyOptions) -> Result<Exit, Failure> {
     };
     let findings = validation::verify(&cases, effort, &|| watch.stop())
         .map_err(|fault| bug(&fault.to_string()))?;
+    let wanted = cases.iter().map(|case| case.claims.len()).sum();
     let text = match options.markdown {
-        true => table::markdown(&findings),
-        false => table::table(&findings),
+        true => table::markdown(&findings, wanted),
+        false => table::table(&findings, wanted),
     };
     terminal::print(&text)?;
-    if Watch::stopped() {
+    if findings.len() < wanted {
+        let judged = findings.len();
+        terminal::say(&format!(
+            "interrupted: {judged} of {wanted} claims were judged"
+        ));
         return Ok(Exit::Interrupted);
     }
     let all = findings.iter().all(|f| f.verdict == Verdict::Passed);

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::model::{Policy, Scenario, Threshold};
+use crate::scenario::model::{NamedFile, Policy, Scenario, Threshold};
 use crate::simulation::Program;
 
 use super::assumptions;
@@ -27,6 +27,8 @@ pub struct Frame {
     pub thresholds: Vec<Threshold>,
     /// The most events that one run may handle.
     pub max_events: u64,
+    /// The files that the scenario names, by what was in them.
+    pub files: Vec<NamedFile>,
 }
 
 impl Frame {
@@ -60,6 +62,7 @@ impl Frame {
             },
             thresholds: scenario.thresholds.clone(),
             max_events: scenario.max_events,
+            files: scenario.files.clone(),
         }
     }
 
@@ -95,7 +98,25 @@ impl Frame {
         let apart = pairs.into_iter().find(|(_, a, b)| a != b);
         apart
             .map(|(what, a, b)| format!("the {what}: {a} here, {b} there"))
+            .or_else(|| self.other_file(other))
             .or_else(|| (self != other).then(|| "the scenario's details".to_owned()))
+    }
+
+    /// The first file that the scenario names and that had other contents there, in words.
+    fn other_file(&self, other: &Frame) -> Option<String> {
+        let mut pairs = self.files.iter().zip(&other.files);
+        let (mine, theirs) = pairs.find(|(mine, theirs)| mine != theirs)?;
+        let name = &mine.name;
+        Some(match *name == theirs.name {
+            true => format!(
+                "the contents of `{name}` (SHA-256): {} here, {} there",
+                mine.sha256, theirs.sha256
+            ),
+            false => format!(
+                "the files that it reads: `{name}` here, `{}` there",
+                theirs.name
+            ),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::diagnostics::Diagnostic;
 use super::fields::Fields;
-use super::files::read_text;
+use super::files::{read_text, sha256};
 use super::reader::Reader;
 use super::tree::{Kind, Node};
 use crate::random::Distribution;
@@ -252,6 +252,7 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
             return None;
         }
     };
+    r.has_read(name, sha256(&text));
     let mut values = Vec::new();
     for (i, line) in text.lines().enumerate() {
         let line = line.trim();

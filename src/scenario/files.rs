@@ -1,7 +1,10 @@
 //! Files from outside, never read before their size is known.
 
+use std::fmt::Write;
 use std::io::{self, Read};
 use std::path::Path;
+
+use sha2::{Digest, Sha256};
 
 use crate::units::text::count;
 
@@ -44,6 +47,47 @@ pub(super) fn open(path: &Path, most: u64) -> Result<impl Read, FileError> {
     }
     let file = std::fs::File::open(path).map_err(FileError::Unreadable)?;
     Ok(file.take(most))
+}
+
+/// Something that is read, and the SHA-256 of what was read of it.
+pub(super) struct Hashed<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Hashed<R> {
+    /// Hashes what will be read.
+    pub(super) fn new(inner: R) -> Hashed<R> {
+        let hash = Sha256::new();
+        Hashed { inner, hash }
+    }
+
+    /// The SHA-256 of all of it, in hexadecimal digits, also of what has not been read yet.
+    pub(super) fn finish(mut self) -> io::Result<String> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(hex(self.hash))
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(into)?;
+        self.hash.update(&into[..n]);
+        Ok(n)
+    }
+}
+
+/// The SHA-256 of a text, in hexadecimal digits.
+pub(super) fn sha256(text: &str) -> String {
+    hex(Sha256::new().chain_update(text))
+}
+
+fn hex(hash: Sha256) -> String {
+    let mut digits = String::new();
+    for byte in hash.finalize() {
+        write!(digits, "{byte:02x}").expect("a string takes all that is written");
+    }
+    digits
 }
 
 /// The text of a file of at most `most` bytes.
@@ -98,5 +142,15 @@ mod tests {
             nowhere.to_string(),
             "cannot be read: no such file or directory"
         );
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_whole_file() {
+        // The first test vector of FIPS 180-2.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256("abc"), abc);
+        let mut file = Hashed::new(&b"abc"[..]);
+        file.read_exact(&mut [0]).unwrap();
+        assert_eq!(file.finish().unwrap(), abc);
     }
 }

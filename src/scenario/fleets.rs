@@ -165,7 +165,10 @@ fn tasks(node: &Node, r: &mut Reader) -> Option<Tasks> {
 fn rows(node: &Node, limit: Option<u32>, r: &mut Reader) -> Option<Vec<super::model::TraceRow>> {
     let name = r.text(node, "a file of recorded requests")?;
     match traces::read(&r.base.join(name), name, limit) {
-        Ok(rows) => Some(rows),
+        Ok((rows, hash)) => {
+            r.has_read(name, hash);
+            Some(rows)
+        }
         Err(found) if found.line == 0 => {
             r.error(node.place, format!("`{name}` {}", found.message));
             None

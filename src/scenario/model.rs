@@ -36,6 +36,17 @@ pub struct Scenario {
     pub policies: Vec<Policy>,
     /// What must hold for the run to count as passed.
     pub thresholds: Vec<Threshold>,
+    /// The files that it names, in the order in which they were read.
+    pub files: Vec<NamedFile>,
+}
+
+/// A file that a scenario names, and what was in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedFile {
+    /// Its path, as written in the scenario.
+    pub name: String,
+    /// The SHA-256 of its contents, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// Index of a target in [`Scenario::targets`].

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::diagnostics::{Diagnostic, Problems, Severity, Source};
 use super::lint::Marks;
-use super::model::TargetId;
+use super::model::{NamedFile, TargetId};
 use super::tree::{Key, Kind, Node, Place};
 use super::words::{advice, any_of, near, shortened};
 use crate::units::text::{self, QuantityError};
@@ -28,6 +28,8 @@ pub(super) struct Reader<'a> {
     pub(super) marks: Marks,
     /// The stores' names, in the order written.
     pub(super) stores: Vec<String>,
+    /// The files that were read, in their order.
+    pub(super) files: Vec<NamedFile>,
     sources: Vec<Source>,
     found: Vec<(Place, Diagnostic)>,
     dropped: usize,
@@ -42,6 +44,7 @@ impl<'a> Reader<'a> {
             tools: Vec::new(),
             marks: Marks::default(),
             stores: Vec::new(),
+            files: Vec::new(),
             sources: vec![source],
             found: Vec::new(),
             dropped: 0,
@@ -53,6 +56,15 @@ impl<'a> Reader<'a> {
     pub(super) fn add_source(&mut self, source: Source) -> u16 {
         self.sources.push(source);
         (self.sources.len() - 1) as u16
+    }
+
+    /// Notes what a file was read as.
+    pub(super) fn has_read(&mut self, name: &str, sha256: String) {
+        let name = name.to_owned();
+        let file = NamedFile { name, sha256 };
+        if !self.files.contains(&file) {
+            self.files.push(file);
+        }
     }
 
     /// The name of a target: models come first.

@@ -80,6 +80,7 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
         fleets: fleets?,
         policies: policies.into_iter().map(|(policy, _)| policy).collect(),
         thresholds: thresholds.unwrap_or_default(),
+        files: std::mem::take(&mut r.files),
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::diagnostics::Diagnostic;
 use super::distributions::MOST_TOKENS;
-use super::files::{open, reason};
+use super::files::{Hashed, open, reason};
 use super::model::TraceRow;
 use crate::units::Time;
 
@@ -20,15 +20,21 @@ const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
 const FORM: &str = "a trace has the columns TIMESTAMP, ContextTokens, GeneratedTokens, as in \
                     `2023-11-16 18:15:46.6805900,374,44`";
 
-/// Reads a trace, at most `limit` rows of it; `name` is the file in words.
+/// Reads a trace, at most `limit` rows of it, and the SHA-256 of the whole file; `name` is the file in
+/// words.
 pub(super) fn read(
     path: &Path,
     name: &str,
     limit: Option<u32>,
-) -> Result<Vec<TraceRow>, Box<Diagnostic>> {
+) -> Result<(Vec<TraceRow>, String), Box<Diagnostic>> {
     let whole = |message: String| Box::new(Diagnostic::about(name, message));
     let file = open(path, MOST_BYTES).map_err(|e| whole(e.to_string()))?;
-    rows(file, name, limit)
+    let mut file = Hashed::new(file);
+    let rows = rows(&mut file, name, limit)?;
+    let hash = file
+        .finish()
+        .map_err(|e| whole(format!("cannot be read: {}", reason(&e))))?;
+    Ok((rows, hash))
 }
 
 fn rows(

@@ -343,12 +343,25 @@ impl Agents {
         self.prepaid.set(to, self.prepaid.of(from));
     }
 
+    /// What layers remember of an agent, they remember of another too: it stands where that stands.
+    pub fn copy_words(&mut self, from: AgentId, to: AgentId) {
+        let (from, to) = (from as usize * self.stride, to as usize * self.stride);
+        self.words.copy_within(from..from + self.counters, to);
+    }
+
     /// Reads a bit of what is kept of an agent, so that it is in the cache soon after.
     #[inline]
     pub fn touch(&self, id: AgentId) -> u64 {
         let record = self.all.get(id as usize).map_or(0, |agent| agent.wake);
-        let words = self.words.get(id as usize * self.stride);
-        record ^ u64::from(words.copied().unwrap_or_default())
+        let words = id as usize * self.stride;
+        let first = self.words.get(words).copied().unwrap_or_default();
+        let last = self.words.get(words + self.stride - 1).copied();
+        let mut sum = record ^ u64::from(first ^ last.unwrap_or_default());
+        if self.has_pages {
+            sum ^= self.timed.of(id).until.0 ^ self.kept.of(id).bits();
+            sum ^= u64::from(self.talks.of(id).context) ^ self.asides.of(id).told.0;
+        }
+        sum
     }
 
     /// Which agent holds the task that an agent works on.
@@ -371,6 +384,12 @@ impl Agents {
     #[inline]
     pub fn word(&mut self, id: AgentId, word: u16) -> &mut u32 {
         &mut self.words[id as usize * self.stride + usize::from(word)]
+    }
+
+    /// What stands in a word of an agent's layer state.
+    #[inline]
+    pub fn word_of(&self, id: AgentId, word: u16) -> u32 {
+        self.words[id as usize * self.stride + usize::from(word)]
     }
 
     /// The two words from `word` of an agent's layer state, as one number.

@@ -48,7 +48,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             CallKind::Llm(_) => self.usage(a, call, luck[2]),
             CallKind::Tool(_) => Usage::NONE,
         };
-        if call.is_guarded() && !self.set_aside(a, call, usage) {
+        if call.is_guarded && !self.set_aside(a, call, usage) {
             return Next::Leave(Reply::of(Outcome::BudgetExceeded));
         }
         let of_call = match self.program.counts_calls {
@@ -60,7 +60,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         *self.agents.counter(counter) = attempt.wrapping_add(1);
         let now = self.agenda.now();
-        if call.payers.0 != call.payers.1 {
+        if call.is_guarded {
             self.tell_begun(a, call);
         }
         self.observer
@@ -239,7 +239,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             charged,
             cost,
         } = bill;
-        if call.is_guarded() {
+        if call.is_guarded {
             self.settle(a, call, cost);
             self.tell_ended(a, call, outcome, cost);
         }
@@ -442,7 +442,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// What budgets set aside for an attempt: its price in full, with the output as long as it may
     /// become ([`Distribution::high`]).
     fn estimate(&self, a: AgentId, call: &Call, usage: Usage) -> Money {
-        if !call.is_guarded() {
+        if !call.is_guarded {
             return Money::ZERO;
         }
         let mut usage = usage;

@@ -1,8 +1,8 @@
 //! The compiler from plans and policies to a [`Program`].
 
 use crate::scenario::model::{
-    CallLayers, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario, Shared, Step,
-    TargetId, Tokens,
+    CallLayers, Fleet, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario,
+    Shared, Step, TargetId, Tokens,
 };
 use crate::world::Target;
 
@@ -121,7 +121,10 @@ impl<'a> Compiler<'a> {
             words(&calls.others).max(own.unwrap_or(0))
         };
         self.task_words = words(&self.policy.task);
-        self.turn_words = SNAPSHOT_WORDS + words(&self.policy.turn);
+        let has_turns = |fleet: &Fleet| fleet.plan.iter().any(holds_turn);
+        if self.scenario.fleets.iter().any(has_turns) {
+            self.turn_words = SNAPSHOT_WORDS + words(&self.policy.turn);
+        }
         self.call_words = widest(&self.policy.tool).max(widest(&self.policy.llm));
         let all = self.task_words + self.turn_words + self.call_words;
         self.program.words = usize::from(all) + FleetProgram::words(&self.policy.fleet);
@@ -268,6 +271,7 @@ impl<'a> Compiler<'a> {
         for target in targets {
             let price = &self.scenario.targets[usize::from(target.0)].price;
             self.program.calls.push(Call {
+                is_guarded: budgets.0 != budgets.1 || payers.0 != payers.1,
                 free: price.is_nothing() && matches!(kind, CallKind::Tool(_)),
                 longest_output,
                 target,
@@ -544,6 +548,18 @@ fn begins_turn(step: &Step) -> bool {
         Step::Llm(_) => true,
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
         Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
+    }
+}
+
+/// Whether there is a turn in a step, or in what it starts.
+fn holds_turn(step: &Step) -> bool {
+    match step {
+        Step::Parallel(fork) => {
+            let mut steps = fork.branches.iter().flat_map(|branch| &branch.steps);
+            steps.any(holds_turn)
+        }
+        Step::Repeat { steps, .. } => steps.iter().any(holds_turn),
+        Step::Llm(_) | Step::Tool(_) | Step::Wait(_) => begins_turn(step),
     }
 }
 

@@ -18,6 +18,10 @@ use super::run::Run;
 /// The word of a route that leaves the target as it is.
 const NOT_ROUTED: u32 = u32::MAX;
 
+/// Where in the word of a fallback stands what asked for the attempt at the plan's own target; below
+/// stands how many others have been tried.
+const ASKED_BY: u32 = 16;
+
 impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// The call that an agent makes, at the target where it makes it.
     #[inline]
@@ -42,8 +46,29 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// Enters a fallback: the plan's own target is tried first.
     #[inline(never)]
     pub(super) fn enter_fallback(&mut self, a: AgentId, layer: &CompiledLayer) {
-        *self.agents.word(a, layer.word) = 0;
+        let cause = self.agents.all[a as usize].cause[Scope::Call as usize];
+        *self.agents.word(a, layer.word) = u32::from(cause) << ASKED_BY;
         self.agents.all[a as usize].detour = 0;
+    }
+
+    /// The layer that asked for the agent's attempt, fallbacks aside: what a retry outside of one asks
+    /// for is a retry at each of its targets.
+    pub(super) fn asked_by(&self, a: AgentId) -> u16 {
+        let agent = &self.agents.all[a as usize];
+        let cause = agent.cause[Scope::Call as usize];
+        let b = &self.program.blocks[usize::from(agent.block)];
+        let layers = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
+        let fallback = layers
+            .iter()
+            .find(|layer| layer.id == cause && matches!(layer.kind, Kind::Fallback(..)));
+        fallback.map_or(cause, |layer| {
+            (self.agents.word_of(a, layer.word) >> ASKED_BY) as u16
+        })
+    }
+
+    /// Whether the fallback with this word has left the plan's own target.
+    fn fallen_back(&self, a: AgentId, word: u16) -> bool {
+        self.agents.word_of(a, word) as u16 > 0
     }
 
     /// A call inside a fallback has failed for good: on to the next target, if there is one.
@@ -58,7 +83,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     ) -> Option<Next> {
         let layer = &self.program.layers[usize::from(i)];
         let tried = self.agents.word(a, layer.word);
-        let next = to.get(*tried as usize).copied();
+        let next = to.get(usize::from(*tried as u16)).copied();
         let (Some(detour), true) = (next, on.has(reply.outcome)) else {
             self.agents.all[a as usize].detour = 0;
             return None;
@@ -77,8 +102,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     #[inline(never)]
     pub(super) fn enter_route(&mut self, a: AgentId, i: u16, route: &RouteLayer) -> Option<Next> {
         let layer = &self.program.layers[usize::from(i)];
-        let fallen_back = route.fallback.is_some_and(|w| *self.agents.word(a, w) > 0);
-        if fallen_back {
+        if route.fallback.is_some_and(|w| self.fallen_back(a, w)) {
             *self.agents.word(a, layer.word) = NOT_ROUTED;
             return None;
         }
@@ -129,7 +153,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
         let Kind::Route(route) = &layer.kind else {
             unreachable!("what a retry layer asks is a route")
         };
-        if route.fallback.is_some_and(|w| *self.agents.word(a, w) > 0) {
+        if route.fallback.is_some_and(|w| self.fallen_back(a, w)) {
             return Some(delay);
         }
         let (sharer, now) = (self.sharer(a), self.agenda.now());

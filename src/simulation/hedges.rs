@@ -90,6 +90,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             ..agent
         };
         self.agents.hand_down(a, helper);
+        self.agents.copy_words(a, helper);
         self.wait(helper, Doing::Sleeping, self.agenda.now());
         helper
     }
@@ -148,6 +149,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if let Some(prepaid) = self.agents.prepaid.get(helper).copied() {
             self.agents.prepaid.set(a, prepaid);
         }
+        self.hand_over_taken(helper, a);
         let of_helper = self.agents.talks.of(helper);
         let kept = self.agents.kept.of(helper);
         let sent = self.agents.families[a as usize].sent;

@@ -249,6 +249,8 @@ pub struct Call {
     pub payers: (u16, u16),
     /// Whether it never costs money or tokens.
     pub free: bool,
+    /// Whether budgets, or retry budgets that hear of attempts, stand around it.
+    pub is_guarded: bool,
 }
 
 /// A call's own parameters.
@@ -329,14 +331,6 @@ impl Program {
     pub fn has_families(&self) -> bool {
         let hedges = |layer: &CompiledLayer| matches!(layer.kind, Kind::Hedge(_));
         !self.forks.is_empty() || self.layers.iter().any(hedges)
-    }
-}
-
-impl Call {
-    /// Whether budgets or retry budgets that count cost stand around it.
-    #[inline]
-    pub fn is_guarded(&self) -> bool {
-        self.budgets.0 != self.budgets.1 || self.payers.0 != self.payers.1
     }
 }
 

@@ -161,7 +161,7 @@ pub const MOST_AT_ONCE: usize = 1 << 24;
 /// How many events' agents are read in advance at once.
 const AHEAD: u64 = 16;
 /// With how many agents that is worth it: some megabytes of records.
-const CROWDED: usize = 1 << 15;
+const CROWDED: usize = 1 << 12;
 
 /// How many events pass between two looks at whether to stop.
 const STOP_EVERY: u64 = 1 << 16;

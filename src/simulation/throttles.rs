@@ -89,6 +89,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         granted
     }
 
+    /// What was taken for a helper's attempt, and not given back, was taken for its principal's.
+    pub(super) fn hand_over_taken(&mut self, helper: AgentId, a: AgentId) {
+        let (program, call) = (self.program, self.call_of(helper));
+        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
+            let (layer, spec) = retry_budget(program, guard);
+            if spec.remembers() {
+                *self.agents.word(a, layer.word) = *self.agents.word(helper, layer.word);
+            }
+        }
+    }
+
     /// Whether all retry budgets outside a layer grant one more attempt after `outcome`; they have
     /// counted it then.
     fn ask_budgets(&mut self, a: AgentId, layer: &CompiledLayer, outcome: Outcome) -> bool {
@@ -155,8 +166,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Whether the agent's attempt is one that a retry layer inside this guard asked for.
     fn is_retry(&self, a: AgentId, guard: &Guard) -> bool {
-        let cause = self.agents.all[a as usize].cause[Scope::Call as usize];
-        cause != NO_LAYER && self.program.ranks[usize::from(cause)] > guard.rank
+        let inside = |id: u16| id != NO_LAYER && self.program.ranks[usize::from(id)] > guard.rank;
+        inside(self.agents.all[a as usize].cause[Scope::Call as usize]) && inside(self.asked_by(a))
     }
 }
 

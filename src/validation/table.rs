@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::play::{Curve, Finding, Verdict};
 use super::{Case, Claim, Source, Tolerance};
 
-/// The table of a terminal: a line a claim under a heading a source, and a line that counts.
-pub fn table(findings: &[Finding]) -> String {
+/// The table of a terminal: a line a claim under a heading a source, and a line that counts, of the
+/// claims that were to be judged.
+pub fn table(findings: &[Finding], wanted: usize) -> String {
     let mut out = String::new();
     let rows: Vec<[String; 6]> = findings.iter().map(row).collect();
     let heads = ["setup", "what", "theirs", "ours", "may be off by", ""];
@@ -36,12 +37,18 @@ pub fn table(findings: &[Finding]) -> String {
         }
         let _ = writeln!(out, "{}", line(row.each_ref().map(String::as_str)));
     }
-    let _ = writeln!(out, "\n{}", count(findings));
+    let _ = writeln!(out, "\n{}", count(findings, wanted));
     out
 }
 
-/// How many claims came out how.
-fn count(findings: &[Finding]) -> String {
+/// How many claims came out how, and how many were not judged.
+fn count(findings: &[Finding], wanted: usize) -> String {
+    let judged = findings.len();
+    let cut_short = match judged {
+        0 => return format!("interrupted before the first of {wanted} claims was judged"),
+        n if n < wanted => format!("interrupted after {n} of {wanted} claims: "),
+        _ => String::new(),
+    };
     let of = |verdict| findings.iter().filter(|f| f.verdict == verdict).count();
     let failed = match (of(Verdict::Failed), of(Verdict::TooRough)) {
         (0, 0) => "none failed".to_owned(),
@@ -49,9 +56,8 @@ fn count(findings: &[Finding]) -> String {
         (failed, rough) => format!("{failed} failed, {rough} too rough to say"),
     };
     format!(
-        "{} of {} claims reproduced; {failed}",
+        "{cut_short}{} of {judged} claims reproduced; {failed}",
         of(Verdict::Passed),
-        findings.len()
     )
 }
 
@@ -107,8 +113,8 @@ pub fn row_begin(case: &Case, claim: &Claim) -> String {
     format!("| {} | {} | {theirs} |", case.setup, what(claim))
 }
 
-/// The manual's page of all findings.
-pub fn markdown(findings: &[Finding]) -> String {
+/// The manual's page of all findings, of the claims that were to be judged.
+pub fn markdown(findings: &[Finding], wanted: usize) -> String {
     let mut out = String::from(MARKDOWN_HEAD);
     let mut source: Option<&Source> = None;
     for finding in findings {
@@ -137,7 +143,7 @@ pub fn markdown(findings: &[Finding]) -> String {
             word(finding.verdict),
         );
     }
-    let _ = writeln!(out, "\n{}.", count(findings));
+    let _ = writeln!(out, "\n{}.", count(findings, wanted));
     out
 }
 

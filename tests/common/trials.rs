@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use squall::experiment::{Progress, observe};
 use squall::random::Weather;
@@ -14,6 +15,21 @@ use super::{cases, scenario};
 
 pub type Verdict = Result<(), TestCaseError>;
 
+/// So many random scenarios, always the same.
+pub fn samples(n: usize, world: World) -> Vec<String> {
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng());
+    let strategy = vec(any::<u8>(), 0..BYTES);
+    let mut one = || {
+        let bytes = strategy.new_tree(&mut runner).expect("bytes can be drawn");
+        scenario_text(&bytes.current(), world)
+    };
+    (0..n).map(|_| one()).collect()
+}
+
+fn rng() -> TestRng {
+    TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32])
+}
+
 /// Holds a property against so many random scenarios.
 pub fn for_all(usual: u32, world: World, property: impl Fn(&str, &Scenario) -> Verdict) {
     let config = Config {
@@ -22,8 +38,7 @@ pub fn for_all(usual: u32, world: World, property: impl Fn(&str, &Scenario) -> V
         max_shrink_iters: 4_000,
         ..Config::default()
     };
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let mut runner = TestRunner::new_with_rng(config, rng);
+    let mut runner = TestRunner::new_with_rng(config, rng());
     let strategy = vec(any::<u8>(), 0..BYTES);
     let outcome = runner.run(&strategy, |bytes| {
         let text = scenario_text(&bytes, world);

@@ -67,10 +67,10 @@ impl Open {
             purse.gone.set(purse.gone.get() - self.estimate.0 + cost.0);
         }
         for bound in &self.env.retry_budgets {
-            let first = self.number == 1 && self.env.lane <= 1;
+            let first = self.number == 1 && self.env.lane <= 1 && !self.env.anew;
             bound.ended(first, reply.outcome, cost.0);
         }
-        sim.log.borrow_mut().attempts.push(Row {
+        sim.log.borrow_mut().attempted(Row {
             end: sim.clock.now(),
             begin: self.begin,
             fleet: self.env.fleet,
@@ -135,6 +135,8 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
     for bound in &env.retry_budgets {
         bound.begun();
     }
+    let begin = (sim.clock.now(), target, u32::MAX, None);
+    sim.log.borrow_mut().order.push(begin);
     let request = Rc::new(Request {
         target,
         fleet: env.fleet,

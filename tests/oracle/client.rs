@@ -26,6 +26,8 @@ pub struct Env {
     pub lane: usize,
     /// Where its call is made, if not where the plan says.
     pub elsewhere: Option<usize>,
+    /// Whether a `repeat` or `parallel` around it was begun before in this task.
+    pub anew: bool,
     /// The conversation so far [tokens].
     pub conversation: Rc<Cell<u32>>,
     /// Where in the plan: steps, rounds, branches.
@@ -43,11 +45,22 @@ impl Env {
         env
     }
 
+    /// As it is inside a `repeat` or `parallel` that stands here and begins now.
+    fn begun(&self) -> Env {
+        let mut env = self.clone();
+        let place = (env.fleet, env.task, env.path.clone());
+        let mut begun = env.sim.begun.borrow_mut();
+        let before = begun.entry(place).or_insert(false);
+        env.anew |= std::mem::replace(before, true);
+        drop(begun);
+        env
+    }
+
     /// Notes that a layer or a budget refused an attempt.
     pub fn refuse(&self, target: Option<usize>, outcome: Outcome) -> Reply {
         let now = self.sim.clock.now();
         let row = (now, self.fleet, self.task, target, outcome);
-        self.sim.log.borrow_mut().refusals.push(row);
+        self.sim.log.borrow_mut().refused(row);
         Reply::of(outcome)
     }
 }
@@ -143,6 +156,7 @@ fn step(env: Env, step: &'static Step) -> Fut<Reply> {
             Reply::of(Outcome::Ok)
         }),
         Step::Repeat { times, steps: plan } => Box::pin(async move {
+            let env = env.begun();
             for round in 0..*times {
                 let reply = steps(env.at(round), plan).await;
                 if reply.outcome != Outcome::Ok {
@@ -189,6 +203,7 @@ async fn llm(env: Env, it: &'static LlmStep) -> Reply {
 }
 
 async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
+    let env = env.begun();
     let mut children: Vec<Fut<bool>> = vec![];
     let first_bad: Rc<Cell<Option<Outcome>>> = Rc::default();
     for branch in &it.branches {
@@ -213,6 +228,8 @@ async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
         }
     }
     let good = all(children).await.into_iter().filter(|ok| *ok).count();
+    // It goes on when what the last of them has set free at this instant has had its turn.
+    env.sim.clock.sleep(0).await;
     let report = it.result_tokens * good as u32;
     env.conversation.set(env.conversation.get() + report);
     let outcome = first_bad.get().unwrap_or(Outcome::Ok);

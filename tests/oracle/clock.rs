@@ -79,6 +79,12 @@ impl Clock {
         self.fire(self.now(), signal);
     }
 
+    /// Fires a signal and runs its process until that waits again, before anything else.
+    pub fn wake(&self, signal: &Signal) {
+        signal.fired.set(true);
+        self.poll(signal.process);
+    }
+
     /// A signal that fires after so long.
     pub fn timer(&self, after: u64) -> Signal {
         let signal = self.signal();

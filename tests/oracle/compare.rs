@@ -4,14 +4,22 @@ use std::path::Path;
 
 use squall::experiment::observe;
 use squall::random::Weather;
+use squall::scenario::model::TargetId;
 use squall::scenario::{self, Scenario};
+use squall::units::Time;
+
 use squall::simulation::{Attempt, Denial, Observer, TaskEnd};
 
 use super::sim::{Log, Row, Sim};
 
 impl Observer for Log {
+    fn begun(&mut self, now: Time, target: TargetId, _first: bool) {
+        let begin = (now.0, usize::from(target.0), u32::MAX, None);
+        self.order.push(begin);
+    }
+
     fn attempt(&mut self, a: &Attempt) {
-        self.attempts.push(Row {
+        self.attempted(Row {
             end: a.end.0,
             begin: a.begin.0,
             fleet: usize::from(a.fleet),
@@ -28,13 +36,11 @@ impl Observer for Log {
 
     fn denied(&mut self, d: &Denial) {
         let target = d.target.map(|t| usize::from(t.0));
-        let row = (d.at.0, usize::from(d.fleet), d.task, target, d.outcome);
-        self.refusals.push(row);
+        self.refused((d.at.0, usize::from(d.fleet), d.task, target, d.outcome));
     }
 
     fn task(&mut self, t: &TaskEnd) {
-        let row = (t.end.0, t.ready.0, usize::from(t.fleet), t.task, t.outcome);
-        self.tasks.push(row);
+        self.ended((t.end.0, t.ready.0, usize::from(t.fleet), t.task, t.outcome));
     }
 }
 
@@ -50,7 +56,9 @@ pub fn scenario(text: &str) -> &'static Scenario {
 pub enum Verdict {
     /// They agree about so many attempts.
     Agree(usize),
-    /// They part after an instant at which several things happened at once.
+    /// They part after an instant at which several things happened at once: there, or later if both
+    /// list what happened there in different orders, or if tasks died or agents went idle
+    /// there together.
     Taste,
     /// They part.
     Part,
@@ -68,11 +76,13 @@ pub fn compare(text: &str) -> Verdict {
         let anew = ["repeat:", "parallel:", "fleet: ["]
             .iter()
             .any(|w| text.contains(w));
+        if anew {
+            let rows = squall.attempts.iter_mut().chain(&mut oracle.attempts);
+            rows.for_each(|row| row.number = 0);
+        }
+        let other_order = other_order(&squall, &oracle);
         // Both list what happens as it happens, but within an instant in an order of their own.
         for log in [&mut squall, &mut oracle] {
-            if anew {
-                log.attempts.iter_mut().for_each(|row| row.number = 0);
-            }
             log.attempts.sort();
             log.refusals.sort();
             log.tasks.sort();
@@ -88,7 +98,15 @@ pub fn compare(text: &str) -> Verdict {
             attempts += oracle.attempts.len();
             continue;
         };
-        if times.iter().any(|t| oracle.contested.contains(t)) {
+        let together = oracle.resting.windows(2).filter(|pair| pair[0] == pair[1]);
+        let hidden = other_order
+            .into_iter()
+            .chain(together.map(|pair| pair[0].0));
+        let before = hidden.filter(|t| t < first);
+        if before
+            .chain(times.iter().copied())
+            .any(|t| oracle.contested.contains(&t))
+        {
             return Verdict::Taste;
         }
         eprintln!("{text}\npolicy {} parts at {first} ns", policy.name);
@@ -104,6 +122,13 @@ pub fn compare(text: &str) -> Verdict {
         return Verdict::Part;
     }
     Verdict::Agree(attempts)
+}
+
+/// The instants at which the same happened, but not in the same order; meaningless after the first at
+/// which not the same happened.
+fn other_order(squall: &Log, oracle: &Log) -> Vec<u64> {
+    let pairs = squall.order.iter().zip(&oracle.order);
+    pairs.filter(|(s, o)| s != o).map(|(s, _)| s.0).collect()
 }
 
 /// The times of the first rows that differ, if any do.

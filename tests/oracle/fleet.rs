@@ -40,7 +40,7 @@ struct Queue {
     /// Tasks that wait to be submitted again.
     resting: BTreeMap<u32, Waiting>,
     /// Dead letters that will be submitted again.
-    dead: Vec<Waiting>,
+    dead: VecDeque<Waiting>,
     /// Whether somebody waits to do that.
     cron: bool,
 }
@@ -80,7 +80,7 @@ pub fn start(sim: &Rc<Sim>, number: usize) {
         open_until: 0,
         stopped: false,
         resting: BTreeMap::new(),
-        dead: vec![],
+        dead: VecDeque::new(),
         cron: false,
     };
     let crew = Rc::new(Crew {
@@ -151,10 +151,16 @@ fn submit(crew: &Rc<Crew>, waiting: Waiting) {
         }));
         return;
     }
-    let mut queue = crew.queue.borrow_mut();
-    queue.tasks.push_back(waiting);
-    if let Some(agent) = queue.idle.pop_front() {
-        sim.clock.fire_now(&agent);
+    let idle = {
+        let mut queue = crew.queue.borrow_mut();
+        queue.tasks.push_back(waiting);
+        match sim.clock.now() < queue.open_until {
+            true => None,
+            false => queue.idle.pop_front(),
+        }
+    };
+    if let Some(agent) = idle {
+        sim.clock.wake(&agent);
     }
 }
 
@@ -170,11 +176,28 @@ impl Crew {
         }
     }
 
+    /// The batch goes on: who is idle looks for work, the longest idle first, until it stops again.
+    fn reopen(&self) {
+        let idle = self.queue.borrow().idle.len();
+        for _ in 0..idle {
+            let next = {
+                let mut queue = self.queue.borrow_mut();
+                match self.sim.clock.now() < queue.open_until {
+                    true => None,
+                    false => queue.idle.pop_front(),
+                }
+            };
+            if let Some(agent) = next {
+                self.sim.clock.wake(&agent);
+            }
+        }
+    }
+
     fn over(&self, waiting: Waiting, outcome: Outcome) {
         let now = self.sim.clock.now();
         let ready = waiting.ready.unwrap_or(now);
         let end = (now, ready, self.number, waiting.task, outcome);
-        self.sim.log.borrow_mut().tasks.push(end);
+        self.sim.log.borrow_mut().ended(end);
     }
 
     /// A task that no agent will ever take.
@@ -187,12 +210,12 @@ impl Crew {
             None,
             outcome,
         );
-        self.sim.log.borrow_mut().refusals.push(row);
+        self.sim.log.borrow_mut().refused(row);
         self.over(waiting, outcome);
     }
 
     /// Notes how a task ended for good.
-    fn judge(&self, outcome: Outcome) {
+    fn judge(self: &Rc<Self>, outcome: Outcome) {
         let Some(spec) = &self.sim.policy.fleet.breaker else {
             return;
         };
@@ -212,13 +235,19 @@ impl Crew {
         queue.failed = 0;
         queue.open_until = now.saturating_add(spec.open_for.0);
         if spec.open_for != Span::MAX {
+            drop(queue);
+            let (crew, span) = (self.clone(), spec.open_for.0);
+            self.sim.clock.spawn(Box::pin(async move {
+                crew.sim.clock.sleep(span).await;
+                crew.reopen();
+            }));
             return;
         }
         queue.stopped = true;
         let mut rest: Vec<Waiting> = queue.tasks.drain(..).collect();
         rest.extend(std::mem::take(&mut queue.own).into_iter().flatten());
         rest.extend(std::mem::take(&mut queue.resting).into_values());
-        rest.append(&mut queue.dead);
+        rest.extend(std::mem::take(&mut queue.dead));
         drop(queue);
         for waiting in rest {
             self.never(waiting);
@@ -230,15 +259,21 @@ async fn agent(crew: Rc<Crew>, i: u32, begin: u64) {
     crew.sim.clock.sleep(begin).await;
     let me = crew.sim.new_agent();
     loop {
-        crew.reopening().await;
         let next = {
             let mut queue = crew.queue.borrow_mut();
-            let own = queue.own.get_mut(i as usize).and_then(VecDeque::pop_front);
-            own.or_else(|| queue.tasks.pop_front())
+            match crew.sim.clock.now() < queue.open_until {
+                true => None,
+                false => {
+                    let own = queue.own.get_mut(i as usize).and_then(VecDeque::pop_front);
+                    own.or_else(|| queue.tasks.pop_front())
+                }
+            }
         };
         match next {
             Some(waiting) => work(&crew, me, waiting).await,
             None => {
+                let now = crew.sim.clock.now();
+                crew.sim.log.borrow_mut().resting.push((now, crew.number));
                 let signal = crew.sim.clock.signal();
                 crew.queue.borrow_mut().idle.push_back(signal.clone());
                 signal.wait().await;
@@ -259,6 +294,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         agent,
         lane: 0,
         elsewhere: None,
+        anew: false,
         conversation: Rc::default(),
         path: vec![],
         retry_budgets: vec![],
@@ -308,24 +344,29 @@ fn bury(crew: &Rc<Crew>, mut waiting: Waiting) -> bool {
     if queue.stopped || cron.times == Some(waiting.returned) {
         return false;
     }
+    let now = crew.sim.clock.now();
+    crew.sim.log.borrow_mut().resting.push((now, crew.number));
     (waiting.run, waiting.tries) = (waiting.run + 1, 0);
     waiting.returned += 1;
-    queue.dead.push(waiting);
+    queue.dead.push_back(waiting);
     if queue.cron {
         return true;
     }
     queue.cron = true;
     let crew = crew.clone();
-    let now = crew.sim.clock.now();
     let delay = cron.every.0 - now % cron.every.0;
     crew.sim.clone().clock.spawn(Box::pin(async move {
         crew.sim.clock.sleep(delay).await;
+        // One after another, each until it waits for something: the first may stop the batch for
+        // good before the last has come back.
         let dead = {
             let mut queue = crew.queue.borrow_mut();
             queue.cron = false;
-            std::mem::take(&mut queue.dead)
+            queue.dead.len()
         };
-        for waiting in dead {
+        for _ in 0..dead {
+            let next = crew.queue.borrow_mut().dead.pop_front();
+            let Some(waiting) = next else { return };
             submit(&crew, waiting);
         }
     }));

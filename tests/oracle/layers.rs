@@ -260,16 +260,28 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
     let mut open: Vec<(usize, Fut<Reply>)> = vec![];
     let (mut sent, mut next, mut last): (u32, _, Option<(usize, Reply)>) = (0, None, None);
     let mut send = true;
+    let mut held: Vec<Vec<Rc<Cell<u32>>>> = vec![];
+    // Whose answer it is has what it took, and what it added to the prompt.
+    let (whole, of) = (env.clone(), call.clone());
+    let answer = |lane: usize, held: &[Vec<Rc<Cell<u32>>>], reply| {
+        of.grown[0].set(of.grown[lane].get());
+        for (bound, taken) in whole.retry_budgets.iter().zip(&held[lane - 1]) {
+            bound.held.set(taken.get());
+        }
+        reply
+    };
     loop {
         if send {
             let mut env = env.clone();
             for bound in &mut env.retry_budgets {
-                // What a helper's retries took is its own.
-                bound.held = Rc::new(Cell::new(0));
+                // What was taken for an attempt is its own.
+                bound.held = Rc::new(Cell::new(bound.held.get()));
             }
             if sent == 0 || may_go(&mut env, Some(&call), Outcome::Timeout) {
                 sent += 1;
                 env.lane = sent as usize;
+                let taken = env.retry_budgets.iter().map(|b| b.held.clone());
+                held.push(taken.collect());
                 call.grown[env.lane].set(call.grown[0].get());
                 let (inside, start) = (inside.clone(), clock.timer(0));
                 let attempt = async move {
@@ -287,22 +299,19 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
             _ => None,
         };
         if let Some((lane, reply)) = over {
-            call.grown[0].set(call.grown[lane].get());
-            return reply;
+            return answer(lane, &held, reply);
         }
         let Some((lane, reply)) = first_of(&mut open, next.as_ref()).await else {
             send = true;
             continue;
         };
         if reply.outcome == Outcome::Ok || spec.fatal.has(reply.outcome) {
-            call.grown[0].set(call.grown[lane].get());
-            return reply;
+            return answer(lane, &held, reply);
         }
         last = Some((lane, reply));
         send = sent <= spec.most && spec.next_on.has(reply.outcome);
         if open.is_empty() && !send {
-            call.grown[0].set(call.grown[lane].get());
-            return reply;
+            return answer(lane, &held, reply);
         }
     }
 }

@@ -26,8 +26,17 @@ use compare::{Verdict, compare};
 /// (`400`, or `17..18` for one).
 const CASES: Range<u64> = 0..400;
 
+/// Scenarios in which they parted once, played in the usual run too: whom a dead letter finds idle, a
+/// batch that stops while they come back (2229), attempts of a fallback inside a retry budget (2699),
+/// a step of a `parallel` that is begun anew (5865), what a hedge took from a quota (5765), in which
+/// order agents come back to a batch that stopped twice (9637).
+const PARTED_ONCE: [u64; 12] = [
+    603, 2229, 2349, 2699, 4362, 4588, 5013, 5765, 5819, 5865, 9637, 10924,
+];
+
 #[test]
 fn random_scenarios_agree() {
+    let usual = std::env::var("SQUALL_ORACLE_CASES").is_err();
     let cases = std::env::var("SQUALL_ORACLE_CASES").map_or(CASES, |text| {
         let number = |text: &str| text.parse().expect("a number");
         match text.split_once("..") {
@@ -36,17 +45,21 @@ fn random_scenarios_agree() {
         }
     });
     let (mut attempts, mut taste, mut parted) = (0, 0, vec![]);
-    for case in cases.clone() {
+    let again = PARTED_ONCE.into_iter().filter(|_| usual);
+    for case in cases.clone().chain(again) {
         match compare(&generate::scenario(case)) {
             Verdict::Agree(n) => attempts += n as u64,
             Verdict::Taste => taste += 1,
             Verdict::Part => parted.push(case),
         }
     }
+    let all = cases.end - cases.start;
+    eprintln!("{all} scenarios, {attempts} attempts, {taste} a matter of taste");
     assert!(parted.is_empty(), "they part in cases {parted:?}");
     // The scenarios are no good if nothing happens in them, or everything at once.
-    let all = cases.end - cases.start;
+    if all < 100 {
+        return;
+    }
     assert!(attempts > 20 * all, "only {attempts} attempts");
     assert!(taste * 10 < all, "{taste} of {all} are a matter of taste");
-    eprintln!("{all} scenarios, {attempts} attempts, {taste} a matter of taste");
 }

@@ -207,7 +207,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             clock.sleep(nanos(network)).await;
         }
         request.reply.set(Some(reply));
-        clock.fire_now(&request.arrived);
+        clock.wake(&request.arrived);
     };
     let refuse = async |reply: Reply| {
         request.fate.set(Some(reply.outcome));

@@ -37,14 +37,44 @@ pub type Refusal = (u64, usize, u32, Option<usize>, Outcome);
 /// A task's end: end, ready, fleet, task, outcome.
 pub type End = (u64, u64, usize, u32, Outcome);
 
+/// Something that happened, as far as needed to tell its place among others: time, fleet, task, and
+/// when an attempt that ends began. Of one that begins: time, target, no task.
+pub type Event = (u64, usize, u32, Option<u64>);
+
 /// Everything that happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// The instants whose events may have another order elsewhere.
     pub contested: BTreeSet<u64>,
+    /// When a task joined its fleet's dead letters, or an agent those without a task: time, fleet. In
+    /// which order several did at one instant shows when they come back.
+    pub resting: Vec<(u64, usize)>,
+    /// All of it in its order.
+    pub order: Vec<Event>,
     pub attempts: Vec<Row>,
     pub refusals: Vec<Refusal>,
     pub tasks: Vec<End>,
+}
+
+impl Log {
+    /// An attempt ends.
+    pub fn attempted(&mut self, row: Row) {
+        let begin = Some(row.begin);
+        self.order.push((row.end, row.fleet, row.task, begin));
+        self.attempts.push(row);
+    }
+
+    /// Something is refused before the wire.
+    pub fn refused(&mut self, row: Refusal) {
+        self.order.push((row.0, row.1, row.2, None));
+        self.refusals.push(row);
+    }
+
+    /// A task ends.
+    pub fn ended(&mut self, row: End) {
+        self.order.push((row.0, row.2, row.3, None));
+        self.tasks.push(row);
+    }
 }
 
 /// Whose state of a layer: the layer's address, who shares it, and the target of call layers.
@@ -62,6 +92,8 @@ pub struct Sim {
     pub log: RefCell<Log>,
     /// Attempts of each step of each task so far, by fleet, task and place.
     pub numbers: RefCell<BTreeMap<Place, u32>>,
+    /// The `repeat` and `parallel` steps that each task has begun.
+    pub begun: RefCell<BTreeMap<Place, bool>>,
     /// Set when the run was cut off.
     pub over: Cell<bool>,
     agents: Cell<u64>,
@@ -82,6 +114,7 @@ impl Sim {
             servers,
             log: RefCell::default(),
             numbers: RefCell::default(),
+            begun: RefCell::default(),
             over: Cell::new(false),
             agents: Cell::new(0),
             shared: RefCell::default(),

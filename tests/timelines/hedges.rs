@@ -159,6 +159,48 @@ fn a_retry_budget_denies_hedges_too() {
 }
 
 #[test]
+fn a_hedge_that_wins_gives_back_what_it_took_from_a_quota() {
+    // Both tasks begin while the tool is slow. The quota of 10 covers one hedge of 8, and the second
+    // only because the first gave its 8 back.
+    let tool = "latency: 100ms, slowdowns: [{at: 0, for: 200ms, factor: 10x}, \
+                {at: 400ms, for: 200ms, factor: 10x}]";
+    let layers = "tool: [{retry_budget: {quota: {capacity: 10, cost: 5, timeout: 8, success: 0}, \
+                  per: agent}}, {hedge: {after: 300ms}}, {retry: {attempts: 1}}]";
+    expect(
+        &calls(tool, "1", "count: 2", layers),
+        &[
+            "0 tool 300..400 ok",
+            "0 tool 0..400 timeout",
+            "0 ends at 400 ok",
+            "1 tool 700..800 ok",
+            "1 tool 400..800 timeout",
+            "1 ends at 800 ok",
+        ],
+    );
+}
+
+#[test]
+fn a_retried_attempt_inside_a_hedge_gives_back_what_the_retry_took() {
+    // Each task needs the whole quota for its retry; the second has it because the first gave it
+    // back.
+    let layers = "{retry_budget: {quota: {capacity: 5, cost: 5, success: 0}, per: agent}}, \
+                  {retry: {attempts: 2, delay: 100ms}}, {hedge: {after: 5s}}";
+    let tool = "latency: 100ms, script: {outcomes: [fail, ok], then: repeat}";
+    let policy = format!("tool: [{layers}]");
+    expect(
+        &calls(tool, "1", "count: 2", &policy),
+        &[
+            "0 tool 0..100 transient",
+            "0 tool 200..300 ok",
+            "0 ends at 300 ok",
+            "1 tool 300..400 transient",
+            "1 tool 500..600 ok",
+            "1 ends at 600 ok",
+        ],
+    );
+}
+
+#[test]
 fn a_slot_inside_is_one_for_each_attempt() {
     // One slot: the hedge waits in line, and gets it when the first has failed.
     let layers = "{hedge: {after: 40ms}}, {concurrency: {max: 1}}";

@@ -37,6 +37,62 @@ fn each_fallback_has_a_retry_of_its_own() {
 }
 
 #[test]
+fn what_a_fallback_asks_for_is_a_first_attempt_to_a_retry_budget() {
+    // Half a retry for each first attempt: none at a, which is the first; b is the second, and has
+    // one.
+    let budget = |share| format!("{{retry_budget: {{ratio: {share}, per: task}}}}");
+    let (retry, fallback) = ("{retry: {attempts: 3, delay: 10ms}}", "{fallback: {to: b}}");
+    expect(
+        &calls(
+            DOWN,
+            DOWN,
+            "",
+            1,
+            &format!("{}, {fallback}, {retry}", budget("50%")),
+        ),
+        &[
+            "0 a 0..100 transient",
+            "0 b 100..300 transient",
+            "0 b 310..510 transient",
+            "0 ends at 510 transient",
+        ],
+    );
+    // A retry around the fallback asks for both attempts of its second round: with two first ones
+    // there is one retry, of a third there would be two.
+    expect(
+        &calls(
+            DOWN,
+            DOWN,
+            "",
+            1,
+            &format!("{}, {retry}, {fallback}", budget("67%")),
+        ),
+        &[
+            "0 a 0..100 transient",
+            "0 b 100..300 transient",
+            "0 a 310..410 transient",
+            "0 b 410..610 transient",
+            "0 ends at 610 transient",
+        ],
+    );
+}
+
+#[test]
+fn a_route_inside_a_hedge_leaves_a_fallback_alone() {
+    // a fails at 100; c is the fallback, and the route to a inside the hedge must not turn it back.
+    let layers = "{fallback: {to: c}}, {hedge: {after: 5s}}, \
+                  {route: {deployments: [a, b], strategy: first}}";
+    expect(
+        &calls(DOWN, DOWN, "", 1, layers),
+        &[
+            "0 a 0..100 transient",
+            "0 c 100..500 ok $4.00",
+            "0 ends at 500 ok",
+        ],
+    );
+}
+
+#[test]
 fn a_fallback_is_for_its_outcomes_only() {
     let permanent = "failures: {rate: 100%, outcome: permanent}";
     expect(
