@@ -160,6 +160,8 @@ pub enum RetryHeader {
     AzureMillis,
     /// `x-amz-retry-after`: milliseconds (AWS).
     AmazonMillis,
+    /// `grpc-retry-pushback-ms`: whole milliseconds; anything else forbids to try again (gRFC A6).
+    Pushback,
 }
 
 impl Outcome {

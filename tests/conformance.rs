@@ -11,6 +11,8 @@
     reason = "a vector file that is not as described is a failed test"
 )]
 
+mod common;
+
 #[path = "conformance/buckets.rs"]
 mod buckets;
 #[path = "conformance/check.rs"]
@@ -23,6 +25,8 @@ mod plan;
 mod replay;
 #[path = "conformance/scope.rs"]
 mod scope;
+#[path = "conformance/tables.rs"]
+mod tables;
 #[path = "conformance/trip_rules.rs"]
 mod trip_rules;
 
@@ -124,6 +128,9 @@ fn table(rows: &[Row]) -> String {
         "| **all** | | | **{passed}** | **{not_yet}** | **{out}** |"
     );
     text.push_str("\n## Not yet\n\n");
+    if not_yet == 0 {
+        text.push_str("Nothing.\n");
+    }
     for row in rows.iter().filter(|r| !r.not_yet.is_empty()) {
         let _ = writeln!(text, "- `{}`: {}", row.file, row.not_yet.join("; "));
     }

@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "3c4d5ad8566dcac1");
+    assert_eq!(digest(&documents), "698b2279a9574701");
 }

@@ -94,6 +94,41 @@ fn stacks_multiply_as_they_do_in_the_wild() {
     assert_eq!(attempts("permanent", deaf), 3, "it retries a 400");
 }
 
+/// The stacks whose inner layers act only at first, or that count in the agent's life.
+#[test]
+fn stacks_do_the_same_of_later_calls_and_count_for_later_tasks() {
+    let attempts_of_tasks = |layers: &str| {
+        let text = format!(
+            "name: presets
+horizon: 10h
+models: {{m: {{latency: 1s, failures: 100%}}}}
+fleets:
+  f: {{agents: 1, tasks: {{count: 3}}, plan: [{{llm: m, output: 1, on_failure: continue}}, {{llm: m, output: 1}}]}}
+policies: {{p: {layers}}}
+"
+        );
+        let scenario = scenario(&text);
+        let mut log = Log::default();
+        observe(
+            &scenario,
+            &scenario.policies[0],
+            Weather::new(1, 0),
+            &mut log,
+        );
+        [0, 1, 2].map(|task| log.attempts().filter(|a| a.task == task).count())
+    };
+    // Two calls a task, of 5 and of 6 attempts.
+    assert_eq!(attempts_of_tasks("{stack: litellm}"), [10, 10, 10]);
+    assert_eq!(
+        attempts_of_tasks("{stack: openai-agents-retry}"),
+        [12, 12, 12]
+    );
+    // Three runs of the first task, one of each later one: of two calls of 3 attempts.
+    assert_eq!(attempts_of_tasks("{stack: crewai}"), [18, 6, 6]);
+    let renewed = "{stack: {preset: crewai, retry_budget: none}}";
+    assert_eq!(attempts_of_tasks(renewed), [18, 18, 18]);
+}
+
 /// Told to come back in 90 s, one version waits, one gives up, one is back in half a second.
 #[test]
 fn versions_differ_over_a_long_retry_after() {

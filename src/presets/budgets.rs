@@ -110,6 +110,20 @@ burst: 5
 shared: agent",
     },
     Preset {
+        name: "crewai-rpm",
+        version: "1",
+        library: "crewai max_rpm",
+        looked_at: "1.15.30",
+        source: "utilities/rpm_controller.py",
+        layer: LayerKind::RateLimit,
+        about: "Ten calls a minute (there is no limit by default); who finds it full sleeps for a whole minute, and everybody behind it too.",
+        storm: "Per process; a crew stands still for up to a minute more than its quota asks for.",
+        yaml: "\
+rate: 10/min
+pace: sleeping_window
+shared: fleet",
+    },
+    Preset {
         name: "botocore-adaptive-limiter",
         version: "1",
         library: "botocore (adaptive mode)",

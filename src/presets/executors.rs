@@ -11,12 +11,29 @@ pub(super) const PRESETS: &[Preset] = &[
         looked_at: "server 6805caea59",
         source: "common/backoff/retry.go; service/history/workflow/retry.go",
         layer: LayerKind::Retry,
-        about: "Any number of attempts, 1 s doubling to 100 s.",
+        about: "Any number of attempts, 1 s doubling to 100 s; not of what found no worker in time (`rejected`).",
         storm: "No jitter and no end: a fleet that fails together retries together for ever.",
         yaml: "\
 attempts: unlimited
 backoff: {exponential: {base: 1s, max: 100s}}
-on: any
+on: [transient, rate_limited, overloaded, timeout, invalid, permanent, context_overflow, circuit_open]
+retry_after: ignore",
+    },
+    Preset {
+        name: "temporal-client",
+        version: "1",
+        library: "Temporal SDK's calls of its server",
+        looked_at: "temporalio 1.35.0",
+        source: "service.RetryConfig; sdk-core client/src/retry.rs",
+        layer: LayerKind::Retry,
+        about: "Ten calls within 10 s, 0.1 s growing by half to 5 s, after throttling 1 s doubling to 10 s, 20 % to either side.",
+        storm: "Ten calls of a server that is down; the count of retries includes the first call.",
+        yaml: "\
+attempts: 10
+backoff: {exponential: {base: 100ms, factor: 1.5, max: 5s}, jitter: {proportional: 20%}}
+throttled_backoff: {exponential: {base: 1s, max: 10s}, jitter: {proportional: 20%}}
+deadline: 10s
+on: [transient, rate_limited, overloaded]
 retry_after: ignore",
     },
     Preset {

@@ -169,12 +169,12 @@ headers: {numbers: integer}",
     Preset {
         name: "pydantic-ai-output",
         version: "2",
-        library: "pydantic-ai output validation (retries=1)",
+        library: "pydantic-ai output validation and ModelRetry of tools (retries=1)",
         looked_at: "2.31.1",
         source: "agent/",
         layer: LayerKind::Retry,
-        about: "Two requests for an output that passes validation, one right after the other.",
-        storm: "Each is a whole request.",
+        about: "Two requests for an output that passes validation, or for a call of a tool that does not ask for another, one right after the other.",
+        storm: "Each is a whole request; tools counted with it, the turn.",
         yaml: "\
 attempts: 2
 on: [invalid]

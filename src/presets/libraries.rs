@@ -84,6 +84,34 @@ if_longer: cap
 headers: {numbers: integer, unusable: give_up, past: at_once}",
     },
     Preset {
+        name: "urllib3-post",
+        version: "2",
+        library: "urllib3 Retry(3), of a POST",
+        looked_at: "2.8.0",
+        source: "util/retry.py: allowed_methods",
+        layer: LayerKind::Retry,
+        about: "One call: of a POST only a connection that could not be made is tried again, whatever the status or Retry-After.",
+        storm: "None of its own; but who believes to have three retries has none.",
+        yaml: "\
+attempts: 1
+on: [transient, timeout]
+retry_after: ignore",
+    },
+    Preset {
+        name: "requests",
+        version: "2",
+        library: "requests HTTPAdapter()",
+        looked_at: "2.34.2",
+        source: "adapters.py: Retry(0, read=False)",
+        layer: LayerKind::Retry,
+        about: "One call; max_retries=3 makes it `urllib3`.",
+        storm: "None of its own.",
+        yaml: "\
+attempts: 1
+on: [transient]
+retry_after: ignore",
+    },
+    Preset {
         name: "stamina",
         version: "26",
         library: "stamina",

@@ -193,7 +193,7 @@ headers: {read: [x-amz-retry-after], numbers: integer}",
         version: "a6",
         library: "gRPC retryPolicy (its example)",
         looked_at: "gRFC A6, 2026-06-25",
-        source: "A6-client-retries.md, exponential backoff",
+        source: "A6-client-retries.md, exponential backoff, pushback",
         layer: LayerKind::Retry,
         about: "Four calls, 0.1 s doubling to 1 s, 20 % to either side; nothing is retried without a retryPolicy.",
         storm: "Without retryThrottling every client of an outage triples its load.",
@@ -201,7 +201,8 @@ headers: {read: [x-amz-retry-after], numbers: integer}",
 attempts: 4
 backoff: {exponential: {base: 100ms, max: 1s}, jitter: {proportional: 20%}}
 on: [transient, overloaded]
-retry_after: ignore",
+restart_backoff: true
+headers: {read: [grpc-retry-pushback-ms]}",
     },
     Preset {
         name: "envoy",

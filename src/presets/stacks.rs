@@ -16,6 +16,7 @@ pub(super) const STACKS: &[Stack] = &[
         about: "SDK × rate-limit layer × re-runs of the task: 27 calls on a constant 429, 9 on a 500.",
         yaml: "\
 task:
+  - retry_budget: {next_retries: 2, per: agent}   # the count lives on the agent object and is never reset
   - retry: crewai-agent@1
 llm:
   - retry: {preset: crewai-rate-limit@1, retry_after: ignore}   # the SDK's headers are of another type
@@ -43,12 +44,11 @@ llm:
         library: "litellm.acompletion(num_retries=2)",
         looked_at: "1.106.2",
         source: "main.py, utils.py; openai 2.54.0",
-        about: "num_retries is given to the SDK and to its own layer: 1 + 2n calls, here 5. Exact for a task's first failing call.",
+        about: "num_retries is given to the SDK and to its own layer: 1 + 2n calls, here 5.",
         yaml: "\
 llm:
   - retry: litellm-completion@1
-  - retry_budget: {retries: 2}                 # the SDK retries only within the first call
-  - retry: openai-python@2.54
+  - retry: {preset: openai-python@2.54, only_in_first_attempt: true}   # later calls tell the SDK not to retry
   - timeout: 100m
 ",
     },
@@ -115,12 +115,11 @@ llm:
         library: "openai-agents with runner retry (max_retries 3)",
         looked_at: "0.20.0",
         source: "models/retry.py",
-        about: "The SDK retries within the runner's first call only: six calls. Exact for a task's first failing call.",
+        about: "The SDK retries within the runner's first call only: six calls.",
         yaml: "\
 llm:
   - retry: openai-agents-runner@0
-  - retry_budget: {retries: 2}                 # the SDK retries only within the first call
-  - retry: openai-python@2.54
+  - retry: {preset: openai-python@2.54, only_in_first_attempt: true}   # later calls tell the SDK not to retry
   - timeout: 10m
 ",
     },
@@ -130,10 +129,11 @@ llm:
         library: "pydantic-ai Agent",
         looked_at: "2.31.1",
         source: "agent/",
-        about: "Two requests for an output that passes validation, each with the SDK's three calls.",
+        about: "Two requests for an output that passes validation, or for a tool's call that does, each with the SDK's three calls.",
         yaml: "\
+turn:
+  - retry: pydantic-ai-output@2                # a tool's ModelRetry (`invalid`) goes back to the model too
 llm:
-  - retry: pydantic-ai-output@2
   - retry: openai-python@2.54
   - timeout: 10m
 ",

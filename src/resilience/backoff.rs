@@ -9,7 +9,7 @@
 //!               (before)            (after)
 //! ```
 
-use super::Jitter;
+use super::{Jitter, Sorted};
 use crate::random::math;
 use crate::units::Span;
 
@@ -95,6 +95,9 @@ pub enum BackoffKind {
         /// The median of the first delay, about.
         base: Span,
     },
+    /// The delays of another backoff, drawn before the first retry and sorted. Takes no jitter of
+    /// its own.
+    Sorted(Box<Sorted>),
 }
 
 /// When a backoff's floor and cap are kept.
@@ -148,16 +151,17 @@ impl Backoff {
         if self.first_at_once && k == 1 {
             return Span::ZERO;
         }
-        let grown = match self.kind {
-            BackoffKind::Decorrelated { base } => {
+        let grown = match &self.kind {
+            BackoffKind::Sorted(sorted) => return sorted.delay(k, memory, u),
+            &BackoffKind::Decorrelated { base } => {
                 let high = 3.0 * (*memory).max(base).0 as f64;
                 return self.remembered(between(base, high, u), memory);
             }
-            BackoffKind::DecorrelatedRedis { base } => {
+            &BackoffKind::DecorrelatedRedis { base } => {
                 let high = (3.0 * memory.0 as f64).max(base.0 as f64);
                 return self.remembered(between(base, high, u), memory);
             }
-            BackoffKind::DecorrelatedV2 { base } => {
+            &BackoffKind::DecorrelatedV2 { base } => {
                 let before = memory.0 as f64;
                 let now = base.0 as f64 * decorrelated_v2(f64::from(k - 1) + u);
                 *memory = Span::from_nanos_f64(now);
@@ -198,6 +202,7 @@ impl Backoff {
             BackoffKind::Decorrelated { .. }
                 | BackoffKind::DecorrelatedRedis { .. }
                 | BackoffKind::DecorrelatedV2 { .. }
+                | BackoffKind::Sorted(_)
         )
     }
 }
@@ -242,6 +247,7 @@ impl BackoffKind {
                 let delay = delays.get((k as usize - 1).min(last));
                 delay.map_or(0.0, |d| d.0 as f64)
             }
+            BackoffKind::Sorted(sorted) => sorted.of.kind.grown(k, rounding),
             BackoffKind::Decorrelated { base }
             | BackoffKind::DecorrelatedRedis { base }
             | BackoffKind::DecorrelatedV2 { base } => base.0 as f64,

@@ -140,6 +140,8 @@ pub struct HeaderTexts<'a> {
     pub azure_millis: Option<&'a str>,
     /// `x-amz-retry-after`.
     pub amazon_millis: Option<&'a str>,
+    /// `grpc-retry-pushback-ms`.
+    pub pushback: Option<&'a str>,
 }
 
 impl HeaderSet {
@@ -241,8 +243,18 @@ impl HeaderRules {
 
     /// Reads header texts as this client does; `now` is the date, in seconds since 1970.
     ///
-    /// Milliseconds come first, from the most special header to the most general.
+    /// Milliseconds come first, from the most special header to the most general. A pushback that is
+    /// no whole number from 0 up (to 2^31 - 1) forbids to try again, whatever `unusable` says.
     pub fn read(&self, texts: &HeaderTexts, now: f64) -> Reading {
+        if let Some(text) = texts
+            .pushback
+            .filter(|_| self.reads.has(RetryHeader::Pushback))
+        {
+            return match text.parse::<i32>().map(u64::try_from) {
+                Ok(Ok(ms)) => Reading::Wait(Span::millis(ms), RetryHeader::Pushback),
+                _ => Reading::Broken,
+            };
+        }
         let millis = [
             (texts.amazon_millis, RetryHeader::AmazonMillis),
             (texts.azure_millis, RetryHeader::AzureMillis),
@@ -430,6 +442,27 @@ mod tests {
         assert_eq!(read(&rules, "250"), Some(7_000_000_000));
         rules.reads = HeaderSet::NONE;
         assert_eq!(read(&rules, "250"), None);
+    }
+
+    #[test]
+    fn a_pushback_says_when_or_forbids() {
+        let mut rules = rules();
+        rules.reads = HeaderSet::of(&[RetryHeader::Pushback]);
+        let read = |rules: &HeaderRules, text| {
+            let texts = HeaderTexts {
+                pushback: Some(text),
+                ..HeaderTexts::default()
+            };
+            rules.read(&texts, 0.0)
+        };
+        let wait = |ms| Reading::Wait(Span::millis(ms), RetryHeader::Pushback);
+        assert_eq!(read(&rules, "500"), wait(500));
+        assert_eq!(read(&rules, "0"), wait(0));
+        for forbids in ["-1", "soon", "", "0.5", "2147483648"] {
+            assert_eq!(read(&rules, forbids), Reading::Broken, "{forbids}");
+        }
+        rules.reads = HeaderSet::of(&[RetryHeader::Seconds]);
+        assert_eq!(read(&rules, "-1"), Reading::Nothing);
     }
 
     #[test]

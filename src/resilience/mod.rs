@@ -19,8 +19,11 @@ mod retry;
 mod retry_budget;
 mod router;
 mod semaphore;
+mod sleeping_window;
+mod sorted;
 #[cfg(test)]
 mod tests;
+mod wait_limit;
 
 pub use adaptive_limit::{AdaptiveLimit, AdaptiveLimitSpec, Cubic};
 pub use adaptive_throttle::{AdaptiveThrottle, AdaptiveThrottleSpec};
@@ -38,7 +41,7 @@ pub use hedge::{HedgeAfter, HedgeSpec, Latencies, Missed};
 pub use jitter::Jitter;
 pub use outlook::{DelayRange, Outlook};
 pub use predicate::{Predicate, StatusSet};
-pub use rate_limit::{ClientLimit, ClientLimitSpec};
+pub use rate_limit::{ClientLimit, ClientLimitSpec, Pace};
 pub use retry::{Decision, RetrySpec, RetryState};
 pub use retry_budget::{
     Active, ActiveSpec, AttemptEnd, Bucket, BucketSpec, Failures, Quota, QuotaSpec, RetryBudget,
@@ -46,3 +49,6 @@ pub use retry_budget::{
 };
 pub use router::{Cooldown, MOST_DEPLOYMENTS, Router, RouterSpec, Strategy, Trips};
 pub use semaphore::{Entry, Semaphore, SemaphoreSpec};
+pub use sleeping_window::SleepingWindow;
+pub use sorted::Sorted;
+pub use wait_limit::WaitLimit;

@@ -1,6 +1,6 @@
 //! What a retry layer does before anything happens: its delays, its worst total wait.
 
-use super::{Backoff, RetrySpec};
+use super::{Backoff, RetrySpec, WaitLimit};
 use crate::random::stream::{Process, Stream};
 use crate::units::Span;
 
@@ -52,7 +52,7 @@ impl RetrySpec {
             (Some(deadline), Some(after)) => deadline.min(after),
             (deadline, after) => deadline.or(after).unwrap_or(Span::MAX),
         };
-        if self.attempts.is_none() && limit == Span::MAX {
+        if self.attempts.is_none() && limit == Span::MAX && self.wait_limit.is_none() {
             return None;
         }
         let backoffs = [Some(&self.backoff), self.throttled.as_ref()];
@@ -66,7 +66,18 @@ impl RetrySpec {
                 if total >= limit {
                     break;
                 }
-                total = total + range;
+                match self.wait_limit {
+                    Some(WaitLimit::LastBegin(last)) if total + range >= last => {
+                        total = last;
+                        break;
+                    }
+                    // With luck the waits may come to all of it.
+                    Some(WaitLimit::Total(most)) if total + range > most => {
+                        total = if backoff.draws() { most } else { total };
+                        break;
+                    }
+                    _ => total = total + range,
+                }
             }
             self.deadline.map_or(total, |deadline| total.min(deadline))
         };
@@ -163,6 +174,14 @@ mod tests {
         bounded.give_up_after = Some(Span::seconds(5));
         // 1 + 2 + 4: the attempt after the third wait ends late and is the last.
         assert_eq!(bounded.outlook(4).worst_wait, Some(Span::seconds(7)));
+        bounded.give_up_after = None;
+        bounded.wait_limit = Some(WaitLimit::LastBegin(Span::seconds(5)));
+        assert_eq!(bounded.outlook(4).worst_wait, Some(Span::seconds(5)));
+        // 1 + 2, and with luck a little less each, so that another of 2 s has room.
+        bounded.wait_limit = Some(WaitLimit::Total(Span::seconds(5)));
+        assert_eq!(bounded.outlook(4).worst_wait, Some(Span::seconds(5)));
+        bounded.backoff.jitter = Jitter::None;
+        assert_eq!(bounded.outlook(4).worst_wait, Some(Span::seconds(3)));
     }
 
     #[test]

@@ -1,31 +1,56 @@
 //! Client-side rate limit: calls leave at a steady rate, with a burst at first.
 //!
 //! The generic cell rate algorithm as a reservation: each call is given the earliest time that the
-//! rate allows, and waits for it.
+//! rate allows, and waits for it. Or the fixed window that [`SleepingWindow`] tells of.
 
+use super::SleepingWindow;
 use crate::units::{Rate, Span, Time};
 
 /// A client-side rate limit as the scenario describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientLimitSpec {
-    /// The steady rate.
+    /// How it spaces calls.
+    pub pace: Pace,
+    /// The steady rate, or how many are let through in a window.
     pub rate: Rate,
-    /// How many may leave at once after a pause; at least 1.
+    /// How many may leave at once after a pause; at least 1. A window has none.
     pub burst: u64,
     /// The longest wait; a call that would have to wait longer is refused. Zero refuses instead of
     /// waiting.
     pub longest_wait: Span,
 }
 
-/// What the limit remembers: when the next call would be due if all came evenly.
+/// How a client-side rate limit spaces calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Evenly.
+    #[default]
+    Even,
+    /// By sleeping through a whole window.
+    SleepingWindow,
+}
+
+/// What the limit remembers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientLimit {
+    /// When the next call would be due if all came evenly.
     due: Time,
+    window: SleepingWindow,
 }
 
 impl ClientLimit {
     /// How long a call that comes now must wait, or `None` if it is refused.
     pub fn reserve(&mut self, spec: &ClientLimitSpec, now: Time) -> Option<Span> {
+        if spec.pace == Pace::SleepingWindow {
+            let mut window = self.window;
+            window.tick(spec.rate.per, now);
+            let wait = window.ask(spec.rate.count, spec.rate.per, now);
+            if wait > spec.longest_wait {
+                return None;
+            }
+            self.window = window;
+            return Some(wait);
+        }
         let wait = self.wait(spec, now, 1);
         if wait > spec.longest_wait {
             return None;
@@ -34,7 +59,7 @@ impl ClientLimit {
         Some(wait)
     }
 
-    /// How long `n` calls that come now together would have to wait; [`Span::MAX`] if they are more
+    /// How long `n` calls that come now together, spaced evenly, would have to wait; [`Span::MAX`] if they are more
     /// than a burst. Takes nothing.
     pub fn wait(&self, spec: &ClientLimitSpec, now: Time, n: u64) -> Span {
         if n > spec.burst {
@@ -57,6 +82,7 @@ mod tests {
     #[test]
     fn a_burst_leaves_at_once_and_the_rest_evenly() {
         let spec = ClientLimitSpec {
+            pace: Pace::Even,
             rate: Rate {
                 count: 10,
                 per: Span::SECOND,
@@ -74,6 +100,7 @@ mod tests {
     #[test]
     fn a_wait_may_be_the_longest_and_a_burst_whole() {
         let mut spec = ClientLimitSpec {
+            pace: Pace::Even,
             rate: Rate {
                 count: 10,
                 per: Span::SECOND,
@@ -91,5 +118,23 @@ mod tests {
         spec.longest_wait = Span::millis(100);
         let wait = limit.reserve(&spec, Time::ZERO);
         assert_eq!(wait, Some(Span::millis(100)));
+    }
+
+    #[test]
+    fn who_would_sleep_longer_than_allowed_is_refused_and_not_counted() {
+        let spec = ClientLimitSpec {
+            pace: Pace::SleepingWindow,
+            rate: Rate {
+                count: 1,
+                per: Span::SECOND,
+            },
+            burst: 1,
+            longest_wait: Span::SECOND,
+        };
+        let mut limit = ClientLimit::default();
+        // The second sleeps until 1 s, holding the lock; then one more passes, who came at 0 as well.
+        let waits: Vec<_> = (0..5).map(|_| limit.reserve(&spec, Time::ZERO)).collect();
+        let ms = |n| Some(Span::millis(n));
+        assert_eq!(waits, [ms(0), ms(1000), ms(1000), None, None]);
     }
 }

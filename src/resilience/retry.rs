@@ -1,6 +1,6 @@
 //! Retry: whether to try again, and after how long.
 
-use super::{Backoff, HeaderRules, Predicate, RetryAfterRule, Told};
+use super::{Backoff, HeaderRules, Predicate, RetryAfterRule, Told, WaitLimit};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, OutcomeSet, Reply};
 
@@ -25,6 +25,18 @@ pub struct RetrySpec {
     ///
     /// Source: tenacity 9.2.1, `stop_after_delay`.
     pub give_up_after: Option<Span>,
+    /// What bounds its waits together.
+    pub wait_limit: Option<WaitLimit>,
+    /// Whether the backoff begins anew after a wait that a server asked for.
+    ///
+    /// Source: gRFC A6, pushback.
+    pub restarts: bool,
+    /// Whether it tries again only within the first attempt of the retry layer next outside it in its
+    /// list.
+    ///
+    /// Source: LiteLLM 1.106, `main.completion_with_retries`; openai-agents 0.20, `models/retry.py`
+    /// (later calls tell the SDK to retry nothing).
+    pub only_in_first: bool,
     /// Whether it waits once more after its last attempt, for nothing, before the outcome stands.
     ///
     /// Source: LiteLLM 1.106, `Router.async_function_with_retries`.
@@ -44,6 +56,10 @@ pub struct RetryState {
     pub latest: Time,
     /// What the backoff remembers.
     pub memory: Span,
+    /// All waits so far, where something bounds them together.
+    pub waited: Span,
+    /// The attempts after which the backoff began anew; 0 if it never did.
+    pub restarted: u32,
 }
 
 /// What a retry layer decides.
@@ -109,13 +125,25 @@ impl RetrySpec {
                     let backoff = self.backed_off(state, &reply, u);
                     self.headers.wait(asked, backoff, u)
                 }
-                _ => self.headers.wait(asked, Span::ZERO, u),
+                _ => {
+                    if self.restarts {
+                        (state.restarted, state.memory) = (state.attempts, Span::ZERO);
+                    }
+                    self.headers.wait(asked, Span::ZERO, u)
+                }
             },
             Told::WaitIfShorter(asked) => {
                 let backoff = self.backed_off(state, &reply, u);
                 asked.min(backoff)
             }
             Told::Nothing | Told::GiveUp => self.backed_off(state, &reply, u),
+        };
+        let delay = match self.wait_limit {
+            None => delay,
+            Some(limit) => match limit.grants(state, delay) {
+                Some(granted) => granted,
+                None => return Decision::GiveUp,
+            },
         };
         let earliest = state.latest + Self::LEAST_PERIOD;
         let delay = delay.max(earliest.since(now));
@@ -134,7 +162,7 @@ impl RetrySpec {
             Some(throttled) if reply.outcome == Outcome::RateLimited => throttled,
             _ => &self.backoff,
         };
-        backoff.delay(state.attempts, &mut state.memory, u)
+        backoff.delay(state.attempts - state.restarted, &mut state.memory, u)
     }
 
     /// Whether a decision depends on luck.
@@ -152,7 +180,21 @@ impl RetrySpec {
 
     /// Whether a decision depends on when the first attempt began.
     pub fn remembers_begin(&self) -> bool {
-        self.deadline.is_some() || self.give_up_after.is_some()
+        self.deadline.is_some()
+            || self.give_up_after.is_some()
+            || matches!(self.wait_limit, Some(WaitLimit::LastBegin(_)))
+    }
+
+    /// Whether a decision may depend on what few layers remember: the sum of all waits, or when the
+    /// backoff began anew.
+    #[inline]
+    pub fn remembers_more(&self) -> bool {
+        self.restarts || self.wait_limit.is_some()
+    }
+
+    /// Whether a decision depends on the sum of all waits.
+    pub fn sums_waits(&self) -> bool {
+        matches!(self.wait_limit, Some(WaitLimit::Total(_)))
     }
 }
 
@@ -164,6 +206,8 @@ impl RetryState {
             begun: now,
             latest: now,
             memory: Span::ZERO,
+            waited: Span::ZERO,
+            restarted: 0,
         }
     }
 
@@ -185,6 +229,9 @@ impl Default for RetrySpec {
             headers: HeaderRules::HONOR,
             deadline: None,
             give_up_after: None,
+            wait_limit: None,
+            restarts: false,
+            only_in_first: false,
             waits_after_last: false,
             grow_prompt: 0,
         }
@@ -370,6 +417,29 @@ mod tests {
             spec.decide(&mut state, after, FAILED, 0.0),
             Decision::GiveUp
         );
+    }
+
+    #[test]
+    fn a_backoff_may_begin_anew_after_a_wait_that_was_asked_for() {
+        let waits = |restarts| {
+            let spec = RetrySpec {
+                attempts: Some(9),
+                restarts,
+                ..spec()
+            };
+            let mut state = RetryState::begin(Time::ZERO);
+            let replies = [FAILED, FAILED, told(7), FAILED, FAILED];
+            replies.map(|reply| {
+                let Decision::RetryAfter(wait) = spec.decide(&mut state, Time(1), reply, 0.0)
+                else {
+                    panic!("{reply:?}");
+                };
+                state.again(Time(1));
+                wait.0 / 1_000_000_000
+            })
+        };
+        assert_eq!(waits(true), [1, 2, 7, 1, 2]);
+        assert_eq!(waits(false), [1, 2, 7, 8, 16]);
     }
 
     #[test]

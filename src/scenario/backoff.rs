@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::reader::Reader;
 use super::tree::{Kind, Node};
-use crate::resilience::{Backoff, BackoffKind, Bounds, Jitter, Rounding};
+use crate::resilience::{Backoff, BackoffKind, Bounds, Jitter, Rounding, Sorted};
 use crate::units::Span;
 
 /// `{exponential: {base: 1s, factor: 2, max: 60s}, jitter: 10%}` and its kin.
@@ -24,7 +24,7 @@ pub(super) fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     ];
     let rounding = f.optional("round", r, |n, r| r.choice(n, &rounding));
     let first_at_once = f.optional("first_at_once", r, |n, r| r.boolean(n));
-    let kinds: [(&'static str, ReadGrowth); 9] = [
+    let kinds: [(&'static str, ReadGrowth); 10] = [
         ("fixed", fixed),
         ("linear", linear),
         ("exponential", exponential),
@@ -34,6 +34,7 @@ pub(super) fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
         ("decorrelated", decorrelated),
         ("decorrelated_redis", decorrelated_redis),
         ("decorrelated_v2", decorrelated_v2),
+        ("sorted", sorted),
     ];
     let mut grown = None;
     let mut kind_seen = false;
@@ -50,6 +51,14 @@ pub(super) fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     if !kind_seen {
         let kinds: Vec<String> = kinds.iter().map(|(key, _)| format!("`{key}`")).collect();
         f.needs(&format!("one of {}", kinds.join(", ")), r);
+    }
+    if f.get("sorted").is_some() {
+        for key in ["bounds", "round"] {
+            if let Some(node) = f.get(key) {
+                let message = format!("`sorted` has its `{key}` inside `of`");
+                r.error(node.owner, message);
+            }
+        }
     }
     f.finish(r);
     let (key, (kind, floor, cap)) = grown?;
@@ -172,6 +181,25 @@ fn decorrelated_v2(node: &Node, r: &mut Reader) -> Option<Growth> {
     )
 }
 
+fn sorted(node: &Node, r: &mut Reader) -> Option<Growth> {
+    let mut f = Fields::of(node, "a sorted backoff", r)?;
+    let most = u64::from(Sorted::MOST);
+    let draws = f.required("draws", r, |n, r| r.count_in(n, 1, most));
+    let of = f.required("of", r, |n, r| {
+        let of = backoff(n, r)?;
+        if of.remembers() {
+            let message = "this depends on the delay before, and cannot be sorted";
+            r.error(n.place, message);
+            return None;
+        }
+        Some(of)
+    });
+    f.finish(r);
+    let (draws, of) = (draws? as u32, of?);
+    let kind = BackoffKind::Sorted(Box::new(Sorted { draws, of }));
+    Some((kind, Span::ZERO, Span::MAX))
+}
+
 /// The keys `min`, which wins over the other, and `max`, which must not be shorter than the base.
 fn bounds(f: &mut Fields, base: Option<Span>, r: &mut Reader) -> (Span, Span) {
     let floor = f.optional("min", r, |n, r| r.time(n));
@@ -277,6 +305,12 @@ mod tests {
             of("{table: [1s, 100ms]}").kind,
             BackoffKind::Table(vec![second, base])
         );
+        let kind = BackoffKind::Sorted(Box::new(Sorted {
+            draws: 4,
+            of: of("{fixed: 1s, jitter: 100%}"),
+        }));
+        let sorted = "{sorted: {draws: 4, of: {fixed: 1s, jitter: 100%}}}";
+        assert_eq!(of(sorted).kind, kind);
         let grown =
             of("{polynomial: {base: 1s, step: 1s, power: 4}, round: s, first_at_once: true}");
         let kind = BackoffKind::Polynomial {
@@ -325,7 +359,7 @@ mod tests {
             (
                 "{jitter: full}",
                 "a backoff needs one of `fixed`, `linear`, `exponential`, `fibonacci`, `polynomial`, \
-                 `table`, `decorrelated`, `decorrelated_redis`, `decorrelated_v2`",
+                 `table`, `decorrelated`, `decorrelated_redis`, `decorrelated_v2`, `sorted`",
             ),
             (
                 "{decorrelated: {base: 1s}, jitter: full}",

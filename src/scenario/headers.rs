@@ -76,6 +76,7 @@ fn texts(node: &Node, r: &mut Reader) -> Option<(HeaderSet, Grammar)> {
         ("retry-after-ms", RetryHeader::Millis),
         ("x-ms-retry-after-ms", RetryHeader::AzureMillis),
         ("x-amz-retry-after", RetryHeader::AmazonMillis),
+        ("grpc-retry-pushback-ms", RetryHeader::Pushback),
     ];
     let reads = f.optional("read", r, |n, r| {
         r.each(n, "a list of headers", |n, r| r.choice(n, &names))

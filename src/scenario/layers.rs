@@ -17,8 +17,8 @@ use super::targets::queue;
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
 use crate::resilience::{
-    AdaptiveLimitSpec, AdaptiveThrottleSpec, AimdSpec, BreakerSpec, ClientLimitSpec, RetrySpec,
-    SemaphoreSpec,
+    AdaptiveLimitSpec, AdaptiveThrottleSpec, AimdSpec, BreakerSpec, ClientLimitSpec, Pace,
+    RetrySpec, SemaphoreSpec,
 };
 use crate::units::{Share, Span};
 
@@ -189,7 +189,17 @@ fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<
         return Some((LayerKind::AdaptiveLimit(spec?), shared, None));
     }
     let rate = f.required("rate", r, |n, r| r.positive_rate(n));
-    let burst = f.optional("burst", r, |n, r| r.count_in(n, 1, u64::from(u32::MAX)));
+    let paces = [
+        ("even", Pace::Even),
+        ("sleeping_window", Pace::SleepingWindow),
+    ];
+    let pace = f.optional("pace", r, |n, r| r.choice(n, &paces));
+    let burst = f.optional("burst", r, |n, r| {
+        Some((n.owner, r.count_in(n, 1, u64::from(u32::MAX))?))
+    });
+    if let (Some((place, _)), Some(Pace::SleepingWindow)) = (burst, pace) {
+        r.error_help(place, "a `sleeping_window` has no `burst`", "leave it out");
+    }
     let longest_wait = longest_wait(&mut f, r);
     let via = via(&mut f, r);
     let usual = if f.get("via").is_some() {
@@ -200,8 +210,9 @@ fn rate_limit(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared, Option<
     let shared = shared(&mut f, "shared", usual, r);
     f.finish(r);
     let spec = ClientLimitSpec {
+        pace: pace.unwrap_or_default(),
         rate: rate?,
-        burst: burst.unwrap_or(1),
+        burst: burst.map_or(1, |(_, burst)| burst),
         longest_wait,
     };
     Some((LayerKind::RateLimit(spec), shared, via))
@@ -290,6 +301,19 @@ fn fleet_retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
     if spec.waits_after_last {
         let help = "add `waits_after_last: false`";
         r.error_help(node.owner, "a queue does not wait after the last try", help);
+    }
+    if spec.wait_limit.is_some() {
+        let message = "a queue does not know its waits, nor when the last try began";
+        let help = "write `deadline` or `give_up_after`";
+        r.error_help(node.owner, message, help);
+    }
+    if spec.only_in_first {
+        let message = "no retry layer stands outside a queue";
+        r.error_help(node.owner, message, "leave out `only_in_first_attempt`");
+    }
+    if spec.restarts {
+        let message = "a queue's backoff does not begin anew";
+        r.error_help(node.owner, message, "leave out `restart_backoff`");
     }
     Some(spec)
 }

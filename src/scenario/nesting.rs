@@ -45,6 +45,8 @@ pub enum Bound<'p> {
     Timeout(Span),
     /// It allows so many retries inside it, of each task or of more.
     Budget(u32),
+    /// It allows so many retries of the next retry layer inside it.
+    NextBudget(u32),
     /// It makes up to so many of what is inside it: hedges beside it, or the same at other targets,
     /// at once only after these outcomes.
     Beside(u32, OutcomeSet),
@@ -84,18 +86,30 @@ impl Nested<'_> {
     ) -> Option<u64> {
         let mut product = Some(1u64);
         let mut allowed: Option<u64> = None;
+        // What comes from outside the retry layer before, and how often the next one may try.
+        let (mut before, mut next) = (product, None);
         for around in &self.layers {
             match around.bound {
-                Bound::Retry(spec) if act(spec) => {
+                Bound::Retry(spec) => {
                     let attempts = spec.attempts.map(u64::from);
-                    product = product.zip(attempts).map(|(p, n)| p.saturating_mul(n));
+                    let attempts = next.take().into_iter().chain(attempts).min();
+                    let attempts = if act(spec) { attempts } else { Some(1) };
+                    let outside = std::mem::replace(&mut before, product);
+                    product = match spec.only_in_first {
+                        // Once as often as it may, and in every later attempt outside it once.
+                        true => (product.zip(outside).zip(attempts))
+                            .map(|((p, o), n)| p.saturating_add(o.saturating_mul(n - 1))),
+                        false => product.zip(attempts).map(|(p, n)| p.saturating_mul(n)),
+                    };
                 }
+                Bound::NextBudget(retries) => next = Some(u64::from(retries) + 1),
                 Bound::Again(times, _) => {
                     let all = times.map(|n| u64::from(n) + 1);
                     product = product.zip(all).map(|(p, n)| p.saturating_mul(n));
                 }
                 Bound::Beside(times, on) if met(on) => {
                     product = product.map(|p| p.saturating_mul(u64::from(times)));
+                    before = before.map(|p| p.saturating_mul(u64::from(times)));
                 }
                 Bound::Budget(retries) => {
                     // A task that the fleet submits again has a new budget: as often as it may.
@@ -131,7 +145,7 @@ impl Nested<'_> {
                 Bound::Beside(times, _) => {
                     inside.map(|wait| Span(wait.0.saturating_mul(u64::from(times))))
                 }
-                Bound::Budget(_) | Bound::None => inside,
+                Bound::Budget(_) | Bound::NextBudget(_) | Bound::None => inside,
             };
         }
         inside
@@ -218,6 +232,7 @@ impl<'p> Walk<'p> {
                     LayerKind::Retry(spec) => Bound::Retry(spec),
                     LayerKind::Timeout(after) => Bound::Timeout(*after),
                     LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => Bound::Budget(*n),
+                    LayerKind::RetryBudget(RetryBudgetSpec::NextCount(n)) => Bound::NextBudget(*n),
                     LayerKind::Hedge(spec) => Bound::Beside(1 + spec.most, spec.next_on),
                     LayerKind::Fallback(to, on) => Bound::Beside(1 + to.len() as u32, *on),
                     _ => Bound::None,
@@ -310,6 +325,23 @@ mod tests {
         assert!(numbers.is_sorted());
         let both = steps.iter().map(|s| (s.worst_attempts(), s.worst_wait()));
         both.collect()
+    }
+
+    #[test]
+    fn what_acts_at_first_alone_and_what_is_counted_alone_multiply_less() {
+        let first = "{retry: {attempts: 5, delay: 1s, only_in_first_attempt: true}}";
+        let plan = "[{tool: t}]";
+        let most = |policy: &str| worst(policy, plan)[0].0;
+        // 5 in the first of three, one in each other; and all that three times.
+        assert_eq!(most(&format!("{{tool: [{THREE}, {first}]}}")), Some(7));
+        let policy = format!("{{task: [{THREE}], tool: [{THREE}, {first}]}}");
+        assert_eq!(most(&policy), Some(21));
+        let next = "{retry_budget: {next_retries: 1}}";
+        let policy = format!("{{task: [{next}, {THREE}], tool: [{THREE}]}}");
+        assert_eq!(most(&policy), Some(6));
+        let endless = "{retry: {attempts: unlimited, delay: 1s}}";
+        let policy = format!("{{tool: [{next}, {endless}, {THREE}]}}");
+        assert_eq!(most(&policy), Some(6));
     }
 
     const THREE: &str = "{retry: {attempts: 3, delay: 1s}}";

@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::stacks::stacked;
 use super::tree::{Kind, Node, Place};
 use super::words::advice;
+use crate::resilience::RetryBudgetSpec;
 use crate::world::{Capacity, Target, WhenFull};
 
 /// Layers around calls with their places.
@@ -163,7 +164,24 @@ fn has_retry(list: &[Placed]) -> bool {
 
 /// A retry budget bounds the retry layers inside it; without one it does nothing.
 fn budgets_act(list: &[Placed], inside: bool, r: &mut Reader) {
+    let is_retry = |(layer, _): &Placed| matches!(layer.kind, LayerKind::Retry(_));
     for (i, (layer, place)) in list.iter().enumerate() {
+        match &layer.kind {
+            LayerKind::RetryBudget(RetryBudgetSpec::NextCount(_))
+                if !list[i..].iter().any(is_retry) =>
+            {
+                let message = "this never acts: no retry layer follows it in its list";
+                let help = "list a `retry` after it, or write `retries` in place of `next_retries`";
+                r.error_help(*place, message, help);
+                continue;
+            }
+            LayerKind::Retry(spec) if spec.only_in_first && !list[..i].iter().any(is_retry) => {
+                let message =
+                    "`only_in_first_attempt` needs a retry layer before this one in its list";
+                r.error_help(*place, message, "list a `retry` before it, or leave it out");
+            }
+            _ => {}
+        }
         let is_budget = matches!(layer.kind, LayerKind::RetryBudget(_));
         if is_budget && !inside && !has_retry(&list[i..]) {
             let help = "list a `retry` after it, or one in a scope inside this one";

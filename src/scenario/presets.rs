@@ -10,13 +10,18 @@ use super::yaml;
 use crate::presets::{self, LayerKind, Preset};
 
 /// Keys that speak of one thing: whoever writes the first of a pair replaces the others too.
-const TOGETHER: [(&str, &[&str]); 14] = [
+const TOGETHER: [(&str, &[&str]); 19] = [
     ("delay", &["backoff", "throttled_backoff"]),
     ("backoff", &["delay", "throttled_backoff"]),
     ("on", &["statuses", "statuses_if_told", "error_codes"]),
+    ("last_begins_after", &["total_delay"]),
+    ("total_delay", &["last_begins_after"]),
+    ("pace", &["burst"]),
+    ("burst", &["pace"]),
     ("failures", &["failure_rate"]),
     ("failure_rate", &["failures"]),
     ("retries", &BUDGETS),
+    ("next_retries", &BUDGETS),
     ("cost", &BUDGETS),
     ("ratio", &BUDGETS),
     ("throttle", &BUDGETS),
@@ -28,8 +33,9 @@ const TOGETHER: [(&str, &[&str]); 14] = [
 ];
 
 /// The kinds of a retry budget.
-const BUDGETS: [&str; 9] = [
+const BUDGETS: [&str; 10] = [
     "retries",
+    "next_retries",
     "cost",
     "ratio",
     "throttle",
@@ -41,7 +47,7 @@ const BUDGETS: [&str; 9] = [
 ];
 
 /// What is of no use once `Retry-After` is ignored.
-const OF_RETRY_AFTER: [&str; 2] = ["longest_retry_after", "if_longer"];
+const OF_RETRY_AFTER: [&str; 3] = ["longest_retry_after", "if_longer", "restart_backoff"];
 
 /// The layer that `node` describes, with the preset that it names written out; keys beside the
 /// name override the preset's.

@@ -7,7 +7,9 @@ use super::presets::with_preset;
 use super::reader::Reader;
 use super::tree::{Kind, Node};
 use crate::presets::LayerKind;
-use crate::resilience::{Backoff, BackoffKind, Predicate, RetrySpec, StatusSet};
+use crate::resilience::{
+    Backoff, BackoffKind, Predicate, RetryAfterRule, RetrySpec, StatusSet, WaitLimit,
+};
 use crate::wire::{Outcome, OutcomeSet};
 
 /// A retry layer: its keys, a preset's name, or both.
@@ -21,6 +23,13 @@ pub(super) fn retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
     let headers = headers(&mut f, r);
     let deadline = f.optional("deadline", r, |n, r| r.positive_time(n));
     let give_up_after = f.optional("give_up_after", r, |n, r| r.positive_time(n));
+    let wait_limit = wait_limit(&mut f, r);
+    let restarts = f.optional("restart_backoff", r, |n, r| Some((n.owner, r.boolean(n)?)));
+    if let (Some((place, true)), RetryAfterRule::Ignore) = (restarts, headers.rule) {
+        let help = "leave it out, or write `retry_after: honor`";
+        r.error_help(place, "this never acts: `retry_after` is `ignore`", help);
+    }
+    let only_in_first = f.optional("only_in_first_attempt", r, |n, r| r.boolean(n));
     let last = f.optional("waits_after_last", r, |n, r| r.boolean(n));
     let grow_prompt = f.optional("grow_prompt", r, |n, r| r.count32(n, 0));
     f.finish(r);
@@ -32,9 +41,29 @@ pub(super) fn retry(node: &Node, r: &mut Reader) -> Option<RetrySpec> {
         headers,
         deadline,
         give_up_after,
+        wait_limit,
+        restarts: restarts.is_some_and(|(_, restarts)| restarts),
+        only_in_first: only_in_first.unwrap_or(false),
         waits_after_last: last.unwrap_or(false),
         grow_prompt: grow_prompt.unwrap_or(0),
     })
+}
+
+/// The keys that bound the waits together.
+fn wait_limit(f: &mut Fields, r: &mut Reader) -> Option<WaitLimit> {
+    let last = f.optional("last_begins_after", r, |n, r| {
+        Some((n.owner, r.positive_time(n)?))
+    });
+    let total = f.optional("total_delay", r, |n, r| Some((n.owner, r.time(n)?)));
+    match (last, total) {
+        (Some(_), Some((place, _))) => {
+            let message = "a retry has either `last_begins_after` or `total_delay`, not both";
+            r.error(place, message);
+            None
+        }
+        (Some((_, last)), None) => Some(WaitLimit::LastBegin(last)),
+        (None, total) => total.map(|(_, total)| WaitLimit::Total(total)),
+    }
 }
 
 /// The keys that say which replies are tried again.
@@ -168,7 +197,7 @@ pub(super) fn outcomes(node: &Node, any: Option<OutcomeSet>, r: &mut Reader) -> 
 mod tests {
     use super::super::reader::read;
     use super::*;
-    use crate::resilience::{HeaderRules, RetryAfterRule, WhenTooLong};
+    use crate::resilience::{HeaderRules, WhenTooLong};
     use crate::units::Span;
 
     #[test]
@@ -183,7 +212,8 @@ mod tests {
         let full = read(
             "{attempts: unlimited, delay: 1s, on: [timeout], retry_after: {honor_plus: 1s}, \
              longest_retry_after: 60s, if_longer: cap, deadline: 5m, give_up_after: 1m, \
-             grow_prompt: 20, throttled_backoff: {fixed: 9s}}",
+             grow_prompt: 20, throttled_backoff: {fixed: 9s}, total_delay: 2m, \
+             restart_backoff: true, only_in_first_attempt: true}",
             retry,
         )
         .unwrap();
@@ -193,7 +223,11 @@ mod tests {
         let longest = Some((Span::seconds(60), WhenTooLong::Cap));
         assert_eq!(full.headers.longest, longest);
         assert_eq!(full.give_up_after, Some(Span::seconds(60)));
-        assert!(full.throttled.is_some());
+        assert!(full.throttled.is_some() && full.restarts && full.only_in_first);
+        assert_eq!(full.wait_limit, Some(WaitLimit::Total(Span::seconds(120))));
+        let last = read("{attempts: 3, last_begins_after: 10s}", retry).unwrap();
+        let limit = WaitLimit::LastBegin(Span::seconds(10));
+        assert_eq!(last.wait_limit, Some(limit));
     }
 
     #[test]
@@ -230,6 +264,14 @@ mod tests {
             (
                 "{attempts: 2, delay: 1s, backoff: {fixed: 1s}}",
                 "a retry has either `delay` or `backoff`, not both",
+            ),
+            (
+                "{attempts: 2, last_begins_after: 1s, total_delay: 1s}",
+                "a retry has either `last_begins_after` or `total_delay`, not both",
+            ),
+            (
+                "{attempts: 2, retry_after: ignore, restart_backoff: true}",
+                "this never acts: `retry_after` is `ignore`",
             ),
             ("{delay: 1s}", "a retry needs the key `attempts`"),
             (

@@ -17,9 +17,12 @@ type Kind = fn(&Node, &mut Reader) -> Option<RetryBudgetSpec>;
 
 /// The kinds, and who shares a budget of each unless the scenario says otherwise: those that real
 /// libraries keep in a client object are shared by its whole fleet.
-const KINDS: [(&str, Shared, Kind); 9] = [
+const KINDS: [(&str, Shared, Kind); 10] = [
     ("retries", Shared::Task, |n, r| {
         Some(RetryBudgetSpec::Count(r.count32(n, 0)?))
+    }),
+    ("next_retries", Shared::Task, |n, r| {
+        Some(RetryBudgetSpec::NextCount(r.count32(n, 0)?))
     }),
     ("cost", Shared::Task, |n, r| {
         let factor = r.factor(n)?;
@@ -53,7 +56,7 @@ pub(super) fn retry_budget(node: &Node, r: &mut Reader) -> Option<(LayerKind, Sh
     let mut spec = None;
     match found[..] {
         [] => {
-            let keys = "one of the keys `retries`, `cost`, `ratio`, `throttle`, `quota`, \
+            let keys = "one of the keys `retries`, `next_retries`, `cost`, `ratio`, `throttle`, `quota`, \
                         `deposits`, `active`, `bucket` and `failure_rate`";
             f.needs(keys, r);
         }

@@ -57,6 +57,7 @@ pub(super) fn stacked(node: &Node, r: &mut Reader) -> Option<Stacked> {
             let change = own.iter().find(|(key, _)| key.text == *name);
             change.is_none_or(|(_, change)| changed(item, change))
         });
+        without_idle_budgets(layers);
     }
     Some(Stacked {
         stack,
@@ -173,6 +174,27 @@ fn changed(item: &mut Node, change: &Node) -> bool {
     true
 }
 
+/// A budget of the next retry layer goes with that layer.
+fn without_idle_budgets(layers: &mut Vec<(String, Node)>) {
+    let is = |item: &Node, layer: &str, key: Option<&str>| match &item.kind {
+        Kind::Map(entries) => entries.iter().any(|(name, value)| {
+            let has = |key: &str| match &value.kind {
+                Kind::Map(keys) => keys.iter().any(|(k, _)| k.text == key),
+                _ => false,
+            };
+            name.text == layer && key.is_none_or(has)
+        }),
+        _ => false,
+    };
+    let last_retry = layers.iter().rposition(|(_, item)| is(item, "retry", None));
+    let mut i = 0;
+    layers.retain(|(_, item)| {
+        let follows = last_retry.is_some_and(|last| last > i);
+        i += 1;
+        follows || !is(item, "retry_budget", Some("next_retries"))
+    });
+}
+
 impl Stacked {
     /// The layers at one scope; `label` is "ours.llm\[stack\]" or "ours.llm\[1\]".
     pub(super) fn layers(&self, scope: &str, label: &str, r: &mut Reader) -> Vec<Placed> {
@@ -251,8 +273,15 @@ mod tests {
                 "p.llm[stack] crewai: crewai-rate-limit retry",
                 "p.llm[stack] crewai: openai-python retry",
                 "p.llm[stack] crewai: timeout",
+                "p.task[stack] crewai: retry_budget",
                 "p.task[stack] crewai: crewai-agent retry",
             ]
+        );
+        // The budget is of no use without that layer, and goes with it.
+        let without = labels("{stack: {preset: crewai, crewai-agent: none}}");
+        assert!(
+            without.iter().all(|label| !label.contains("task")),
+            "{without:?}"
         );
         assert_eq!(
             labels("{llm: [{timeout: 2m}, {stack: llama-index@0.8}]}")[1],

@@ -7,14 +7,14 @@ use crate::scenario::model::{
 use crate::world::Target;
 
 use super::program::{
-    Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Guard, Kind,
-    LayerId, Loop, NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
+    Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
+    NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 
 pub(super) struct Compiler<'a> {
     scenario: &'a Scenario,
     policy: &'a Policy,
-    program: Program,
+    pub(super) program: Program,
     /// The number of the fleet's next step.
     next_step: u16,
     counters: u16,
@@ -24,7 +24,7 @@ pub(super) struct Compiler<'a> {
     turn_words: u16,
     task_words: u16,
     /// For each branch the block around its fork.
-    around: Vec<(BlockId, BlockId)>,
+    pub(super) around: Vec<(BlockId, BlockId)>,
 }
 
 /// Words of a turn's snapshot: context, round, and what was kept (two).
@@ -248,11 +248,11 @@ impl<'a> Compiler<'a> {
         let layers = own.map_or(&layers.others, |(_, l)| l);
         let block = self.block(Scope::Call, place.parent, on_failure);
         self.attach(block, layers, Some(target));
-        let budgets = self.guards(block, u16::MAX, |k| matches!(k, Kind::Budget(_)));
+        let budgets = self.guards(block, u16::MAX, |_, k| matches!(k, Kind::Budget(_)));
         let payers = self.guards(
             block,
             u16::MAX,
-            |k| matches!(k, Kind::RetryBudget(spec) if spec.watches()),
+            |_, k| matches!(k, Kind::RetryBudget(spec) if spec.watches()),
         );
         let targets = targets_of(target, layers);
         let mut all = targets.iter();
@@ -367,12 +367,12 @@ impl<'a> Compiler<'a> {
                 remembers: CompiledLayer::own_words(&layer.kind) > 3,
                 guards: (0, 0),
                 route: NO_ROUTE,
+                first_of: self.first_of(block, layer),
             });
             self.tell_retry_of_route(block, at);
             self.program.blocks[usize::from(block)].end = at + 1;
             if matches!(layer.kind, LayerKind::Retry(_) | LayerKind::Hedge(_)) {
-                let outside = |k: &Kind| matches!(k, Kind::RetryBudget(_));
-                let guards = self.guards(block, at, outside);
+                let guards = self.retry_guards(block, at);
                 self.program.layers[usize::from(at)].guards = guards;
             }
             word += CompiledLayer::words(layer);
@@ -457,51 +457,6 @@ impl<'a> Compiler<'a> {
         };
         self.made.push((key, group));
         group
-    }
-
-    /// Whether the guards from number `from` on have the state of this layer already: a turn of a
-    /// sub-agent inside a turn has one layer twice, and yet only one state to ask and to charge.
-    fn is_guarded(&self, from: u16, layer: u16, beyond_fork: bool) -> bool {
-        let layers = &self.program.layers;
-        let this = &layers[usize::from(layer)];
-        self.program.guards[usize::from(from)..]
-            .iter()
-            .any(|guard| {
-                layers[usize::from(guard.layer)].group == this.group
-                    && (this.shared != Shared::Agent || guard.beyond_fork == beyond_fork)
-            })
-    }
-
-    /// The layers outside layer `below` of `block` (outermost last) for which `wanted` holds.
-    fn guards(&mut self, block: BlockId, below: u16, wanted: impl Fn(&Kind) -> bool) -> (u16, u16) {
-        let from = self.program.guards.len() as u16;
-        let (mut block, mut below, mut beyond_fork) = (block, below, false);
-        loop {
-            let b = self.program.blocks[usize::from(block)];
-            for layer in (b.first..b.end.min(below)).rev() {
-                if wanted(&self.program.layers[usize::from(layer)].kind)
-                    && !self.is_guarded(from, layer, beyond_fork)
-                {
-                    let id = self.program.layers[usize::from(layer)].id;
-                    let rank = self.program.ranks[usize::from(id)];
-                    self.program.guards.push(Guard {
-                        layer,
-                        beyond_fork,
-                        rank,
-                    });
-                }
-            }
-            below = u16::MAX;
-            if b.parent != NO_BLOCK {
-                block = b.parent;
-                continue;
-            }
-            let Some((_, outer)) = self.around.iter().find(|(branch, _)| *branch == block) else {
-                break;
-            };
-            (block, beyond_fork) = (*outer, true);
-        }
-        (from, self.program.guards.len() as u16)
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) const REDRIVE: u32 = 1 << 9;
 /// The dead letters of one fleet that may go back.
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
-    /// Where they are held, in [`super::tasks::Later`], in the order in which they failed.
+    /// Where they are held, in [`super::later::Later`], in the order in which they failed.
     slots: VecDeque<u32>,
     /// Whether the cron's next time is planned.
     planned: bool,

@@ -12,7 +12,9 @@ use crate::wire::{Outcome, Reply};
 use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, Scope, StoredKind, keeps_begin, keeps_delay};
+use super::program::{
+    CompiledLayer, Kind, NO_LAYER, NO_WORD, Scope, StoredKind, keeps_begin, keeps_delay,
+};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -160,6 +162,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn try_again(&mut self, a: AgentId, i: u16, spec: &RetrySpec, reply: Reply) -> Option<Next> {
         let now = self.agenda.now();
         let layer = &self.program.layers[usize::from(i)];
+        if layer.first_of != NO_WORD && *self.agents.word(a, layer.first_of) > 1 {
+            return None;
+        }
         let mut state = self.load_retry(a, layer.word, spec);
         let luck = if spec.draws() {
             self.backoff_luck(a, layer, state.attempts)
@@ -263,12 +268,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         let (begun, previous) = (optional(keeps_begin(spec)), optional(keeps_delay(spec)));
         let latest = Time(self.agents.pair(a, word + 1));
-        RetryState {
+        let mut state = RetryState {
             attempts: *self.agents.word(a, word),
             latest,
             begun: begun.map_or(latest, |w| Time(self.agents.pair(a, w))),
             memory: previous.map_or(Span::ZERO, |w| Span(self.agents.pair(a, w))),
+            waited: Span::ZERO,
+            restarted: 0,
+        };
+        if spec.remembers_more() {
+            self.load_more(a, at, spec, &mut state);
         }
+        state
     }
 
     #[inline(never)]
@@ -282,6 +293,31 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         if keeps_delay(spec) {
             self.agents.set_pair(a, at, state.memory.0);
+            at += 2;
+        }
+        if spec.remembers_more() {
+            self.save_more(a, at, spec, state);
+        }
+    }
+
+    /// What few retry layers remember, from word `at` on.
+    #[cold]
+    fn load_more(&mut self, a: AgentId, at: u16, spec: &RetrySpec, state: &mut RetryState) {
+        if spec.sums_waits() {
+            state.waited = Span(self.agents.pair(a, at));
+        }
+        if spec.restarts {
+            state.restarted = *self.agents.word(a, at + 2 * u16::from(spec.sums_waits()));
+        }
+    }
+
+    #[cold]
+    fn save_more(&mut self, a: AgentId, at: u16, spec: &RetrySpec, state: RetryState) {
+        if spec.sums_waits() {
+            self.agents.set_pair(a, at, state.waited.0);
+        }
+        if spec.restarts {
+            *self.agents.word(a, at + 2 * u16::from(spec.sums_waits())) = state.restarted;
         }
     }
 

@@ -35,6 +35,8 @@ pub type LayerId = u16;
 pub const NO_LAYER: LayerId = LayerId::MAX;
 /// The [`CompiledLayer::route`] of a retry layer that decides alone.
 pub const NO_ROUTE: u16 = u16::MAX;
+/// The [`CompiledLayer::first_of`] of a layer that acts whenever it is asked.
+pub const NO_WORD: u16 = u16::MAX;
 /// The [`BlockId`] of no block.
 pub const NO_BLOCK: BlockId = BlockId::MAX;
 
@@ -158,6 +160,9 @@ pub struct CompiledLayer {
     pub remembers: bool,
     /// Of a retry layer: the route inside it that has a say in its waits, or [`NO_ROUTE`].
     pub route: u16,
+    /// Of a retry layer: the word in which the retry layer counts its attempts within whose first one
+    /// alone this one acts, or [`NO_WORD`].
+    pub first_of: u16,
     /// Of a retry or hedge layer: the retry budgets outside it, a range of [`Program::guards`].
     pub guards: (u16, u16),
 }
@@ -368,9 +373,12 @@ impl CompiledLayer {
     /// How many of them are for what the layer itself remembers.
     pub fn own_words(kind: &LayerKind) -> u16 {
         match kind {
-            // attempts; when the latest began; then, where needed, when the first did; the delay.
+            // attempts; when the latest began; then, where needed, when the first did; the delay; all
+            // waits; after which attempt the backoff began anew.
             LayerKind::Retry(spec) => {
-                3 + 2 * u16::from(keeps_begin(spec)) + 2 * u16::from(keeps_delay(spec))
+                let pairs = [keeps_begin(spec), keeps_delay(spec), spec.sums_waits()];
+                let pairs = pairs.into_iter().map(u16::from).sum::<u16>();
+                3 + 2 * pairs + u16::from(spec.restarts)
             }
             // its own deadline; the one around it
             LayerKind::Timeout(_) => 4,

@@ -15,12 +15,13 @@ use super::attempts::Closing;
 use super::dead_letters::REDRIVE;
 use super::drive::Next;
 use super::jobs::Jobs;
+use super::later::Later;
 use super::observer::Observer;
 use super::pages::Needs;
 use super::program::Program;
 use super::server::Server;
 use super::shared::{SharedState, Sharer};
-use super::tasks::{Later, REOPEN, TaskQueue};
+use super::tasks::{REOPEN, TaskQueue};
 
 /// Why a run was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -46,47 +46,6 @@ pub(super) struct TaskQueue<'a> {
     open_until: Time,
 }
 
-/// Failed tasks of all fleets that wait for their time, by slot, and how often each has attempted
-/// each of its steps. A slot is held until its task begins again.
-#[derive(Debug)]
-pub(super) struct Later {
-    pub(super) slots: Vec<Option<Entry>>,
-    counters: Vec<u32>,
-    stride: usize,
-    free: Vec<u32>,
-}
-
-impl Later {
-    /// No tasks yet, of agents with so many counters.
-    pub(super) fn new(stride: usize) -> Later {
-        Later {
-            slots: vec![],
-            counters: vec![],
-            stride,
-            free: vec![],
-        }
-    }
-
-    /// A slot for a task with these counters.
-    pub(super) fn hold(&mut self, counters: &[u32]) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.counters.resize(self.slots.len() * self.stride, 0);
-            (self.slots.len() - 1) as u32
-        });
-        let from = slot as usize * self.stride;
-        self.counters[from..from + self.stride].copy_from_slice(counters);
-        slot
-    }
-
-    /// The counters of the task in a slot, which is free from now on.
-    pub(super) fn release(&mut self, slot: u32) -> &[u32] {
-        self.free.push(slot);
-        let from = slot as usize * self.stride;
-        &self.counters[from..from + self.stride]
-    }
-}
-
 /// A task in line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
@@ -460,9 +419,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let mut state = RetryState {
             attempts: resubmitted + 1,
             begun: agent.ready,
-            // So that a task that fails at once takes time: there is a least period from here.
-            latest: now,
             memory: tries.delay,
+            // So that a task that fails at once takes time: there is a least period from here.
+            ..RetryState::begin(now)
         };
         let spot = Spot {
             fleet: agent.fleet,

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use squall::random::stream::{Process, Stream};
-use squall::resilience::{Admission, Backoff, Breaker, BreakerSpec, BreakerState, Ended};
+use squall::resilience::{
+    Admission, Backoff, BackoffKind, Breaker, BreakerSpec, BreakerState, Ended,
+};
 use squall::scenario::{self, LayerKind};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
@@ -33,6 +35,9 @@ pub fn case(plan: &Plan, case: &Value) -> Result<(), String> {
         let talked = replay(&layers, script);
         routed(case, &layers, &talked)?;
         return behaviour(case, talked.calls.iter().sum(), &talked.sleeps);
+    }
+    if let Feed::Own(hold) = plan.feed {
+        return hold(&plan.layers, case);
     }
     if let Feed::Bucket = plan.feed {
         return buckets::hold(&plan.layers, case);
@@ -81,7 +86,11 @@ fn delays(backoff: &Backoff, plan: &Plan, case: &Value) -> Result<(), String> {
     let points = case["delays"].as_array().unwrap();
     let tolerance = if plan.whole_millis { 1e-3 } else { 0.0 };
     for (i, point) in points.iter().enumerate() {
-        let series = |u: f64| series(backoff, points.len(), || u)[i];
+        let series = |u: f64| match &backoff.kind {
+            // All draws are this one, not those that come of it.
+            BackoffKind::Sorted(sorted) => sorted.nth(i as u32 + 1, |_| u).as_seconds(),
+            _ => series(backoff, points.len(), || u)[i],
+        };
         if let Some(exact) = point["exact"].as_f64() {
             for u in [0.0, 0.999] {
                 same(series(u), exact, tolerance, &format!("retry {}", i + 1))?;
@@ -172,7 +181,7 @@ fn routed(case: &Value, layers: &[LayerKind], talked: &Talked) -> Result<(), Str
         let numbers = expect[key].as_array()?.iter();
         numbers.map(|n| Some(n.as_u64()? as usize)).collect()
     };
-    if let Some(theirs) = list("calls_per_request")
+    if let Some(theirs) = list("calls_per_request").or(list("calls_per_task"))
         && theirs != talked.calls
     {
         return Err(format!("{:?} calls in place of {theirs:?}", talked.calls));

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::buckets;
 use super::conversations::behaviour;
 use super::replay::Script;
+use super::tables;
 
 /// How a case is played.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum Feed {
     ThrottledDelays,
     /// It meets these responses.
     Replies(Script),
+    /// What the case expects is a table or a sentence of its own kind, which this reads.
+    Own(Hold),
     /// It meets the rows of a breaker's trace.
     Breaker,
     /// It meets the rows of a budget's or limiter's trace.
@@ -34,10 +37,13 @@ pub enum Feed {
     TripRule,
 }
 
+/// Holds layers against a case.
+pub type Hold = fn(&[String], &Value) -> Result<(), String>;
+
 /// The plan of a case, if something stands for it.
 pub fn of(file: &str, case: &Value) -> Option<Plan> {
     let case = Case(case);
-    if let Some(plan) = buckets::plan(file, &case) {
+    if let Some(plan) = buckets::plan(file, &case).or_else(|| tables::plan(file, &case)) {
         return Some(plan);
     }
     match case.kind() {
@@ -244,6 +250,15 @@ fn delays(file: &str, case: &Case) -> Option<Plan> {
         ("retry", "default") => retry("retry@0", ""),
         ("retry", "randomize") => backoff("retry@0", &randomized("1s", ""))?,
         ("retry", "randomize.max10s") => backoff("retry@0", &randomized("1s", ", max: 10s"))?,
+        ("retry", "factor1_randomize_is_sorted") => {
+            let (draws, base) = (case.number("retries")?, case.time("minTimeout", "ms")?);
+            let of = format!(
+                "{{exponential: {{base: {base}, factor: {}}}, jitter: 100%, round: nearest_ms}}",
+                case.number("factor")?
+            );
+            let sorted = format!("{{sorted: {{draws: {draws}, of: {of}}}}}");
+            backoff("retry@0", &sorted)?
+        }
         ("retry", "factor3_min500_max20s") => backoff(
             "retry@0",
             "{exponential: {base: 500ms, factor: 3, max: 20s}, round: nearest_ms}",

@@ -2,11 +2,11 @@
 //! the retries inside them.
 
 use squall::resilience::{
-    Decision, HeaderTexts, MOST_DEPLOYMENTS, Reading, RetryBudgetSpec, RetrySpec, RetryState,
-    Router, RouterSpec, date,
+    Decision, HeaderTexts, MOST_DEPLOYMENTS, Reading, RetryBudget, RetryBudgetSpec, RetrySpec,
+    RetryState, Router, RouterSpec, date,
 };
 use squall::scenario::LayerKind;
-use squall::units::{Span, Time};
+use squall::units::{Money, Span, Time};
 use squall::wire::{Advice, NO_STATUS, Outcome, OutcomeSet, Reply};
 
 /// The clock of every recording: `Mon, 21 Sep 2026 14:13:20 GMT`.
@@ -21,8 +21,8 @@ pub struct Script {
     pub responses: Vec<Response>,
     /// The luck of every draw.
     pub u: f64,
-    /// How long a call takes \[s\].
-    pub call_takes: f64,
+    /// How long a call takes \[s\], where that is recorded.
+    pub call_takes: Option<f64>,
     /// How many requests are made, one after the other.
     pub requests: usize,
 }
@@ -73,6 +73,7 @@ impl Response {
             millis: self.header("retry-after-ms"),
             azure_millis: self.header("x-ms-retry-after-ms"),
             amazon_millis: self.header("x-amz-retry-after"),
+            pushback: self.header("grpc-retry-pushback-ms"),
         };
         let reply = match self.code {
             Some(outcome) => Reply {
@@ -118,13 +119,14 @@ pub fn replay(layers: &[LayerKind], script: &Script) -> Talked {
         calls: 0,
         sleeps: vec![],
         spent: 0,
+        of_agent: RetryBudget::default(),
         router: Router::default(),
         hits: [0; MOST_DEPLOYMENTS],
     };
     let mut calls = vec![];
     for _ in 0..script.requests {
         let before = talk.calls;
-        talk.through(layers, u32::MAX);
+        talk.through(layers, Around::NOTHING);
         calls.push(talk.calls - before);
     }
     Talked {
@@ -132,6 +134,25 @@ pub fn replay(layers: &[LayerKind], script: &Script) -> Talked {
         sleeps: talk.sleeps,
         hits: talk.hits,
     }
+}
+
+/// What is outside a layer.
+#[derive(Clone, Copy)]
+struct Around {
+    /// How many retries the budget outside allows.
+    most: u32,
+    /// Whether the retry layer next outside makes its first attempt.
+    first: bool,
+    /// The budget for the next retry layer inside, kept from request to request.
+    next: Option<RetryBudgetSpec>,
+}
+
+impl Around {
+    const NOTHING: Around = Around {
+        most: u32::MAX,
+        first: true,
+        next: None,
+    };
 }
 
 /// A conversation under way.
@@ -142,6 +163,8 @@ struct Talk<'a> {
     sleeps: Vec<f64>,
     /// Retries inside the innermost retry budget.
     spent: u32,
+    /// What is left of the only budget that requests share.
+    of_agent: RetryBudget,
     /// The state of the only route.
     router: Router,
     hits: [usize; MOST_DEPLOYMENTS],
@@ -149,25 +172,42 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     /// One call through these layers: the last response, unless the innermost failed to read it.
-    /// `most` is how many retries the budget outside allows.
-    fn through(&mut self, layers: &[LayerKind], most: u32) -> Option<Response> {
+    fn through(&mut self, layers: &[LayerKind], around: Around) -> Option<Response> {
         let Some((outermost, inside)) = layers.split_first() else {
             return Some(self.call());
         };
         let outermost = match outermost {
             LayerKind::Retry(spec) => &**spec,
             LayerKind::RetryBudget(RetryBudgetSpec::Count(most)) => {
-                return self.through(inside, *most);
+                return self.through(
+                    inside,
+                    Around {
+                        most: *most,
+                        ..around
+                    },
+                );
             }
-            LayerKind::Fallback(to, on) => return self.fall_back(to.len(), *on, inside, most),
-            LayerKind::Route(_, spec) => return self.route(spec, inside, most),
+            LayerKind::RetryBudget(spec @ RetryBudgetSpec::NextCount(_)) => {
+                let next = Some(*spec);
+                return self.through(inside, Around { next, ..around });
+            }
+            LayerKind::Fallback(to, on) => return self.fall_back(to.len(), *on, inside, around),
+            LayerKind::Route(_, spec) => return self.route(spec, inside, around),
             // No recorded call takes as long as a timeout.
-            _ => return self.through(inside, most),
+            _ => return self.through(inside, around),
         };
         let mut state = RetryState::begin(self.now);
         loop {
-            let response = self.through(inside, most)?;
+            let within = Around {
+                first: state.attempts == 1,
+                next: None,
+                ..around
+            };
+            let response = self.through(inside, within)?;
             let reply = response.reply(outermost, 0.0)?;
+            if outermost.only_in_first && !around.first {
+                return Some(response);
+            }
             let decision = outermost.decide(&mut state, self.now, reply, self.script.u);
             let (wait, last) = match decision {
                 Decision::GiveUp => return Some(response),
@@ -189,8 +229,15 @@ impl Talk<'_> {
                 self.now += wait;
                 return Some(response);
             }
-            if most != u32::MAX {
-                if self.spent >= most {
+            if let Some(spec) = &around.next {
+                let budget = &mut self.of_agent;
+                if !budget.has_room(spec, self.now, reply.outcome, Money::ZERO) {
+                    return Some(response);
+                }
+                budget.take(spec, reply.outcome);
+            }
+            if around.most != u32::MAX {
+                if self.spent >= around.most {
                     return Some(response);
                 }
                 self.spent += 1;
@@ -210,21 +257,26 @@ impl Talk<'_> {
         others: usize,
         on: OutcomeSet,
         inside: &[LayerKind],
-        most: u32,
+        around: Around,
     ) -> Option<Response> {
-        let mut response = self.through(inside, most)?;
+        let mut response = self.through(inside, around)?;
         for _ in 0..others {
             let reply = response.reply(&RetrySpec::default(), 0.0)?;
             if !on.has(reply.outcome) {
                 break;
             }
-            response = self.through(inside, most)?;
+            response = self.through(inside, around)?;
         }
         Some(response)
     }
 
     /// One of the deployments that do not rest; without any, a refusal.
-    fn route(&mut self, spec: &RouterSpec, inside: &[LayerKind], most: u32) -> Option<Response> {
+    fn route(
+        &mut self,
+        spec: &RouterSpec,
+        inside: &[LayerKind],
+        around: Around,
+    ) -> Option<Response> {
         let Some(chosen) = self.router.choose(spec, self.now, self.script.u) else {
             return Some(Response {
                 code: Some(Outcome::Rejected),
@@ -232,16 +284,19 @@ impl Talk<'_> {
             });
         };
         self.hits[usize::from(chosen)] += 1;
-        let response = self.through(inside, most)?;
+        let response = self.through(inside, around)?;
         let reply = response.reply(&RetrySpec::default(), 0.0)?;
         self.router.record(spec, self.now, chosen, reply.outcome);
         Some(response)
     }
 
     fn call(&mut self) -> Response {
-        // It takes a moment, so that the least period of hot loops does not show as a wait.
-        let takes = Span::from_nanos_f64(self.script.call_takes * 1e9);
-        self.now += takes.max(RetrySpec::LEAST_PERIOD);
+        // Otherwise it takes a moment, so that the least period of hot loops does not show as a wait.
+        let takes = self
+            .script
+            .call_takes
+            .map(|s| Span::from_nanos_f64(s * 1e9));
+        self.now += takes.unwrap_or(RetrySpec::LEAST_PERIOD);
         let last = self.script.responses.len() - 1;
         self.calls += 1;
         self.script.responses[(self.calls - 1).min(last)].clone()

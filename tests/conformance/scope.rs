@@ -10,6 +10,8 @@ pub fn why_out(file: &str, id: &str) -> Option<&'static str> {
                             which the same library tries again";
     const OS: &str = "a transient error here stands also for the broken connection, \
                       which the same library tries again";
+    const CONNECT: &str = "a timeout here is that of a whole call, which the library does not try \
+                           again; this one is of the connection alone";
     const OBJECT: &str = "about copies of one generator inside the library's object; \
                           every call here draws its own jitter";
     Some(match (file, id) {
@@ -33,6 +35,7 @@ pub fn why_out(file: &str, id: &str) -> Option<&'static str> {
             "default_retry_on.TimeoutError" | "default_retry_on.asyncio.TimeoutError",
         ) => TIMEOUTS,
         ("langgraph", "default_retry_on.OSError") => OS,
+        ("urllib3", "error.ConnectTimeoutError.POST") => CONNECT,
         ("tower", "backoff.one_maker_repeats_its_jitter") => OBJECT,
         _ => return None,
     })

@@ -4,6 +4,7 @@
 //! milliseconds, outcome, cost if any), a refusal (`0 sandbox at 300 circuit_open`), or the end of a task
 //! (`0 ends at 5100 ok`), in the order of their ends. How each number comes about stands beside it.
 
+mod bounds;
 mod breakers;
 mod client;
 mod fleets;

@@ -24,6 +24,11 @@ use crate::wire::Outcome;
 pub enum RetryBudgetSpec {
     /// At most so many retries.
     Count(u32),
+    /// At most so many retries of the retry layer next inside it in its list; those of layers further
+    /// inside are not counted.
+    ///
+    /// Source: CrewAI 1.15, `agent/core.py` (`_times_executed`, per agent, is never reset).
+    NextCount(u32),
     /// Retries may cost at most so many times what the first attempts cost.
     Cost {
         /// The multiple.
@@ -94,7 +99,10 @@ pub struct AttemptEnd {
 impl RetryBudgetSpec {
     /// Whether it must hear of the attempts inside it.
     pub fn watches(&self) -> bool {
-        !matches!(self, RetryBudgetSpec::Count(_))
+        !matches!(
+            self,
+            RetryBudgetSpec::Count(_) | RetryBudgetSpec::NextCount(_)
+        )
     }
 
     /// Whether what it took for a retry must be remembered until the attempt has ended.
@@ -108,7 +116,9 @@ impl RetryBudget {
     fn of(&mut self, spec: &RetryBudgetSpec) -> &mut RetryBudget {
         if *self == RetryBudget::Fresh {
             *self = match spec {
-                RetryBudgetSpec::Count(_) => RetryBudget::Count { retries: 0 },
+                RetryBudgetSpec::Count(_) | RetryBudgetSpec::NextCount(_) => {
+                    RetryBudget::Count { retries: 0 }
+                }
                 RetryBudgetSpec::Cost { .. } => RetryBudget::Cost {
                     first: Money::ZERO,
                     again: Money::ZERO,
@@ -189,7 +199,10 @@ impl RetryBudget {
         estimate: Money,
     ) -> bool {
         match (self.of(spec), spec) {
-            (RetryBudget::Count { retries }, RetryBudgetSpec::Count(most)) => *retries < *most,
+            (
+                RetryBudget::Count { retries },
+                RetryBudgetSpec::Count(most) | RetryBudgetSpec::NextCount(most),
+            ) => *retries < *most,
             (RetryBudget::Cost { first, again }, RetryBudgetSpec::Cost { factor }) => {
                 let most = Money((first.0 as f64 * factor) as i128);
                 *again + estimate <= most

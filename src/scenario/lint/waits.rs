@@ -4,7 +4,7 @@ use super::Rule;
 use super::calls::{brief, passing};
 use super::view::{Scope, Site, Used, wants};
 use crate::resilience::{
-    Backoff, BackoffKind, RetryAfterRule, RetryBudgetSpec, RetrySpec, WhenTooLong,
+    Backoff, BackoffKind, RetryAfterRule, RetryBudgetSpec, RetrySpec, WaitLimit, WhenTooLong,
 };
 use crate::scenario::model::LayerKind;
 use crate::units::{Money, Span};
@@ -45,7 +45,16 @@ pub(super) const NO_CAP: Rule = Rule {
 /// Whether a retry ends by itself before long.
 fn ends_itself(spec: &RetrySpec) -> bool {
     let mut times = spec.deadline.into_iter().chain(spec.give_up_after);
-    spec.attempts.is_some_and(|n| n <= AS_GOOD_AS_NEVER)
+    let waits = match spec.wait_limit {
+        Some(WaitLimit::LastBegin(limit)) => limit <= AS_GOOD_AS_EVER,
+        // Waits of nothing never come to it.
+        Some(WaitLimit::Total(limit)) => {
+            limit <= AS_GOOD_AS_EVER && longest(&spec.backoff, spec.attempts) > Span::ZERO
+        }
+        None => false,
+    };
+    waits
+        || spec.attempts.is_some_and(|n| n <= AS_GOOD_AS_NEVER)
         || times.any(|time| time <= AS_GOOD_AS_EVER)
 }
 
@@ -56,6 +65,8 @@ fn ends(site: &Site, spec: &RetrySpec) -> bool {
         || site.around.iter().any(|layer| match &layer.kind {
             LayerKind::Timeout(time) => *time <= AS_GOOD_AS_EVER,
             LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => *n <= AS_GOOD_AS_NEVER,
+            // It may be about another layer.
+            LayerKind::RetryBudget(RetryBudgetSpec::NextCount(_)) => false,
             LayerKind::RetryBudget(_) => true,
             // What is free is never denied.
             LayerKind::Budget(_) => site.targets.iter().copied().all(|used| paid(&used)),
@@ -103,7 +114,8 @@ fn at_once(spec: &RetrySpec) -> bool {
 
 /// Whether nothing bounds a backoff that grows long.
 fn grows_for_ever(spec: &RetrySpec) -> bool {
-    let bounded = spec.deadline.is_some() || spec.give_up_after.is_some();
+    let bounded =
+        spec.deadline.is_some() || spec.give_up_after.is_some() || spec.wait_limit.is_some();
     let grows = !matches!(
         spec.backoff.kind,
         BackoffKind::Fixed { .. } | BackoffKind::Table(_)

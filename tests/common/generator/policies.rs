@@ -78,11 +78,20 @@ fn layers(c: &mut Choices, around: Around) -> String {
     for _ in 0..c.below(4) {
         let shared = c.of(&SHARED);
         let layer = match c.below(11) {
-            0..3 => format!(
-                "retry: {{{}{}}}",
-                retry(c, grows, &["3", "2", "5", "unlimited"]),
-                c.maybe(6, "waits_after_last", |_| "true".to_owned())
-            ),
+            0..3 => {
+                let keys = retry(c, grows, &["3", "2", "5", "unlimited"]);
+                let told = !keys.contains("retry_after: ignore");
+                let inner = layers.iter().any(|l: &String| l.starts_with("retry: "));
+                let waits = c.maybe(6, "waits_after_last", |_| "true".to_owned());
+                let more = match c.below(16) {
+                    0 => ", last_begins_after: 3s",
+                    1 => ", total_delay: 3s",
+                    2 if told => ", restart_backoff: true",
+                    3..6 if inner => ", only_in_first_attempt: true",
+                    _ => "",
+                };
+                format!("retry: {{{keys}{waits}{more}}}")
+            }
             3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
             4 => {
                 let failures = 1 + c.below(4);
@@ -121,10 +130,13 @@ fn layers(c: &mut Choices, around: Around) -> String {
             }
             6 => {
                 let rate = c.of(&["2/s", "10/s", "7/min"]);
-                let burst = 1 + c.below(3);
+                let burst = match c.below(4) {
+                    0 => "pace: sleeping_window".to_owned(),
+                    n => format!("burst: {n}"),
+                };
                 let wait = c.of(&["unlimited", "0", "2s"]);
                 format!(
-                    "rate_limit: {{rate: {rate}, burst: {burst}, longest_wait: {wait}, \
+                    "rate_limit: {{rate: {rate}, {burst}, longest_wait: {wait}, \
                      shared: {shared}}}"
                 )
             }
@@ -145,6 +157,7 @@ fn layers(c: &mut Choices, around: Around) -> String {
                     "active: {ratio: 50%, least: 1}",
                     "bucket: {size: 2, deposit: 0.3}",
                     "failure_rate: 40%",
+                    "next_retries: 2",
                 ]);
                 layers.push(format!("retry_budget: {{{bound}, per: {shared}}}"));
                 format!("retry: {{{}}}", retry(c, grows, &["3", "unlimited"]))
@@ -214,6 +227,7 @@ fn retry(c: &mut Choices, grows: bool, attempts: &[&str]) -> String {
         3 => ", backoff: {exponential: {base: 1s}, jitter: full}",
         4 => ", backoff: {decorrelated: {base: 100ms, max: 5s}}",
         5 => ", backoff: {linear: {base: 1s, step: 1s}, jitter: equal}",
+        7 => ", backoff: {sorted: {draws: 3, of: {fixed: 1s, jitter: 100%}}}",
         6 => ", backoff: {fixed: 2s, jitter: {proportional: 10%}}",
         _ => "",
     };
