@@ -67,7 +67,7 @@ impl PriceList {
     /// What an attempt with this usage costs under this billing rule.
     #[inline]
     pub fn cost(&self, usage: Usage, rule: BillingRule) -> Money {
-        if self.is_nothing() {
+        if rule.is_free() || self.is_nothing() {
             return Money::ZERO;
         }
         let mut input = Money::ZERO;
