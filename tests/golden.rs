@@ -52,7 +52,7 @@ fn hash(text: &str) -> String {
 fn a_tool_hiccup() {
     assert_eq!(
         hash(include_str!("data/tool-hiccup.yaml")),
-        "4d1b17f274e4731e"
+        "54d2db13fecb4660"
     );
 }
 
@@ -87,7 +87,7 @@ policies:
     llm: [{retry: {attempts: 3, backoff: {exponential: {base: 500ms}, jitter: full}}}]
   none: {}
 ";
-    assert_eq!(hash(text), "9898ea00d4ec9eea");
+    assert_eq!(hash(text), "7587b029c8bf5d42");
 }
 
 #[test]
@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "698b2279a9574701");
+    assert_eq!(digest(&documents), "0c1e96d18eb7a34d");
 }

@@ -266,6 +266,15 @@ fn bounds_and_budgets_count_as_far_as_they_reach() {
         rules(&nested("{retry_budget: {retries: 50}}, ")),
         ["layers-multiply"]
     );
+    // A share of the traffic bounds them too, but not one around another call.
+    let ratio = "{retry_budget: {ratio: 10%}}";
+    assert_eq!(rules(&nested(&format!("{ratio}, "))), [""; 0]);
+    let elsewhere = format!("{}\n    llm: [{ratio}, {{retry: {{{GOOD}}}}}]", nested(""));
+    assert!(
+        rules(&elsewhere)
+            .iter()
+            .any(|rule| rule == "layers-multiply")
+    );
 }
 
 #[test]

@@ -4,9 +4,9 @@ mod common;
 
 use common::log::Log;
 use common::scenario;
-use squall::experiment::observe;
+use squall::experiment::{Progress, observe, play_one};
 use squall::random::Weather;
-use squall::simulation::{Cut, NO_LAYER, RunEnd};
+use squall::simulation::{Cut, NO_LAYER, Program, RunEnd};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
 
@@ -190,3 +190,31 @@ policies:
         "[{retry: {attempts: 3, backoff: {decorrelated: {base: 100ms, max: 5s}}, deadline: 1h}}]";
     assert_eq!(plain, begins_of_second(decorrelated));
 }
+
+/// Recovery counted the tasks of fleets that an outage never met.
+#[test]
+fn recovery_is_that_of_fleets_that_the_outage_met() {
+    let recovery = |other: &str| {
+        let scenario = scenario(&format!(
+            "name: recovery
+tools:
+  down: {{latency: 1s, outages: [{{at: 1m, for: 1m}}]}}
+  slow: {{latency: 1h}}
+fleets:
+  met: {{agents: 1, tasks: {{arrivals: {{every: 1/10s}}, count: 12}}, plan: [{{tool: down}}]}}
+  other: {{agents: 1, tasks: {{count: 1}}, plan: [{{tool: slow}}]}}
+policies: {{p: {{tool: {other}}}}}
+"
+        ));
+        let program = Program::new(&scenario, &scenario.policies[0]);
+        let (ledger, end) = play_one(&scenario, &program, Weather::new(1, 0), &Quiet);
+        ledger.recovery(&end).unwrap()
+    };
+    // The last task that the outage meets arrives at 1 m 50 s and fails at once, or lasts an hour elsewhere.
+    assert_eq!(recovery("[]"), Span::ZERO);
+    let elsewhere = "{slow: [{fallback: {to: [down]}}], others: []}";
+    assert_eq!(recovery(elsewhere), Span::seconds(3600 - 120));
+}
+
+struct Quiet;
+impl Progress for Quiet {}

@@ -143,8 +143,8 @@ impl Metric {
             Metric::End => ("end_seconds", "when the last task ended, in seconds"),
             Metric::Recovery => (
                 "recovery_seconds",
-                "from the end of the last outage until all work begun before that was done; null \
-                 without outages",
+                "from the end of the last outage until all tasks that were ready before that were \
+                 done, of fleets that call a target with an outage; null without outages",
             ),
             Metric::PeakRate => (
                 "peak_attempts_per_second",

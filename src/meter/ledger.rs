@@ -52,6 +52,8 @@ pub struct Ledger {
     this_second: (u64, u64),
     /// The end of the last scheduled outage.
     outage_end: Option<Time>,
+    /// Which fleets call a target that has one.
+    meets_outage: Vec<bool>,
     /// When the last task that had begun before that ended.
     recovered: Time,
     /// Whether such a task never ended.
@@ -140,9 +142,16 @@ impl Ledger {
             peak_per_second: 0,
             this_second: (0, 0),
             outage_end: outages.map(|w| w.until).max(),
+            meets_outage: meets_outage(scenario, program),
             recovered: Time::ZERO,
             unrecovered: false,
         }
+    }
+
+    /// Whether a task of this fleet, ready then, counts for recovery.
+    #[inline]
+    fn is_caught(&self, fleet: u8, ready: Time) -> bool {
+        self.outage_end.is_some_and(|end| ready < end) && self.meets_outage[usize::from(fleet)]
     }
 
     /// All that was spent.
@@ -182,6 +191,17 @@ impl Tokens {
         self.written += u64::from(usage.written);
         self.output += u64::from(usage.output);
     }
+}
+
+/// Which fleets have a plan that may call a target with a scheduled outage.
+fn meets_outage(scenario: &Scenario, program: &Program) -> Vec<bool> {
+    let entries: Vec<usize> = program.fleets.iter().map(|f| f.entry.into()).collect();
+    let meets = |target: TargetId| !scenario.targets[usize::from(target.0)].outages.is_empty();
+    let of_fleet = |(i, from): (usize, &usize)| {
+        let to = entries.get(i + 1).copied().unwrap_or(program.ops.len());
+        program.targets_of(*from..to).any(meets)
+    };
+    entries.iter().enumerate().map(of_fleet).collect()
 }
 
 fn row(outcome: Option<Outcome>) -> usize {
@@ -267,7 +287,7 @@ impl Observer for Ledger {
         } else {
             self.tasks_failed += 1;
         }
-        if self.outage_end.is_some_and(|end| task.ready < end) {
+        if self.is_caught(task.fleet, task.ready) {
             self.recovered = self.recovered.max(task.end);
         }
     }
@@ -280,9 +300,9 @@ impl Observer for Ledger {
         self.dead_lettered += 1;
     }
 
-    fn unfinished(&mut self, _fleet: u8, ready: Time) {
+    fn unfinished(&mut self, fleet: u8, ready: Time) {
         self.tasks_unfinished += 1;
-        if self.outage_end.is_some_and(|end| ready < end) {
+        if self.is_caught(fleet, ready) {
             self.unrecovered = true;
         }
     }

@@ -78,8 +78,12 @@ pub fn find_stack(name: &str) -> Option<&'static Stack> {
         None => (name, None),
         Some((name, version)) => (name, Some(version)),
     };
-    let fits = |s: &Stack| version.is_none_or(|v| s.version == v || s.looked_at == v);
-    stacks().find(|s| s.name == name && fits(s))
+    let of_name = || stacks().filter(|s| s.name == name);
+    let Some(version) = version else {
+        return of_name().next();
+    };
+    let exact = of_name().find(|s| s.version == version);
+    exact.or_else(|| of_name().find(|s| is_version(s.looked_at, version)))
 }
 
 /// The layers for which there are presets.
@@ -143,14 +147,22 @@ pub fn all() -> impl Iterator<Item = &'static Preset> {
 }
 
 /// The preset `name@version`, or the newest of `name`. A version is also found by the full version
-/// that was looked at.
+/// that was looked at, and by the begin of that: the newest that fits.
 pub fn find(name: &str) -> Option<&'static Preset> {
     match name.split_once('@') {
         None => all().find(|p| p.name == name),
         Some((name, version)) => {
-            all().find(|p| p.name == name && (p.version == version || p.looked_at == version))
+            let of_name = || all().filter(|p| p.name == name);
+            let exact = of_name().find(|p| p.version == version);
+            exact.or_else(|| of_name().find(|p| is_version(p.looked_at, version)))
         }
     }
+}
+
+/// Whether a version that was looked at is the one named, or one of it: 3.54.0 is of 3.54.
+fn is_version(looked_at: &str, named: &str) -> bool {
+    let rest = looked_at.strip_prefix(named);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]
@@ -185,7 +197,10 @@ mod tests {
             Some("1.109.1")
         );
         assert_eq!(find("openai-python@3.54.0").map(|p| p.version), Some("3"));
+        assert_eq!(find("openai-python@3.54").map(|p| p.version), Some("3"));
+        assert_eq!(find("openai-python@2").map(|p| p.version), Some("2.54"));
         assert_eq!(find("openai-python@9"), None);
+        assert_eq!(find("openai-python@3.5"), None);
         assert_eq!(find("nothing"), None);
     }
 

@@ -153,6 +153,24 @@ llm:
 ",
     },
     Stack {
+        name: "botocore-adaptive",
+        version: "1.44",
+        library: "botocore, retry mode adaptive",
+        looked_at: "1.44.5",
+        source: "retries/adaptive.py, quota.py, standard.py",
+        about: "Standard retries, their quota, and a limiter that every call waits at once the first was throttled.",
+        yaml: "\
+tool:
+  - retry_budget: botocore-quota@1.44
+  - retry: botocore-standard-2026@1.44
+  - rate_limit: botocore-adaptive-limiter@1
+llm:
+  - retry_budget: botocore-quota@1.44
+  - retry: botocore-standard-2026@1.44
+  - rate_limit: botocore-adaptive-limiter@1
+",
+    },
+    Stack {
         name: "temporal",
         version: "1",
         library: "Temporal activities",

@@ -129,9 +129,22 @@ impl Nested<'_> {
     /// own, and as often as it tries that of the layers inside it. `None` has no end.
     pub fn worst_wait(&self) -> Option<Span> {
         let mut inside = Some(Span::ZERO);
-        for around in self.layers.iter().rev() {
+        // What the attempts of the next retry layer wait but the first; the retry layers so far.
+        let mut later = inside;
+        let mut retries: Vec<RetrySpec> = vec![];
+        for (i, around) in self.layers.iter().enumerate().rev() {
+            let before = inside;
             inside = match around.bound {
-                Bound::Retry(spec) => retried(spec, inside),
+                Bound::Retry(spec) => {
+                    let spec = self.as_far_as_allowed(i, spec);
+                    let all = retried(&spec, inside, later);
+                    let only_in_first = spec.only_in_first;
+                    retries.push(spec);
+                    later = if only_in_first { later } else { all };
+                    inside = all;
+                    continue;
+                }
+                Bound::Budget(allowed) => budgeted(&retries, allowed, inside),
                 Bound::Again(times, every) => inside.zip(times).map(|(wait, times)| {
                     let own = every.0.saturating_mul(u64::from(times));
                     Span(
@@ -145,23 +158,65 @@ impl Nested<'_> {
                 Bound::Beside(times, _) => {
                     inside.map(|wait| Span(wait.0.saturating_mul(u64::from(times))))
                 }
-                Bound::Budget(_) | Bound::NextBudget(_) | Bound::None => inside,
+                Bound::NextBudget(_) | Bound::None => inside,
             };
+            if inside != before {
+                later = inside;
+            }
         }
         inside
     }
+
+    /// A retry layer with the attempts that a budget of its list alone leaves it.
+    fn as_far_as_allowed(&self, at: usize, spec: &RetrySpec) -> RetrySpec {
+        let mut outside = self.layers[..at].iter().rev();
+        let next = outside.find(|l| !matches!(l.bound, Bound::None | Bound::Timeout(_)));
+        match next.map(|l| l.bound) {
+            Some(Bound::NextBudget(retries)) => up_to(spec, retries),
+            _ => spec.clone(),
+        }
+    }
 }
 
-/// The longest wait of a retry layer around what may wait `inside` each time.
-fn retried(spec: &RetrySpec, inside: Option<Span>) -> Option<Span> {
+/// The layer with at most so many retries.
+fn up_to(spec: &RetrySpec, retries: u32) -> RetrySpec {
+    let attempts = retries.saturating_add(1);
+    RetrySpec {
+        attempts: Some(spec.attempts.map_or(attempts, |own| own.min(attempts))),
+        ..spec.clone()
+    }
+}
+
+/// The longest wait of a retry layer around what may wait `first` in its first attempt, and `later`
+/// in each of the others.
+fn retried(spec: &RetrySpec, first: Option<Span>, later: Option<Span>) -> Option<Span> {
     let own = spec.outlook(0).worst_wait?;
     let times = u64::from(spec.attempts.unwrap_or(1));
-    let all_inside = Span(inside?.0.saturating_mul(times));
-    match (spec.attempts, inside?) {
+    let (first, later) = (first?, later?);
+    let all_inside = first + Span(later.0.saturating_mul(times - 1));
+    match spec.attempts {
         // As many as its time allows: the wait is its own only where nothing waits inside.
-        (None, wait) if wait != Span::ZERO => None,
+        None if first.max(later) != Span::ZERO => None,
         _ => Some(own + all_inside),
     }
+}
+
+/// The longest wait of these retry layers, innermost first, which may wait `inside` by themselves,
+/// if they retry at most so often in all.
+fn budgeted(retries: &[RetrySpec], allowed: u32, inside: Option<Span>) -> Option<Span> {
+    let bound = match retries {
+        [] => return inside,
+        [only] => up_to(only, allowed).outlook(0).worst_wait,
+        several => {
+            let waits = several.iter().map(|spec| {
+                let delays = up_to(spec, allowed).outlook(allowed).delays;
+                delays.iter().map(|range| range.max).max()
+            });
+            let longest = waits.flatten().max().unwrap_or(Span::ZERO);
+            Some(Span(longest.0.saturating_mul(u64::from(allowed))))
+        }
+    };
+    bound.into_iter().chain(inside).min()
 }
 
 /// Each model and tool step of each fleet, and the layers of `policy` around it.
@@ -429,5 +484,35 @@ mod tests {
         assert_eq!(on(Outcome::RateLimited), Some(12));
         assert_eq!(on(Outcome::Transient), Some(4));
         assert_eq!(on(Outcome::Permanent), Some(1));
+    }
+
+    #[test]
+    fn waits_are_those_of_the_retries_that_can_be() {
+        let wait =
+            |layers: &str| worst(&format!("{{llm: {layers}}}"), "[{llm: m, output: 1}]")[0].1;
+        let ms = |n| Some(Span::millis(n));
+        let nine = "{retry: {attempts: 9, delay: 1s}}";
+        assert_eq!(wait(&format!("[{nine}]")), ms(8_000));
+        assert_eq!(
+            wait(&format!("[{{retry_budget: {{retries: 3}}}}, {nine}]")),
+            ms(3_000)
+        );
+        // Three of two, but five retries in all, of a second at most.
+        let three = "{retry: {attempts: 3, delay: 1s}}, {retry: {attempts: 2, delay: 500ms}}";
+        assert_eq!(wait(&format!("[{three}]")), ms(3_500));
+        assert_eq!(
+            wait(&format!("[{{retry_budget: {{retries: 2}}}}, {three}]")),
+            ms(2_000)
+        );
+        // The inner one waits in the first attempt only.
+        let inner = "{retry: {attempts: 3, delay: 500ms, only_in_first_attempt: true}}";
+        assert_eq!(
+            wait(&format!("[{{retry: {{attempts: 3, delay: 1s}}}}, {inner}]")),
+            ms(3_000)
+        );
+        // Of nine attempts three may be, and in each of these two.
+        let next = "{retry_budget: {next_retries: 2}}";
+        let both = format!("[{next}, {nine}, {{retry: {{attempts: 2, delay: 500ms}}}}]");
+        assert_eq!(wait(&both), ms(2_000 + 3 * 500));
     }
 }

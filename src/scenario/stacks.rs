@@ -43,13 +43,8 @@ pub(super) fn stacked(node: &Node, r: &mut Reader) -> Option<Stacked> {
     let known: Vec<String> = all().map(|(name, _)| name.clone()).collect();
     for (key, _) in own.iter().filter(|(key, _)| key.text != "preset") {
         if !known.contains(&key.text) {
-            let what = format!("layer of the stack `{}`", stack.name);
-            r.unknown(
-                key.place,
-                &what,
-                &key.text,
-                known.iter().map(String::as_str),
-            );
+            let what = "layer";
+            r.unknown(key.place, what, &key.text, known.iter().map(String::as_str));
         }
     }
     for (_, layers) in &mut scopes {
@@ -323,7 +318,7 @@ mod tests {
             ),
             (
                 "{stack: {preset: crewai, agent: none}}",
-                "unknown layer of the stack `crewai` `agent`",
+                "unknown layer `agent`",
             ),
             (
                 "{stack: {preset: crewai, crewai-agent: {attemps: 2}}}",

@@ -327,6 +327,22 @@ impl Program {
         Compiler::new(scenario, policy).compile()
     }
 
+    /// The targets that these ops may call, those of detours too.
+    pub fn targets_of(&self, ops: std::ops::Range<usize>) -> impl Iterator<Item = TargetId> {
+        let blocks = self.ops[ops].iter().filter_map(|op| match op {
+            Op::Call(block) => Some(&self.blocks[usize::from(*block)]),
+            _ => None,
+        });
+        let calls = self.blocks.iter().filter(|b| b.scope == Scope::Call);
+        let begins: Vec<u16> = calls.map(|b| b.call).collect();
+        blocks.flat_map(move |b| {
+            let next = begins.iter().filter(|begin| **begin > b.call).min();
+            let end = next.map_or(self.calls.len(), |end| usize::from(*end));
+            let of_step = &self.calls[usize::from(b.call)..end];
+            of_step.iter().map(|call| call.target)
+        })
+    }
+
     /// Whether an agent may have others that work for it.
     pub fn has_families(&self) -> bool {
         let hedges = |layer: &CompiledLayer| matches!(layer.kind, Kind::Hedge(_));

@@ -2,8 +2,8 @@
 
 use super::Rule;
 use super::view::{Hit, Scope, Used, View, retry_of, wants};
-use crate::resilience::RetrySpec;
-use crate::scenario::model::LayerKind;
+use crate::resilience::{RetryBudgetSpec, RetrySpec};
+use crate::scenario::model::{Layer, LayerKind};
 use crate::scenario::nesting::{Bound, Nested, nested};
 use crate::units::{Span, text};
 use crate::wire::Outcome;
@@ -80,7 +80,10 @@ fn layers_multiply(view: &View) -> Vec<Hit> {
         for outcome in PASSING {
             let acting = acting(step, outcome);
             let most = step.attempts_on(outcome);
-            if acting.len() < 2 || most.is_some_and(|n| n <= MOST_NESTED) {
+            if acting.len() < 2
+                || most.is_some_and(|n| n <= MOST_NESTED)
+                || damped(view, step, &acting)
+            {
                 continue;
             }
             let rank =
@@ -110,6 +113,25 @@ fn layers_multiply(view: &View) -> Vec<Hit> {
         }
     });
     hits.collect()
+}
+
+/// Whether a retry budget of any kind stands around or between these layers, so that not all of their
+/// attempts can be made for long.
+fn damped(view: &View, step: &Nested, acting: &[usize]) -> bool {
+    let written: Vec<&Layer> = view.policy.written_layers().collect();
+    let innermost = step
+        .layers
+        .iter()
+        .position(|l| acting.last() == Some(&l.id));
+    let around = &step.layers[..innermost.unwrap_or(0)];
+    let kinds = around.iter().filter_map(|l| Some(&written.get(l.id)?.kind));
+    // One of a fixed number is counted in; one for its next layer alone damps nothing else.
+    let mut budgets = kinds.filter(|kind| match kind {
+        LayerKind::RetryBudget(RetryBudgetSpec::Count(_) | RetryBudgetSpec::NextCount(_)) => false,
+        LayerKind::RetryBudget(_) => true,
+        _ => false,
+    });
+    budgets.next().is_some()
 }
 
 /// The numbers of the layers that try again on an outcome, outermost first.
