@@ -269,6 +269,10 @@ fn bounds_and_budgets_count_as_far_as_they_reach() {
     // A share of the traffic bounds them too, but not one around another call.
     let ratio = "{retry_budget: {ratio: 10%}}";
     assert_eq!(rules(&nested(&format!("{ratio}, "))), [""; 0]);
+    let slots = "task: [{concurrency: {max: 5}}]\n    tool:";
+    let inside = format!("{slots} [{{retry: {{{GOOD}}}}}]");
+    assert_eq!(rules(&inside), ["slot-held-asleep"]);
+    assert_eq!(rules(&format!("{slots} [{{timeout: 50s}}]")), [""; 0]);
     let elsewhere = format!("{}\n    llm: [{ratio}, {{retry: {{{GOOD}}}}}]", nested(""));
     assert!(
         rules(&elsewhere)

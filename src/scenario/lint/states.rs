@@ -6,7 +6,7 @@ use super::view::{Hit, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
 
 use crate::resilience::{BreakerSpec, HalfOpen, Limit, OpenFor, Trip};
-use crate::scenario::model::{LayerKind, Shared};
+use crate::scenario::model::{Layer, LayerKind, Shared};
 use crate::units::Span;
 use crate::world::{Algorithm, LimitPer, LimitUnit};
 
@@ -103,14 +103,16 @@ pub(super) const HALF_OPEN_FOR_ALL: Rule = Rule {
 
 pub(super) const SLOT_HELD_ASLEEP: Rule = Rule {
     id: "slot-held-asleep",
-    finds: "a concurrency limit around a retry: its slot is held while the retry sleeps",
+    finds: "a concurrency limit around a retry, in its own list or in a scope inside: its slot is held \
+            while the retry sleeps",
     why: "In an outage all slots are held by sleepers, and calls that would succeed wait behind them.",
     advice: "list `concurrency` after (inside) the `retry`",
     alone: None,
     check: |view| {
         view.each_site(|site| {
+            let mut inside = site.inside.iter().chain(deeper(view, site.scope));
             let held = matches!(site.layer.kind, LayerKind::Concurrency(_))
-                && site.inside.iter().any(|layer| retry_of(layer).is_some());
+                && inside.any(|layer| retry_of(layer).is_some());
             held.then(|| {
                 "this slot is held through all attempts and waits of the retry inside it".to_owned()
             })
@@ -120,7 +122,7 @@ pub(super) const SLOT_HELD_ASLEEP: Rule = Rule {
 
 pub(super) const LIMITER_PER_CLIENT: Rule = Rule {
     id: "limiter-per-client",
-    finds: "a limiter for each client, where the clients together exceed a shared quota",
+    finds: "a limiter for each client or fleet, where the clients together exceed a shared quota",
     why: "Each keeps to its own rate, and all together are over the account's.",
     advice: "write `shared: all`, or divide the quota by the number of agents",
     alone: None,
@@ -129,22 +131,43 @@ pub(super) const LIMITER_PER_CLIENT: Rule = Rule {
             let LayerKind::RateLimit(spec) = &site.layer.kind else {
                 return None;
             };
-            if !matches!(site.layer.shared, Shared::Task | Shared::Agent) {
-                return None;
-            }
+            let of_fleets = site.layer.shared == Shared::Fleet;
+            let limiters = |used: &Used| match site.layer.shared {
+                Shared::Task | Shared::Agent => used.traffic.agents,
+                Shared::Fleet => used.traffic.fleets,
+                Shared::All => 1,
+            };
             let over = |used: &&&Used| {
-                let agents = used.traffic.agents;
-                let all = agents as f64 * spec.rate.per_nanosecond();
-                agents > 1 && quota(used).is_some_and(|quota| all > quota)
+                let all = limiters(used) as f64 * spec.rate.per_nanosecond();
+                limiters(used) > 1 && quota(used).is_some_and(|quota| all > quota)
             };
             let used = site.targets.iter().find(over)?;
-            let (crowd, name) = (crowd(used), &used.target.name);
+            let crowd = match of_fleets {
+                true => format!("{} fleets", used.traffic.fleets),
+                false => crowd(used),
+            };
+            let name = &used.target.name;
             Some(format!(
                 "{crowd}, each at this rate, exceed the quota of `{name}`"
             ))
         })
     },
 };
+
+/// The layers of the scopes inside this one.
+fn deeper<'a>(view: &View<'a>, scope: Scope) -> Vec<&'a Layer> {
+    let policy = view.policy;
+    let lists = [&policy.tool, &policy.llm].into_iter();
+    let calls = lists.flat_map(|calls| {
+        let of = calls.of.iter().flat_map(|(_, layers)| layers);
+        calls.others.iter().chain(of)
+    });
+    match scope {
+        Scope::Call | Scope::Fleet => vec![],
+        Scope::Turn => calls.collect(),
+        Scope::Task => policy.turn.iter().chain(calls).collect(),
+    }
+}
 
 fn breakers(view: &View, judge: impl Fn(&Site, &BreakerSpec) -> Option<String>) -> Vec<Hit> {
     view.each_site(|site| match &site.layer.kind {

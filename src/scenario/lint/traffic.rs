@@ -7,6 +7,8 @@ use super::super::model::{Agents, Fleet, LlmStep, Step, TargetId};
 pub(super) struct Traffic<'a> {
     /// How many agents and sub-agents may call it at once; `u64::MAX` in an open loop.
     pub(super) agents: u64,
+    /// How many fleets call it.
+    pub(super) fleets: u64,
     /// How many calls the busiest task makes, those of its sub-agents included.
     pub(super) calls: u64,
     /// How many calls the busiest agent makes in a run: a sub-agent those of its branch, a worker
@@ -34,6 +36,7 @@ pub(super) fn traffic(fleets: &[Fleet], target: TargetId) -> Traffic<'_> {
         };
         let own = count.steps(&fleet.plan, 1, 1);
         sum.agents = sum.agents.saturating_add(agents.saturating_mul(count.wide));
+        sum.fleets += u64::from(count.calls > 0);
         sum.calls = sum.calls.max(count.calls);
         let mine = own.saturating_mul(tasks_of_one(fleet));
         sum.calls_of_one = sum.calls_of_one.max(mine).max(count.sub_agent);
