@@ -271,3 +271,21 @@ fn a_run_away_scenario_stops_and_says_so() {
         );
     }
 }
+
+/// A trace was put in the place of whatever was there: of a link, a pipe, a device.
+#[test]
+fn a_trace_is_written_through_a_link() {
+    let dir = TempDir::new().unwrap();
+    let (link, file) = (dir.path().join("link"), dir.path().join("file"));
+    fs::write(&file, "before").unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let mut trace = Command::new(SQUALL);
+    trace.args(["trace", HICCUP, "--output"]).arg(&link);
+    assert!(trace.status().unwrap().success());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .starts_with("start_seconds")
+    );
+}

@@ -49,11 +49,18 @@ pub fn trace(options: &TraceOptions) -> Result<Exit, Failure> {
     Ok(Exit::Fine)
 }
 
-/// Writes beside the file's place and puts it there whole.
+/// Writes beside the file's place and puts it there whole; what is no file of its own there (a device, a
+/// pipe, a link) is written to as it is.
 fn to_file(
     path: &Path,
     play: impl FnOnce(&mut dyn Write) -> io::Result<RunEnd>,
 ) -> io::Result<RunEnd> {
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        let mut out = BufWriter::new(File::create(path)?);
+        let end = play(&mut out)?;
+        out.flush()?;
+        return Ok(end);
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let part = path.with_file_name(format!(".{name}.part"));
     let mut out = BufWriter::new(File::create(&part)?);

@@ -61,9 +61,12 @@ pub struct RunStatistics {
 #[error("interrupted before the first replication was complete")]
 pub struct Interrupted;
 
-/// How many replications are played before their books are added up. Bounds memory; does not change
-/// results.
+/// How many replications are played at most before their books are added up. Bounds memory; does not
+/// change results.
 const BATCH: u32 = 32;
+/// How many the first time; each batch is twice the one before, so that a run of few long replications
+/// can be interrupted without losing them all.
+const FIRST_BATCH: u32 = 2;
 
 /// The books of one replication: the ideal's spend, and each policy's ledger.
 struct Replication {
@@ -118,9 +121,11 @@ pub fn go_on(
         progress.runs(done.fetch_add(1, Ordering::Relaxed) + 1, all);
         result
     };
+    let mut batch = FIRST_BATCH;
     while books.range().end < until && !progress.stop() {
         let from = books.range().end;
-        let to = until.min(from.saturating_add(BATCH));
+        let to = until.min(from.saturating_add(batch));
+        batch = (2 * batch).min(BATCH);
         let indices = u64::from(from) * runs..u64::from(to) * runs;
         let played: Vec<(Ledger, RunEnd)> = indices.into_par_iter().map(play).collect();
         for replication in replications(played, runs as usize) {

@@ -89,7 +89,7 @@ fn legend(doc: &Document, columns: &[Column], colour: bool) -> String {
         parts.push("±95%: half of the mean's 95% t interval".to_owned());
     }
     if doc.policies.iter().any(is_exact) {
-        parts.push("no ±: all replications agree".to_owned());
+        parts.push("no ±: every replication spends the same".to_owned());
     }
     if let [first, _, ..] = doc.policies.as_slice() {
         let name = label(&first.name, 24);
