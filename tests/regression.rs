@@ -216,5 +216,20 @@ policies: {{p: {{tool: {other}}}}}
     assert_eq!(recovery(elsewhere), Span::seconds(3600 - 120));
 }
 
+/// Reading agents in advance took one from an agent's words where it had none.
+#[test]
+fn a_crowd_that_only_waits_is_read_in_advance() {
+    let (log, end) = play(
+        "name: crowd
+horizon: 1h
+tools: {tool: {latency: 1s}}
+fleets: {f: {agents: 5000, tasks: {count: 5000}, plan: [{wait: 1s}]}}
+policies: {p: {}}
+",
+    );
+    assert_eq!(end.cut, None);
+    assert_eq!(log.tasks().count(), 5_000);
+}
+
 struct Quiet;
 impl Progress for Quiet {}

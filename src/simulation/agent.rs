@@ -354,9 +354,10 @@ impl Agents {
     pub fn touch(&self, id: AgentId) -> u64 {
         let record = self.all.get(id as usize).map_or(0, |agent| agent.wake);
         let words = id as usize * self.stride;
-        let first = self.words.get(words).copied().unwrap_or_default();
-        let last = self.words.get(words + self.stride - 1).copied();
-        let mut sum = record ^ u64::from(first ^ last.unwrap_or_default());
+        let words = self.words.get(words..words + self.stride);
+        let (first, last) = words.map_or((None, None), |all| (all.first(), all.last()));
+        let word = |at: Option<&u32>| at.copied().unwrap_or_default();
+        let mut sum = record ^ u64::from(word(first) ^ word(last));
         if self.has_pages {
             sum ^= self.timed.of(id).until.0 ^ self.kept.of(id).bits();
             sum ^= u64::from(self.talks.of(id).context) ^ self.asides.of(id).told.0;
