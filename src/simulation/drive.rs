@@ -69,10 +69,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     if b.scope == Scope::Turn {
                         self.note_turn(a, b);
                     }
+                    let agent = &mut self.agents.all[a as usize];
                     if b.first != b.end {
                         return Next::Enter;
                     }
-                    self.enter_body(a, b)
+                    // Nothing has been done in it yet that would have to be forgotten.
+                    agent.pc = b.body;
+                    continue;
                 }
                 Op::Call(block) => {
                     let b = &program.blocks[usize::from(block)];
@@ -80,7 +83,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     agent.layer = b.first;
                     agent.cause[2] = agent.cause[b.around as usize];
                     agent.detour = 0;
-                    if let Some(talk) = self.agents.talks.get_mut(a) {
+                    if self.agents.has_pages
+                        && let Some(talk) = self.agents.talks.get_mut(a)
+                    {
                         talk.grown = 0;
                     }
                     if program.counts_calls {

@@ -427,7 +427,8 @@ pub struct Plain<'a> {
 }
 
 impl<'a> Plain<'a> {
-    fn of(spec: &'a Target) -> Option<Plain<'a>> {
+    /// How a target answers, if nothing but luck decides that.
+    pub fn of(spec: &'a Target) -> Option<Plain<'a>> {
         let plain = matches!(spec.work, Work::Tool { .. })
             && spec.capacity == Capacity::Infinite
             && spec.hangs.is_none()
