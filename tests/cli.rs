@@ -429,3 +429,20 @@ fn verify_says_theirs_and_ours() {
         "{told}"
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_written_is_a_failure() {
+    for flag in ["--help", "--version"] {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_squall"));
+        let child = command
+            .arg(flag)
+            .stdout(full)
+            .stderr(std::process::Stdio::piped());
+        let output = child.spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{flag}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.starts_with("error: stdout: "), "{told}");
+    }
+}

@@ -20,12 +20,15 @@ mod terminal;
 mod trace;
 mod verify;
 
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
 pub use exit::Exit;
+use exit::Failure;
 
 use args::{Args, Command};
 
@@ -39,8 +42,16 @@ pub fn main() -> ExitCode {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
             );
             // A closed pipe is no error of ours; there is nowhere left to say more.
-            let _ = error.print();
-            return if fine { Exit::Fine } else { Exit::Usage }.into();
+            if !fine {
+                // There is nowhere left to say that stderr is closed.
+                let _ = error.print();
+                return Exit::Usage.into();
+            }
+            let shown = error.print().and_then(|()| io::stdout().flush());
+            let shown = shown.map_err(|error| Failure::file(Path::new("stdout"), error));
+            return shown
+                .map_or_else(|failure| failure.report(), |()| Exit::Fine)
+                .into();
         }
     };
     let result = match &args.command {

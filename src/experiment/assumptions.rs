@@ -2,7 +2,7 @@
 
 use crate::units::text::{count, money, share, span};
 use crate::units::{Money, Price};
-use crate::world::{Capacity, LimitSpec, LimitUnit, Target};
+use crate::world::{Capacity, LimitSpec, LimitUnit, RetryAfterHint, Target};
 
 /// One sentence fragment for each assumption: prices, failures, limits, capacity.
 pub fn of(target: &Target) -> Vec<String> {
@@ -16,9 +16,15 @@ pub fn of(target: &Target) -> Vec<String> {
             span(each),
             part * 100.0
         )),
-        Capacity::Servers { servers, queue, .. } => {
+        Capacity::Servers {
+            servers,
+            queue,
+            retry_after,
+            ..
+        } => {
             let queue = queue.map_or("any number".to_owned(), |n| count(u128::from(n)));
-            words.push(format!("{servers} servers, {queue} may wait"));
+            let told = told(retry_after.map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed));
+            words.push(format!("{servers} servers, {queue} may wait{told}"));
         }
     }
     words
@@ -52,8 +58,9 @@ fn failures(target: &Target) -> Vec<String> {
     if failures.rate.0 > 0 {
         let outcome = failures.outcome.name();
         words.push(format!(
-            "fails {} of attempts ({outcome})",
-            share(failures.rate)
+            "fails {} of attempts ({outcome}){}",
+            share(failures.rate),
+            told(failures.hint())
         ));
     }
     if let Some(hangs) = &target.hangs {
@@ -61,18 +68,20 @@ fn failures(target: &Target) -> Vec<String> {
     }
     for outage in &target.outages {
         words.push(format!(
-            "outage for {} at {} ({})",
-            span(outage.until.since(outage.from)),
-            seconds(outage.from.as_seconds()),
-            failures.outcome.name()
+            "outage for {} at {} ({}){}",
+            span(outage.window.until.since(outage.window.from)),
+            seconds(outage.window.from.as_seconds()),
+            outage.outcome.name(),
+            told(outage.retry_after)
         ));
     }
     if let Some(episodes) = &target.episodes {
         words.push(format!(
-            "fails {} of attempts in episodes of {} on average, {} apart",
+            "fails {} of attempts in episodes of {} on average, {} apart{}",
             share(episodes.rate),
             span(episodes.mean_down),
-            span(episodes.mean_up)
+            span(episodes.mean_up),
+            told(episodes.retry_after)
         ));
     }
     if target.script.is_some() {
@@ -91,6 +100,21 @@ fn failures(target: &Target) -> Vec<String> {
         ));
     }
     words
+}
+
+/// What is said of when to come back, behind the rest.
+fn told(hint: RetryAfterHint) -> String {
+    match hint {
+        RetryAfterHint::Silent => String::new(),
+        RetryAfterHint::Fixed(wait) => format!(", with a Retry-After of {}", span(wait)),
+        RetryAfterHint::ToReset => ", with a Retry-After until its end".to_owned(),
+        RetryAfterHint::Jittered(more) => {
+            format!(
+                ", with a Retry-After until its end and up to {} more",
+                span(more)
+            )
+        }
+    }
 }
 
 fn seconds(s: f64) -> String {

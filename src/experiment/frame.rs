@@ -173,10 +173,10 @@ fn targets(scenario: &Scenario) -> Vec<TargetInfo> {
 
 fn outages(scenario: &Scenario) -> Vec<OutageInfo> {
     let of = |(i, target): (usize, &crate::world::Target)| {
-        let info = move |window: &crate::world::Window| OutageInfo {
+        let info = move |outage: &crate::world::Outage| OutageInfo {
             target: i,
-            from_seconds: window.from.as_seconds(),
-            until_seconds: window.until.as_seconds(),
+            from_seconds: outage.window.from.as_seconds(),
+            until_seconds: outage.window.until.as_seconds(),
         };
         target.outages.iter().map(info).collect::<Vec<_>>()
     };

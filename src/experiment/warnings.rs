@@ -35,9 +35,21 @@ fn cut_off(frame: &Frame, policy: &PolicyResult, cut: Option<Cut>) -> Option<Str
         Cut::Interrupted => return None,
     };
     Some(format!(
-        "{}: cut off by {why} with {unfinished} tasks unfinished on average",
-        policy.name
+        "{}: cut off by {why} with {} tasks unfinished on average",
+        policy.name,
+        rounded(unfinished)
     ))
+}
+
+/// A mean as it is read: to three digits or so, or below which bound it lies.
+fn rounded(mean: f64) -> String {
+    match mean {
+        _ if mean.fract() == 0.0 => format!("{mean}"),
+        100.0.. => format!("{mean:.0}"),
+        10.0.. => format!("{mean:.1}"),
+        0.01.. => format!("{mean:.2}"),
+        _ => "less than 0.01".to_owned(),
+    }
 }
 
 fn idle_layers(policy: &PolicyResult) -> Option<String> {
@@ -54,4 +66,23 @@ fn idle_layers(policy: &PolicyResult) -> Option<String> {
             idle.join(", ")
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_is_rounded_for_its_reader() {
+        let cases = [
+            (557.361_111, "557"),
+            (12.25, "12.2"),
+            (1.0 / 3.0, "0.33"),
+            (0.001, "less than 0.01"),
+            (40.0, "40"),
+        ];
+        for (mean, expected) in cases {
+            assert_eq!(rounded(mean), expected);
+        }
+    }
 }

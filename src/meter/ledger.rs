@@ -142,7 +142,7 @@ impl Ledger {
             series: Series::default(),
             peak_per_second: 0,
             this_second: (Time::ZERO, 0),
-            outage_end: outages.map(|w| w.until).max(),
+            outage_end: outages.map(|o| o.window.until).max(),
             meets_outage: meets_outage(scenario, program),
             recovered: Time::ZERO,
             unrecovered: false,

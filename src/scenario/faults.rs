@@ -3,12 +3,14 @@
 use super::billing::{server_outcome, server_outcomes};
 use super::distributions::times;
 use super::fields::Fields;
+use super::limits::retry_after;
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
 use crate::world::{
-    Episodes, Failures, Hangs, Script, ScriptThen, ScriptedReply, Slowdown, Window,
+    Episodes, Failures, Hangs, Outage, RetryAfterHint, Script, ScriptThen, ScriptedReply, Slowdown,
+    Window,
 };
 
 /// What the key `failures` says.
@@ -24,6 +26,7 @@ pub(super) fn never() -> Failures {
     Failures {
         rate: Share::NONE,
         outcome: Outcome::Transient,
+        retry_after: None,
         latency: None,
     }
 }
@@ -41,10 +44,14 @@ pub(super) fn failures(node: &Node, r: &mut Reader) -> Option<Failing> {
             let rate = f.required("rate", r, |n, r| r.share(n));
             let outcome = f.optional("outcome", r, failure);
             let latency = f.optional("latency", r, times);
+            let told = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
             f.finish(r);
+            let outcome = outcome.unwrap_or(Outcome::Transient);
+            tells(outcome, told.map(|(place, _)| place), r);
             Some(Failing::Independent(Failures {
                 rate: rate?,
-                outcome: outcome.unwrap_or(Outcome::Transient),
+                outcome,
+                retry_after: told.map(|(_, told)| told),
                 latency,
             }))
         }
@@ -77,6 +84,20 @@ fn failure(node: &Node, r: &mut Reader) -> Option<Outcome> {
     }
 }
 
+/// The outcomes that may come with a `Retry-After`.
+const TELLING: [&str; 3] = ["rate_limited", "overloaded", "transient"];
+
+/// Notes a `Retry-After`, written there, that comes with an outcome without one.
+fn tells(outcome: Outcome, told: Option<Place>, r: &mut Reader) {
+    if let Some(place) = told
+        && !TELLING.contains(&outcome.name())
+    {
+        let message = format!("`{}` comes without a Retry-After", outcome.name());
+        let help = "only `rate_limited`, `overloaded` and `transient` come with one";
+        r.error_help(place, message, help);
+    }
+}
+
 /// `{rate: 5%, for: 10m}`.
 pub(super) fn hangs(node: &Node, r: &mut Reader) -> Option<Hangs> {
     let mut f = Fields::of(node, "`hangs`", r)?;
@@ -89,13 +110,15 @@ pub(super) fn hangs(node: &Node, r: &mut Reader) -> Option<Hangs> {
     })
 }
 
-/// `{mean_up: 2h, mean_down: 74m, rate: 100%}`.
-pub(super) fn episodes(node: &Node, r: &mut Reader) -> Option<Episodes> {
+/// `{mean_up: 2h, mean_down: 74m, rate: 100%, retry_after: reset}`, of a target that fails so.
+pub(super) fn episodes(node: &Node, failures: &Failures, r: &mut Reader) -> Option<Episodes> {
     let mut f = Fields::of(node, "`episodes`", r)?;
     let mean_up = f.required("mean_up", r, |n, r| r.positive_time(n));
     let mean_down = f.required("mean_down", r, |n, r| r.positive_time(n));
     let rate = f.optional("rate", r, |n, r| r.share(n));
+    let told = f.optional("retry_after", r, |n, r| Some((n.owner, retry_after(n, r)?)));
     f.finish(r);
+    tells(failures.outcome, told.map(|(place, _)| place), r);
     let (mean_up, mean_down) = (mean_up?, mean_down?);
     if mean_up + mean_down < Span::MILLISECOND {
         let help = "use `failures: {rate: …}` for failures that do not come in runs";
@@ -105,7 +128,33 @@ pub(super) fn episodes(node: &Node, r: &mut Reader) -> Option<Episodes> {
         mean_up,
         mean_down,
         rate: rate.unwrap_or(Share::ALL),
+        retry_after: told.map_or(failures.hint(), |(_, told)| told),
     })
+}
+
+/// A list of outages `{at: 1m, for: 5s, outcome: overloaded, retry_after: reset}`, in ascending
+/// order. What one leaves out is as of the target's failures.
+pub(super) fn outages(node: &Node, failures: &Failures, r: &mut Reader) -> Option<Vec<Outage>> {
+    let read = r.each(node, "a list of outages", |node, r| {
+        let mut f = Fields::of(node, "an outage", r)?;
+        let window = window(&mut f, r);
+        let own = f.optional("outcome", r, failure);
+        let told = f.optional("retry_after", r, |n, r| Some((n.owner, retry_after(n, r)?)));
+        f.finish(r);
+        let outcome = own.unwrap_or(failures.outcome);
+        tells(outcome, told.map(|(place, _)| place), r);
+        let inherited = match own {
+            Some(_) => RetryAfterHint::Silent,
+            None => failures.hint(),
+        };
+        let outage = Outage {
+            window: window?,
+            outcome,
+            retry_after: told.map_or(inherited, |(_, told)| told),
+        };
+        Some((node.place, outage))
+    })?;
+    in_order(read, |outage| outage.window, r)
 }
 
 /// A list of windows `{at: 1m, for: 5s}`, in ascending order.
@@ -200,7 +249,6 @@ fn replies(node: &Node, r: &mut Reader) -> Option<Vec<ScriptedReply>> {
 
 fn reply(node: &Node, r: &mut Reader) -> Option<ScriptedReply> {
     if let Kind::Map(_) = node.kind {
-        const TELLING: [&str; 3] = ["rate_limited", "overloaded", "transient"];
         let (name, told) = r.variant(node, "an outcome with its Retry-After", &TELLING)?;
         return Some(ScriptedReply {
             outcome: Outcome::named(name)?,
@@ -263,8 +311,28 @@ mod tests {
     }
 
     #[test]
+    fn an_outage_fails_as_its_target_does_unless_it_says_otherwise() {
+        let failures = Failures {
+            outcome: Outcome::Overloaded,
+            retry_after: Some(Span::seconds(2)),
+            ..never()
+        };
+        let yaml = "[{at: 0, for: 1s}, {at: 2s, for: 1s, outcome: transient}, \
+                    {at: 4s, for: 1s, retry_after: reset}]";
+        let read = read(yaml, |n, r| outages(n, &failures, r)).unwrap();
+        let told: Vec<_> = read.iter().map(|o| (o.outcome, o.retry_after)).collect();
+        let expected = [
+            (Outcome::Overloaded, RetryAfterHint::Fixed(Span::seconds(2))),
+            (Outcome::Transient, RetryAfterHint::Silent),
+            (Outcome::Overloaded, RetryAfterHint::ToReset),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn episodes_hangs_and_scripts_have_their_defaults() {
-        let episodes = read("{mean_up: 2h, mean_down: 74m}", episodes).unwrap();
+        let yaml = "{mean_up: 2h, mean_down: 74m}";
+        let episodes = read(yaml, |n, r| episodes(n, &never(), r)).unwrap();
         assert_eq!(episodes.rate, Share::ALL);
         assert_eq!(
             read("{rate: 5%, for: 10m}", hangs).unwrap().rate,

@@ -155,7 +155,8 @@ fn over(rate: Rate, window: Span, place: Place, r: &mut Reader) -> Option<u64> {
     None
 }
 
-fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
+/// `none`, `reset`, a time or `{jittered: 5s}`.
+pub(super) fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
     if let Kind::Map(_) = node.kind {
         let (_, node) = r.variant(node, "a hint", &["jittered"])?;
         return Some(RetryAfterHint::Jittered(r.time(node)?));

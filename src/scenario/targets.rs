@@ -104,8 +104,8 @@ fn rest(
         None => faults::never(),
     };
     let hangs = f.optional("hangs", r, faults::hangs);
-    let outages = f.optional("outages", r, faults::windows);
-    let episodes = f.optional("episodes", r, faults::episodes);
+    let outages = f.optional("outages", r, |n, r| faults::outages(n, &failures, r));
+    let episodes = f.optional("episodes", r, |n, r| faults::episodes(n, &failures, r));
     let pauses = f.optional("pauses", r, faults::windows);
     let slowdowns = f.optional("slowdowns", r, faults::slowdowns);
     let network = f.optional("network", r, times);
@@ -187,15 +187,22 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     });
     let orders = [("fifo", Order::Fifo), ("lifo", Order::Lifo)];
     let order = f.optional("order", r, |n, r| r.choice(n, &orders));
-    if let (Some((place, _)), None) = (when_full, f.get("queue")) {
+    let retry_after = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
+    let of_full = when_full.map(|(place, _)| place);
+    let of_full = of_full.or(retry_after.map(|(place, _)| place));
+    if let (Some(place), None) = (of_full, f.get("queue")) {
         let help = "bound it with `queue: 100`";
         r.error_help(place, "an unlimited queue is never full", help);
+    } else if let (Some((place, _)), Some((_, WhenFull::Drop))) = (retry_after, when_full) {
+        let help = "leave it out, or write `when_full: overloaded`";
+        r.error_help(place, "who is dropped is told nothing", help);
     }
     f.finish(r);
     Some(Capacity::Servers {
         servers: servers?,
         queue,
         when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
+        retry_after: retry_after.map(|(_, told)| told),
         order: order.unwrap_or_default(),
     })
 }
@@ -267,6 +274,7 @@ mod tests {
             servers: 4,
             queue: None,
             when_full: WhenFull::Overloaded,
+            retry_after: None,
             order: Order::Fifo,
         };
         assert_eq!(read("{servers: 4}", capacity), Ok(servers));

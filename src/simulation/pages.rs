@@ -87,6 +87,7 @@ impl Needs {
 fn is_particular(target: &Target) -> bool {
     target.script.is_some()
         || !target.limits.is_empty()
+        || target.hints().next().is_some()
         || target.network.is_some()
         || target.contention.is_some()
         || matches!(target.capacity, Capacity::Servers { .. })

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::random::{Distribution, Purpose, Spot, Weather, unit_open};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
-use crate::world::failure::{EpisodeTimeline, WindowCursor};
+use crate::world::failure::{EpisodeTimeline, OutageCursor};
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
 use crate::world::price::Usage;
 use crate::world::{Capacity, LimitSpec, Order, Target, WhenFull, Work};
@@ -19,7 +19,7 @@ pub struct Server<'a> {
     pub spec: &'a Target,
     is_direct: bool,
     limits: Vec<Quota<'a>>,
-    outages: WindowCursor,
+    outages: OutageCursor,
     episodes: Option<EpisodeTimeline>,
     /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
     latencies: [&'a Distribution; Outcome::COUNT],
@@ -101,7 +101,7 @@ impl<'a> Server<'a> {
         Server {
             spec,
             limits: spec.limits.iter().map(quota).collect(),
-            outages: WindowCursor::default(),
+            outages: OutageCursor::default(),
             episodes: spec
                 .episodes
                 .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
@@ -157,7 +157,7 @@ impl<'a> Server<'a> {
                 counted: false,
             };
         }
-        let outcome = self.natural_outcome(now, request);
+        let (outcome, told) = self.nature(now, request, weather);
         let counted = self.spec.billing.rule(outcome).counted;
         if counted
             && !self.limits.is_empty()
@@ -169,6 +169,7 @@ impl<'a> Server<'a> {
             servers,
             queue,
             when_full,
+            retry_after,
             ..
         } = self.spec.capacity
         {
@@ -181,7 +182,7 @@ impl<'a> Server<'a> {
                     self.finish_quota(request.spot.fleet);
                 }
                 return match when_full {
-                    WhenFull::Overloaded => self.refused(Outcome::Overloaded, None, request),
+                    WhenFull::Overloaded => self.refused(Outcome::Overloaded, retry_after, request),
                     WhenFull::Drop => Verdict::Dropped,
                 };
             }
@@ -193,7 +194,7 @@ impl<'a> Server<'a> {
         self.admit();
         Verdict::Admitted {
             outcome,
-            retry_after: None,
+            retry_after: told,
             work,
             counted,
         }
@@ -275,22 +276,31 @@ impl<'a> Server<'a> {
         Some((reply.outcome, reply.retry_after))
     }
 
-    /// How the attempt would end if there were room for it.
+    /// How the attempt would end if there were room for it, and the `Retry-After` with it.
     #[inline]
-    fn natural_outcome(&mut self, now: Time, request: &Request) -> Outcome {
+    fn nature(
+        &mut self,
+        now: Time,
+        request: &Request,
+        weather: &Weather,
+    ) -> (Outcome, Option<Span>) {
         let spec = self.spec;
         let coin = request.luck[1];
-        if self.outages.at(&spec.outages, now).is_some() {
-            return spec.failures.outcome;
+        if let Some(outage) = self.outages.at(&spec.outages, now) {
+            let left = outage.window.until.since(now);
+            let told = hint(outage.retry_after, Some(left), request, weather);
+            return (outage.outcome, told);
         }
         if let Some(episodes) = &mut self.episodes
-            && episodes.at(now).is_some()
-            && episodes.rate().hits(coin)
+            && let Some(episode) = episodes.at(now)
+            && episodes.spec().rate.hits(coin)
         {
-            return spec.failures.outcome;
+            let left = episode.until.since(now);
+            let told = hint(episodes.spec().retry_after, Some(left), request, weather);
+            return (spec.failures.outcome, told);
         }
         if spec.failures.rate.hits(coin) {
-            return spec.failures.outcome;
+            return (spec.failures.outcome, spec.failures.retry_after);
         }
         if let Work::Model {
             context_window: Some(window),
@@ -298,12 +308,11 @@ impl<'a> Server<'a> {
         } = spec.work
             && request.usage.input > window
         {
-            return Outcome::ContextOverflow;
+            return (Outcome::ContextOverflow, None);
         }
-        if request.passes.hits(request.luck[3]) {
-            Outcome::Ok
-        } else {
-            Outcome::Invalid
+        match request.passes.hits(request.luck[3]) {
+            true => (Outcome::Ok, None),
+            false => (Outcome::Invalid, None),
         }
     }
 
@@ -365,18 +374,9 @@ impl<'a> Server<'a> {
                 limiter.reject(now, cost);
             }
         }
-        let unknown = reset == Span::ZERO || reset == Span::MAX;
-        Some(match spec.retry_after {
-            RetryAfterHint::Silent => None,
-            RetryAfterHint::Fixed(span) => Some(span),
-            _ if unknown => None,
-            RetryAfterHint::ToReset => Some(reset),
-            RetryAfterHint::Jittered(more) => {
-                let luck = weather.draw(request.spot, Purpose::Network);
-                let extra = more.0 as f64 * unit_open(luck[3]);
-                Some(reset + Span::from_nanos_f64(extra))
-            }
-        })
+        let known = reset != Span::ZERO && reset != Span::MAX;
+        let reset = known.then_some(reset);
+        Some(hint(spec.retry_after, reset, request, weather))
     }
 
     fn take_quota(&mut self, now: Time, request: &Request) {
@@ -404,6 +404,18 @@ impl Quota<'_> {
             LimitUnit::Tokens => u64::from(usage.input) + u64::from(usage.output),
         }
     }
+}
+
+/// What a hint tells this request. Draws purpose [`Purpose::Network`] where it has jitter.
+fn hint(
+    hint: RetryAfterHint,
+    reset: Option<Span>,
+    request: &Request,
+    weather: &Weather,
+) -> Option<Span> {
+    hint.told(reset, || {
+        unit_open(weather.draw(request.spot, Purpose::Network)[3])
+    })
 }
 
 /// How long a target takes to answer with this outcome, a model's tokens not counted \[ns\].
@@ -443,7 +455,8 @@ impl<'a> Plain<'a> {
             && spec.slowdowns.is_empty()
             && spec.network.is_none()
             && spec.contention.is_none()
-            && spec.limits.is_empty();
+            && spec.limits.is_empty()
+            && spec.failures.retry_after.is_none();
         plain.then(|| Plain {
             rate: spec.failures.rate.of_coins(),
             fails_with: spec.failures.outcome,

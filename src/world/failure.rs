@@ -4,6 +4,8 @@ use crate::random::stream::{Process, Stream};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
 
+use super::RetryAfterHint;
+
 /// A stretch of time, half open: `from <= t < until`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -20,6 +22,17 @@ impl Window {
     }
 }
 
+/// A time at which a target is down: attempts that arrive in it fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// When.
+    pub window: Window,
+    /// What a failure in it looks like.
+    pub outcome: Outcome,
+    /// When it says to come back; it is over at the end of the window.
+    pub retry_after: RetryAfterHint,
+}
+
 /// On/off failure: exponential times up and down, by turns, beginning up.
 ///
 /// Failures then come in runs, which is what makes nested retries dear.
@@ -31,6 +44,8 @@ pub struct Episodes {
     pub mean_down: Span,
     /// The probability that an attempt in an episode fails.
     pub rate: Share,
+    /// When a failure says to come back; an episode's end is known to the target.
+    pub retry_after: RetryAfterHint,
 }
 
 /// Outcomes written down in advance.
@@ -79,19 +94,23 @@ impl Script {
     }
 }
 
-/// Answers which of a sorted list of windows holds the current time; time must not go back.
+/// Answers which of a sorted list of outages holds the current time; time must not go back.
 #[derive(Clone, Debug, Default)]
-pub struct WindowCursor {
+pub struct OutageCursor {
     next: usize,
 }
 
-impl WindowCursor {
-    /// The window that holds `now`, if one does.
-    pub fn at(&mut self, windows: &[Window], now: Time) -> Option<Window> {
-        while windows.get(self.next).is_some_and(|w| w.until <= now) {
+impl OutageCursor {
+    /// The outage that holds `now`, if one does.
+    pub fn at(&mut self, outages: &[Outage], now: Time) -> Option<Outage> {
+        while outages
+            .get(self.next)
+            .is_some_and(|o| o.window.until <= now)
+        {
             self.next += 1;
         }
-        windows.get(self.next).copied().filter(|w| w.holds(now))
+        let next = outages.get(self.next).copied();
+        next.filter(|o| o.window.holds(now))
     }
 }
 
@@ -123,9 +142,9 @@ impl EpisodeTimeline {
         Some(self.current).filter(|w| w.holds(now))
     }
 
-    /// The probability that an attempt in an episode fails.
-    pub fn rate(&self) -> Share {
-        self.spec.rate
+    /// What the scenario says of them.
+    pub fn spec(&self) -> Episodes {
+        self.spec
     }
 }
 
@@ -143,22 +162,26 @@ fn next_episode(stream: &mut Stream, spec: Episodes, after: Time) -> Window {
 mod tests {
     use super::*;
 
-    fn window(from: u64, until: u64) -> Window {
-        Window {
-            from: Time(from),
-            until: Time(until),
+    fn outage(from: u64, until: u64) -> Outage {
+        Outage {
+            window: Window {
+                from: Time(from),
+                until: Time(until),
+            },
+            outcome: Outcome::Transient,
+            retry_after: RetryAfterHint::Silent,
         }
     }
 
     #[test]
     fn windows_are_half_open() {
-        let windows = [window(5, 10), window(20, 30)];
-        let mut cursor = WindowCursor::default();
-        assert_eq!(cursor.at(&windows, Time(4)), None);
-        assert_eq!(cursor.at(&windows, Time(5)), Some(windows[0]));
-        assert_eq!(cursor.at(&windows, Time(10)), None);
-        assert_eq!(cursor.at(&windows, Time(29)), Some(windows[1]));
-        assert_eq!(cursor.at(&windows, Time(30)), None);
+        let outages = [outage(5, 10), outage(20, 30)];
+        let mut cursor = OutageCursor::default();
+        assert_eq!(cursor.at(&outages, Time(4)), None);
+        assert_eq!(cursor.at(&outages, Time(5)), Some(outages[0]));
+        assert_eq!(cursor.at(&outages, Time(10)), None);
+        assert_eq!(cursor.at(&outages, Time(29)), Some(outages[1]));
+        assert_eq!(cursor.at(&outages, Time(30)), None);
     }
 
     #[test]
@@ -186,6 +209,7 @@ mod tests {
             mean_up: Span::seconds(30),
             mean_down: Span::seconds(10),
             rate: Share::ALL,
+            retry_after: RetryAfterHint::Silent,
         };
         let mut timeline = EpisodeTimeline::new(spec, 7, 0, 0);
         let steps = 2_000_000u32;

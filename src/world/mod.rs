@@ -17,7 +17,7 @@ mod target;
 
 pub use billing::{Billing, BillingRule};
 pub use contention::Contention;
-pub use failure::{Episodes, Script, ScriptThen, ScriptedReply, Window};
+pub use failure::{Episodes, Outage, Script, ScriptThen, ScriptedReply, Window};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
 pub use store::{LookUp, Store};

@@ -1,6 +1,9 @@
 //! Targets: what can be called.
 
-use super::{Billing, CachePolicy, Contention, Episodes, LimitSpec, PriceList, Script, Window};
+use super::{
+    Billing, CachePolicy, Contention, Episodes, LimitSpec, Outage, PriceList, RetryAfterHint,
+    Script, Window,
+};
 use crate::random::Distribution;
 use crate::units::{Share, Span};
 use crate::wire::Outcome;
@@ -20,7 +23,7 @@ pub struct Target {
     /// Attempts that answer correctly, but far too late.
     pub hangs: Option<Hangs>,
     /// Failures at fixed times, sorted, not overlapping: an attempt that arrives in one fails.
-    pub outages: Vec<Window>,
+    pub outages: Vec<Outage>,
     /// Random on/off failure.
     pub episodes: Option<Episodes>,
     /// Scripted outcomes; where a script speaks, nothing else decides.
@@ -73,10 +76,20 @@ pub enum Work {
 pub struct Failures {
     /// The probability that an attempt fails.
     pub rate: Share,
-    /// What a failure looks like; also in outages and episodes.
+    /// What a failure looks like; also in episodes, and in outages that do not say.
     pub outcome: Outcome,
+    /// When a failure says to come back.
+    pub retry_after: Option<Span>,
     /// How long a failure takes \[ns\]; by default as long as success (of a model: the first token).
     pub latency: Option<Distribution>,
+}
+
+impl Failures {
+    /// When a failure says to come back, as a hint.
+    pub fn hint(&self) -> RetryAfterHint {
+        self.retry_after
+            .map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed)
+    }
 }
 
 /// Attempts that hang.
@@ -117,6 +130,8 @@ pub enum Capacity {
         queue: Option<u32>,
         /// What happens to one attempt more.
         when_full: WhenFull,
+        /// When it is told to come back, if it is told anything.
+        retry_after: Option<Span>,
         /// Who is served first.
         order: Order,
     },
@@ -145,5 +160,34 @@ impl Target {
     /// Whether it is a language model.
     pub fn is_model(&self) -> bool {
         matches!(self.work, Work::Model { .. })
+    }
+
+    /// What it may send as `Retry-After` other than by its script: with which outcome, and how long
+    /// it may be (in a random episode, on average).
+    pub fn hints(&self) -> impl Iterator<Item = (Outcome, Span)> {
+        let limits = self.limits.iter().map(|limit| {
+            let longest = limit.retry_after.longest(limit.window);
+            (Outcome::RateLimited, longest)
+        });
+        let outages = self.outages.iter().map(|outage| {
+            let length = outage.window.until.since(outage.window.from);
+            (outage.outcome, outage.retry_after.longest(length))
+        });
+        let episodes = self.episodes.iter().map(|episodes| {
+            let longest = episodes.retry_after.longest(episodes.mean_down);
+            (self.failures.outcome, longest)
+        });
+        let failures = (self.failures.rate != Share::NONE)
+            .then_some((self.failures.outcome, self.failures.retry_after));
+        let full = match self.capacity {
+            Capacity::Servers { retry_after, .. } => Some((Outcome::Overloaded, retry_after)),
+            Capacity::Infinite | Capacity::Load { .. } => None,
+        };
+        limits
+            .chain(outages)
+            .chain(episodes)
+            .chain(failures)
+            .chain(full)
+            .filter_map(|(outcome, told)| Some((outcome, told?)))
     }
 }

@@ -209,7 +209,7 @@ fn target(c: &mut Choices, world: World) -> String {
     if world == World::Stateless {
         return text;
     }
-    text += &c.maybe(4, "outages", windows);
+    text += &c.maybe(4, "outages", outages);
     text += &c.maybe(5, "episodes", |c| {
         let up = c.of(&["20s", "2m"]);
         let down = c.of(&["5s", "1m"]);
@@ -233,7 +233,10 @@ fn target(c: &mut Choices, world: World) -> String {
         match c.below(6) {
             0 => format!("{{servers: {servers}, queue: unlimited}}"),
             5 => format!("{{servers: {servers}, order: lifo}}"),
-            1 => format!("{{servers: {servers}, queue: {queue}}}"),
+            1 => {
+                let told = c.maybe(2, "retry_after", |c| c.of(&["2s", "50ms"]).to_owned());
+                format!("{{servers: {servers}, queue: {queue}{told}}}")
+            }
             2 => format!("{{servers: {servers}, queue: {queue}, when_full: drop}}"),
             3 => "{slows_by: 5ms}".to_owned(),
             _ => "{slows_by: 20%}".to_owned(),
@@ -253,7 +256,22 @@ fn failures(c: &mut Choices) -> String {
     let rate = c.of(&SHARES);
     let outcome = SERVER_OUTCOMES[c.below(7)];
     let latency = c.maybe(3, "latency", |c| c.of(&LATENCIES).to_owned());
-    format!("{{rate: {rate}, outcome: {outcome}{latency}}}")
+    let told = match outcome {
+        "transient" | "rate_limited" | "overloaded" => c.maybe(3, "retry_after", |_| "3s".into()),
+        _ => String::new(),
+    };
+    format!("{{rate: {rate}, outcome: {outcome}{latency}{told}}}")
+}
+
+fn outages(c: &mut Choices) -> String {
+    let own = c.maybe(2, "outcome", |c| {
+        let told = c.of(&["none", "reset", "1s", "{jittered: 5s}"]);
+        format!(
+            "{}, retry_after: {told}",
+            c.of(&["overloaded", "transient"])
+        )
+    });
+    windows(c).replace('}', &format!("{own}}}"))
 }
 
 fn script(c: &mut Choices) -> String {

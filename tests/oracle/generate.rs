@@ -94,9 +94,20 @@ fn model(d: &mut Dice) -> String {
 
 fn target(d: &mut Dice, model: bool) -> String {
     let mut text = String::new();
+    // From dice of their own: the scenarios without these words are what they were before.
+    let own = &mut Dice(d.0 ^ 0x776f_7264_73);
     if d.chance(40) {
         let (at, length) = (d.time(0, 4000), d.time(100, 6000));
-        writeln!(text, "    outages: [{{at: {at}, for: {length}}}]").expect(ROOM);
+        let outcome = match own.below(3) {
+            0 => format!(
+                ", outcome: {}, retry_after: {}",
+                own.pick(&["overloaded", "transient"]),
+                told(own)
+            ),
+            1 => format!(", outcome: {}", own.pick(&["permanent", "rate_limited"])),
+            _ => String::new(),
+        };
+        writeln!(text, "    outages: [{{at: {at}, for: {length}{outcome}}}]").expect(ROOM);
     }
     if d.chance(25) {
         let outcome = d.pick(&["transient", "permanent", "overloaded", "rate_limited"]);
@@ -105,9 +116,13 @@ fn target(d: &mut Dice, model: bool) -> String {
             true => format!(", latency: {}", d.time(1, 300)),
             false => String::new(),
         };
+        let told = match own.chance(50) && outcome != "permanent" {
+            true => format!(", retry_after: {}", own.time(1, 3000)),
+            false => String::new(),
+        };
         writeln!(
             text,
-            "    failures: {{rate: {rate}, outcome: {outcome}{latency}}}"
+            "    failures: {{rate: {rate}, outcome: {outcome}{latency}{told}}}"
         )
         .expect(ROOM);
     }
@@ -153,7 +168,11 @@ fn target(d: &mut Dice, model: bool) -> String {
             let servers = d.from(1, 4);
             let queue = d.pick(&["0", "1", "3", "unlimited"]);
             let full = d.pick(&["overloaded", "overloaded", "drop"]);
-            let servers = format!("servers: {servers}, queue: {queue}, when_full: {full}");
+            let told = match own.chance(40) && queue != "unlimited" && full == "overloaded" {
+                true => format!(", retry_after: {}", own.time(1, 3000)),
+                false => String::new(),
+            };
+            let servers = format!("servers: {servers}, queue: {queue}, when_full: {full}{told}");
             writeln!(text, "    capacity: {{{servers}}}").expect(ROOM);
         }
         2 => writeln!(text, "    capacity: {{slows_by: {}}}", d.time(1, 50)).expect(ROOM),
@@ -183,6 +202,14 @@ fn target(d: &mut Dice, model: bool) -> String {
         }
     }
     text
+}
+
+/// What an outage says of when to come back.
+fn told(d: &mut Dice) -> String {
+    match d.chance(50) {
+        true => "reset".to_owned(),
+        false => d.time(1, 3000),
+    }
 }
 
 fn limit(d: &mut Dice, model: bool) -> String {

@@ -159,18 +159,29 @@ impl Server {
 }
 
 /// How a request that arrived then ends, if there is room for it.
-fn nature(target: &Target, request: &Request, arrived: u64) -> Outcome {
-    if within(&target.outages, arrived).is_some() || always(target.failures.rate) {
-        return target.failures.outcome;
+fn nature(target: &Target, request: &Request, arrived: u64) -> Reply {
+    for outage in &target.outages {
+        if within(&[outage.window], arrived).is_some() {
+            let told = match outage.retry_after {
+                RetryAfterHint::Silent => None,
+                RetryAfterHint::Fixed(wait) => Some(wait),
+                RetryAfterHint::ToReset => Some(Span(outage.window.until.0 - arrived)),
+                RetryAfterHint::Jittered(_) => panic!("not certain"),
+            };
+            return Reply::of(outage.outcome).asking(told);
+        }
     }
-    match target.work {
+    if always(target.failures.rate) {
+        return Reply::of(target.failures.outcome).asking(target.failures.retry_after);
+    }
+    Reply::of(match target.work {
         Work::Model {
             context_window: Some(most),
             ..
         } if request.input > most => Outcome::ContextOverflow,
         _ if request.passes => Outcome::Ok,
         _ => Outcome::Invalid,
-    }
+    })
 }
 
 /// How long an answer of that kind takes, before load and slowdowns.
@@ -219,7 +230,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     }
     let arrived = clock.now();
     let line = server.line(target, &request);
-    let natural = Reply::of(nature(target, &request, arrived));
+    let natural = nature(target, &request, arrived);
     let reply = line.unwrap_or(natural);
     if line.is_some() && matches!(reply.outcome, Outcome::RateLimited | Outcome::Overloaded) {
         return refuse(reply).await;
@@ -245,12 +256,17 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             Some(ticket) => Some(ticket),
             None => {
                 drop(slots);
-                let Capacity::Servers { when_full, .. } = target.capacity else {
+                let Capacity::Servers {
+                    when_full,
+                    retry_after,
+                    ..
+                } = target.capacity
+                else {
                     unreachable!("only servers have a gate");
                 };
                 request.fate.set(None);
                 if when_full == WhenFull::Overloaded {
-                    refuse(Reply::of(Outcome::Overloaded)).await;
+                    refuse(Reply::of(Outcome::Overloaded).asking(retry_after)).await;
                 }
                 return;
             }

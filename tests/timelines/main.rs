@@ -12,6 +12,7 @@ mod hedges;
 mod money;
 mod routes;
 mod targets;
+mod weather;
 
 use std::path::Path;
 

@@ -9,7 +9,6 @@ use crate::resilience::{
 use crate::scenario::model::LayerKind;
 use crate::units::{Money, Span};
 use crate::wire::Outcome;
-use crate::world::RetryAfterHint;
 
 /// From here on a bound is none: so many attempts, or an hour of them. Our assumption: in an
 /// incident somebody looks before either has passed.
@@ -175,16 +174,17 @@ pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
 
 pub(super) const IGNORES_RETRY_AFTER: Rule = Rule {
     id: "ignores-retry-after",
-    finds: "429 treated as any error, where the target says when to come back",
+    finds: "a failure treated as any, where the target says with it when to come back",
     why: "The target knows when it has room. Who comes earlier is turned away again, and where \
           rejected requests count moves the moment further off.",
     advice: "write `retry_after: honor`",
     alone: Some(deaf),
     check: |view| {
         view.each_retry(|site, spec| {
-            let told = |used: &&&Used| sent(used).is_some();
+            let told = |used: &&&Used| sent(used, spec).is_some();
             let target = site.targets.iter().find(told)?;
-            (site.scope == Scope::Call && deaf(spec)).then(|| {
+            let deaf = spec.headers.rule == RetryAfterRule::Ignore;
+            (site.scope == Scope::Call && deaf).then(|| {
                 format!(
                     "this ignores the Retry-After that `{}` sends",
                     target.target.name
@@ -214,7 +214,7 @@ pub(super) const RETRY_AFTER_TOO_LONG: Rule = Rule {
     check: |view| {
         view.each_retry(|site, spec| {
             let (longest, _) = spec.headers.longest?;
-            let longer = |used: &&&Used| sent(used).is_some_and(|wait| wait > longest);
+            let longer = |used: &&&Used| sent(used, spec).is_some_and(|wait| wait > longest);
             let target = site.targets.iter().find(longer)?;
             let then = match spec.headers.longest?.1 {
                 WhenTooLong::GiveUp => "this gives up".to_owned(),
@@ -224,9 +224,9 @@ pub(super) const RETRY_AFTER_TOO_LONG: Rule = Rule {
                     "this comes back after its own backoff".to_owned()
                 }
             };
-            let told = sent(target).map_or(Span::ZERO, |wait| wait);
+            let told = sent(target, spec).unwrap_or(Span::ZERO);
             let hears = spec.headers.rule != RetryAfterRule::Ignore;
-            (site.scope == Scope::Call && hears && wants(spec, Outcome::RateLimited)).then(|| {
+            (site.scope == Scope::Call && hears).then(|| {
                 format!(
                     "told to wait up to {} by `{}`, {then}: it accepts {} at most",
                     brief(told),
@@ -255,14 +255,9 @@ fn longest(backoff: &Backoff, attempts: Option<u32>) -> Span {
     waits.max().unwrap_or(Span::ZERO)
 }
 
-/// The longest Retry-After with which a target's limits refuse.
-fn sent(used: &Used) -> Option<Span> {
-    let limits = used.target.limits.iter();
-    let waits = limits.filter_map(|limit| match limit.retry_after {
-        RetryAfterHint::Silent => None,
-        RetryAfterHint::Fixed(wait) => Some(wait),
-        RetryAfterHint::ToReset => Some(limit.window),
-        RetryAfterHint::Jittered(more) => Some(Span(limit.window.0.saturating_add(more.0))),
-    });
-    waits.max()
+/// The longest Retry-After that a target sends with an outcome that is tried again.
+fn sent(used: &Used, spec: &RetrySpec) -> Option<Span> {
+    let hints = used.target.hints();
+    let heard = hints.filter(|(outcome, _)| wants(spec, *outcome));
+    heard.map(|(_, wait)| wait).max()
 }

@@ -223,17 +223,43 @@ pub enum Algorithm {
     },
 }
 
-/// What `Retry-After` a rejection carries.
+/// What `Retry-After` a rejection or failure carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfterHint {
     /// None.
     Silent,
     /// Always the same.
     Fixed(Span),
-    /// The time until the limiter would admit this request.
+    /// The time until the limiter would admit this request, or the outage ends.
     ToReset,
     /// The time until reset plus a uniform draw from zero to this.
     Jittered(Span),
+}
+
+impl RetryAfterHint {
+    /// What is told where the reason goes away after `reset`, if anybody knows when; `luck` is drawn,
+    /// uniform in (0, 1), where the hint has jitter.
+    pub fn told(self, reset: Option<Span>, luck: impl FnOnce() -> f64) -> Option<Span> {
+        match self {
+            RetryAfterHint::Silent => None,
+            RetryAfterHint::Fixed(span) => Some(span),
+            RetryAfterHint::ToReset => reset,
+            RetryAfterHint::Jittered(more) => {
+                let reset = reset?;
+                Some(reset + Span::from_nanos_f64(more.0 as f64 * luck()))
+            }
+        }
+    }
+
+    /// The longest that is told where the reason goes away after `reset` at the latest.
+    pub fn longest(self, reset: Span) -> Option<Span> {
+        match self {
+            RetryAfterHint::Silent => None,
+            RetryAfterHint::Fixed(span) => Some(span),
+            RetryAfterHint::ToReset => Some(reset),
+            RetryAfterHint::Jittered(more) => Some(Span(reset.0.saturating_add(more.0))),
+        }
+    }
 }
 
 /// Who shares a quota.
