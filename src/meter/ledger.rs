@@ -49,7 +49,8 @@ pub struct Ledger {
     pub series: Series,
     /// Most attempts begun within one second of the clock.
     pub peak_per_second: u64,
-    this_second: (u64, u64),
+    /// When the second of the clock ends in which the latest attempt began, and how many began in it.
+    this_second: (Time, u64),
     /// The end of the last scheduled outage.
     outage_end: Option<Time>,
     /// Which fleets call a target that has one.
@@ -140,7 +141,7 @@ impl Ledger {
             task_times: Sketch::default(),
             series: Series::default(),
             peak_per_second: 0,
-            this_second: (0, 0),
+            this_second: (Time::ZERO, 0),
             outage_end: outages.map(|w| w.until).max(),
             meets_outage: meets_outage(scenario, program),
             recovered: Time::ZERO,
@@ -214,9 +215,9 @@ impl Observer for Ledger {
         let page = &mut self.targets[usize::from(target.0)];
         page.attempts += 1;
         page.first += u64::from(first);
-        let second = now.0 / Span::SECOND.0;
-        if self.this_second.0 != second {
-            self.this_second = (second, 0);
+        if now >= self.this_second.0 {
+            let second = now.0 / Span::SECOND.0;
+            self.this_second = (Time(second * Span::SECOND.0) + Span::SECOND, 0);
         }
         self.this_second.1 += 1;
         self.peak_per_second = self.peak_per_second.max(self.this_second.1);

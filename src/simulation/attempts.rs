@@ -8,7 +8,7 @@ use crate::wire::{Outcome, Reply};
 use crate::world::BillingRule;
 use crate::world::price::Usage;
 
-use super::agent::{AgentId, Doing, Prepaid, Purse};
+use super::agent::{AgentId, Doing, Flight, Prepaid, Purse};
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
 use super::program::{Call, CallKind, Guard, Kind, NO_LAYER, Scope};
@@ -31,6 +31,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// All layers of a call are entered: the attempt goes out, unless a budget denies it.
     pub(super) fn launch(&mut self, a: AgentId) -> Next {
         let call = self.call_of(a);
+        if call.is_simple && !self.agents.has_pages {
+            return self.launch_simple(a, call);
+        }
         let lane = self.agents.all[a as usize].lane;
         let (teller, hedge) = match lane {
             0 => (a, 0),
@@ -98,6 +101,37 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.send(a, call.target, request);
             Next::Wait
         }
+    }
+
+    /// [`Run::launch`] of what costs nothing and nobody watches, by an agent of whom no more is known
+    /// than its record: the same, without what would come to nothing.
+    #[inline]
+    fn launch_simple(&mut self, a: AgentId, call: &Call) -> Next {
+        let counter = self.agents.counter_at(a, usize::from(call.counter));
+        let counter = self.agents.counter(counter);
+        let attempt = *counter;
+        *counter = attempt.wrapping_add(1);
+        let spot = self.spot(a, call.step, attempt);
+        let luck = self.weather.draw(spot, Purpose::Attempt);
+        let now = self.agenda.now();
+        self.observer.begun(now, call.target, attempt == 0);
+        let server = &mut self.servers[usize::from(call.target.0)];
+        let Some(plain) = &server.plain else {
+            unreachable!("what a tool keeps of its clients beside luck is on their pages");
+        };
+        let (outcome, work) = plain.answer(&luck);
+        server.admit();
+        let agent = &mut self.agents.all[a as usize];
+        agent.ticket = agent.ticket.wrapping_add(1);
+        agent.flight = Flight {
+            begin: now,
+            outcome,
+            attempt,
+            admitted: true,
+            counted: false,
+        };
+        self.wait(a, Doing::InFlight, now + work);
+        Next::Wait
     }
 
     /// Sets aside in budgets what an attempt may cost; false, and told, if they have not enough.
@@ -178,17 +212,25 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn replied(&mut self, a: AgentId, call: &Call) -> Next {
         self.close_attempt(a, call, Closing::Replied);
         let agent = &self.agents.all[a as usize];
-        let outcome = agent.flight.outcome;
-        if outcome != Outcome::Ok {
-            return Next::Leave(Reply::of(outcome).asking(self.retry_after(a)));
+        if agent.flight.outcome != Outcome::Ok {
+            return self.went_wrong(a);
         }
         let program = self.program;
         let b = &program.blocks[usize::from(agent.block)];
-        self.learn(a, call);
+        if self.agents.has_pages {
+            self.learn(a, call);
+        }
         match b.quiet {
             true => self.go_on(a, b),
             false => Next::Leave(Reply::of(Outcome::Ok)),
         }
+    }
+
+    /// The reply to an attempt that has not succeeded.
+    #[inline(never)]
+    fn went_wrong(&mut self, a: AgentId) -> Next {
+        let outcome = self.agents.all[a as usize].flight.outcome;
+        Next::Leave(Reply::of(outcome).asking(self.retry_after(a)))
     }
 
     /// The `Retry-After` that comes with an agent's attempt.
@@ -289,7 +331,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// What an attempt costs.
-    #[inline]
+    #[inline(always)]
     fn bill(&self, a: AgentId, call: &Call, closing: Closing) -> Bill {
         let spec = &self.scenario.targets[usize::from(call.target.0)];
         let rule = match closing {
@@ -299,10 +341,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Closing::Abandoned | Closing::Open(_) => self.abandoned_rule(a),
         };
         let usage = self.agents.talks.of(a).usage;
-        Bill {
-            usage,
-            charged: charged(usage, rule),
-            cost: spec.price.cost(usage, rule),
+        match rule {
+            BillingRule::FULL => Bill {
+                usage,
+                charged: usage,
+                cost: spec.price.in_full(usage),
+            },
+            BillingRule::FREE => Bill {
+                usage,
+                ..Bill::NOTHING
+            },
+            _ => Bill {
+                usage,
+                charged: charged(usage, rule),
+                cost: spec.price.cost(usage, rule),
+            },
         }
     }
 
@@ -314,10 +367,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             && !step.fresh
             && usage.input >= cache.min_prefix
         {
+            let detour = self.detour_of(a);
             let prepaid = &mut self.agents.prepaid[a as usize];
             prepaid.prefix = usage.input;
             prepaid.until = end + cache.ttl;
-            prepaid.detour = self.agents.all[a as usize].detour;
+            prepaid.detour = detour;
         }
     }
 
@@ -390,7 +444,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let CallKind::Llm(step) = &call.kind else {
             return Usage::default();
         };
-        let agent = &self.agents.all[a as usize];
         let prompt = self.tokens(a, call.step, &step.prompt);
         let talk = self.agents.talks[a as usize];
         let history = if step.fresh { 0 } else { talk.context };
@@ -415,7 +468,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 detour,
                 ..
             } = self.agents.prepaid[a as usize];
-            if self.agenda.now() < until && detour == agent.detour {
+            if self.agenda.now() < until && detour == self.detour_of(a) {
                 usage.cached = prefix.min(input);
             }
             usage.written = input - usage.cached;
@@ -546,11 +599,8 @@ impl Bill {
 }
 
 /// The tokens that are charged under a billing rule.
-#[inline]
+#[inline(never)]
 fn charged(usage: Usage, rule: BillingRule) -> Usage {
-    if (rule.input, rule.output) == (Share::ALL, Share::ALL) {
-        return usage;
-    }
     Usage {
         input: rule.input.of(usage.input),
         cached: rule.input.of(usage.cached),

@@ -10,6 +10,7 @@ use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
     NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
+use super::server::Plain;
 
 pub(super) struct Compiler<'a> {
     scenario: &'a Scenario,
@@ -269,10 +270,13 @@ impl<'a> Compiler<'a> {
         };
         let call = self.program.calls.len() as u16;
         for target in targets {
-            let price = &self.scenario.targets[usize::from(target.0)].price;
+            let spec = &self.scenario.targets[usize::from(target.0)];
+            let is_guarded = budgets.0 != budgets.1 || payers.0 != payers.1;
+            let free = spec.price.is_nothing() && matches!(kind, CallKind::Tool(_));
             self.program.calls.push(Call {
-                is_guarded: budgets.0 != budgets.1 || payers.0 != payers.1,
-                free: price.is_nothing() && matches!(kind, CallKind::Tool(_)),
+                is_guarded,
+                free,
+                is_simple: free && !is_guarded && Plain::of(spec).is_some(),
                 longest_output,
                 target,
                 step,

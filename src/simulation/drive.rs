@@ -39,18 +39,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let mut next = next;
         let mut refused = 0;
         loop {
+            // From call to call first, because that is what most events come to.
+            if matches!(next, Next::Step) {
+                if refused > MOST_REFUSALS {
+                    return self.wait(a, Doing::Thinks, self.agenda.now());
+                }
+                next = self.step(a);
+            }
             next = match next {
+                Next::Wait => return,
                 Next::Enter => self.enter(a),
                 Next::Leave(reply) => {
                     refused += 1;
                     self.leave(a, reply)
                 }
-                Next::Step if refused > MOST_REFUSALS => {
-                    self.wait(a, Doing::Thinks, self.agenda.now());
-                    return;
-                }
-                Next::Step => self.step(a),
-                Next::Wait => return,
+                Next::Step => continue,
             };
         }
     }
@@ -69,18 +72,23 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     if b.scope == Scope::Turn {
                         self.note_turn(a, b);
                     }
+                    let agent = &mut self.agents.all[a as usize];
                     if b.first != b.end {
                         return Next::Enter;
                     }
-                    self.enter_body(a, b)
+                    // Nothing has been done in it yet that would have to be forgotten.
+                    agent.pc = b.body;
+                    continue;
                 }
                 Op::Call(block) => {
                     let b = &program.blocks[usize::from(block)];
                     agent.block = block;
                     agent.layer = b.first;
                     agent.cause[2] = agent.cause[b.around as usize];
-                    agent.detour = 0;
-                    if let Some(talk) = self.agents.talks.get_mut(a) {
+                    agent.call = b.call;
+                    if self.agents.has_pages
+                        && let Some(talk) = self.agents.talks.get_mut(a)
+                    {
                         talk.grown = 0;
                     }
                     if program.counts_calls {
@@ -383,7 +391,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);
         }
-        if self.agents.root(a) == a {
+        if !self.agents.has_pages || self.agents.root(a) == a {
             self.end_task(a, reply)
         } else {
             self.end_branch(a, reply)

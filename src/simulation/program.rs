@@ -251,6 +251,8 @@ pub struct Call {
     pub free: bool,
     /// Whether budgets, or retry budgets that hear of attempts, stand around it.
     pub is_guarded: bool,
+    /// Whether it is free, not guarded, and nothing but luck decides how its target answers.
+    pub is_simple: bool,
 }
 
 /// A call's own parameters.

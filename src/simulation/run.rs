@@ -72,6 +72,8 @@ pub(super) struct Run<'a, O, Q> {
     pub last_end: Time,
     /// Whether there would have been more of something than [`MOST_AT_ONCE`].
     pub crowded: bool,
+    /// Whether every task that ever arrives has ended.
+    pub done: bool,
 }
 
 /// What an event is about: the two highest bits of its entity.
@@ -94,7 +96,8 @@ impl About {
 
     fn of(entity: u32) -> (About, u32) {
         let about = match entity >> Self::SHIFT {
-            0 => About::Agent,
+            // Most events by far: known without a table.
+            _ if entity < 1 << Self::SHIFT => About::Agent,
             1 => About::Job,
             2 => About::Arrival,
             _ => About::Resubmission,
@@ -147,8 +150,10 @@ pub fn run_on<O: Observer, Q: Queue>(
         observer,
         last_end: Time::ZERO,
         crowded: false,
+        done: false,
     };
     run.open();
+    run.done = run.all_done();
     let cut = run.play(stop);
     run.close(cut)
 }
@@ -172,7 +177,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let origin = self.weather.origin();
         for (f, fleet) in self.scenario.fleets.iter().enumerate() {
             let f = f as u8;
-            let queue = TaskQueue::new(fleet, origin, f, self.scenario.horizon);
+            let queue = TaskQueue::new(fleet, self.program, origin, f, self.scenario.horizon);
             self.queues.push(queue);
             self.first_arrivals(f);
             if let FleetSize::Count(n) = fleet.agents {
@@ -197,7 +202,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn play(&mut self, stop: &dyn Fn() -> bool) -> Option<Cut> {
         let horizon = Time::ZERO + self.scenario.horizon;
         let mut look_at = 0;
-        while !self.all_done() {
+        while !self.done {
             let Some(key) = self.agenda.next() else {
                 // Nobody waits for anything that will come: dropped requests without a timeout.
                 return Some(Cut::Horizon);
@@ -221,13 +226,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     }
                 }
                 (About::Job, job) => self.job_event(job, key.low()),
-                (About::Arrival, fleet) if fleet & REOPEN != 0 => self.reopen(fleet as u8),
-                (About::Arrival, fleet) if fleet & REDRIVE != 0 => self.redrive(fleet as u8),
-                (About::Arrival, fleet) => self.arrival(fleet as u8),
+                (About::Arrival, fleet) => self.fleet_event(fleet),
                 (About::Resubmission, entry) => self.resubmission(entry),
             }
         }
         None
+    }
+
+    /// An event of a fleet: a task arrives, or what was shut opens again.
+    fn fleet_event(&mut self, what: u32) {
+        let fleet = what as u8;
+        match what {
+            _ if what & REOPEN != 0 => self.reopen(fleet),
+            _ if what & REDRIVE != 0 => self.redrive(fleet),
+            _ => self.arrival(fleet),
+        }
     }
 
     /// Does what need not be done at each event: after how many it is to be done again, or why the
@@ -307,7 +320,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn wake(&mut self, a: AgentId) {
         let now = self.agenda.now();
         // A timeout is set before what it bounds, so at one instant it comes first.
-        let late = (self.agents.timed.get(a)).is_some_and(|timed| timed.deadline <= now);
+        let late = self.agents.has_pages
+            && (self.agents.timed.get(a)).is_some_and(|timed| timed.deadline <= now);
         let agent = &mut self.agents.all[a as usize];
         agent.wake = 0;
         if late {
@@ -335,7 +349,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     #[inline]
     pub(super) fn wait(&mut self, a: AgentId, doing: Doing, until: Time) {
         let mut at = until;
-        if let Some(timed) = self.agents.timed.get_mut(a) {
+        if self.agents.has_pages
+            && let Some(timed) = self.agents.timed.get_mut(a)
+        {
             timed.until = until;
             at = until.min(timed.deadline);
         }

@@ -14,6 +14,7 @@ use super::arrivals::ArrivalTimes;
 use super::dead_letters::{DeadLetters, Tries};
 use super::drive::Next;
 use super::observer::{Denial, Observer, TaskEnd};
+use super::program::{BlockId, FleetProgram, NO_BLOCK, Op, Pc, Program};
 use super::run::{About, MOST_AT_ONCE, Run};
 
 /// The queue of one fleet.
@@ -41,9 +42,44 @@ pub(super) struct TaskQueue<'a> {
     first_agent: AgentId,
     /// Arrived tasks that have not ended.
     unended: u64,
+    /// Whether a breaker judges its tasks.
+    judged: bool,
+    /// Whether it may submit tasks again.
+    comes_back: bool,
+    /// Where a task begins.
+    entry: Entrance,
     /// Failures that the batch's breaker has counted, and until when it is open.
     failures: u32,
     open_until: Time,
+}
+
+/// Where a fleet's tasks begin: at the op that opens them, or behind it, where that would do nothing.
+#[derive(Clone, Copy, Debug)]
+struct Entrance {
+    pc: Pc,
+    block: BlockId,
+    layer: u16,
+}
+
+impl Entrance {
+    fn of(program: &Program, fleet: &FleetProgram) -> Entrance {
+        let opens = match program.ops[usize::from(fleet.entry)] {
+            Op::Open(block) => Some((block, &program.blocks[usize::from(block)])),
+            _ => None,
+        };
+        match opens {
+            Some((block, b)) if b.first == b.end => Entrance {
+                pc: b.body,
+                block,
+                layer: b.first,
+            },
+            _ => Entrance {
+                pc: fleet.entry,
+                block: NO_BLOCK,
+                layer: 0,
+            },
+        }
+    }
 }
 
 /// A task in line.
@@ -61,10 +97,12 @@ pub(super) struct Entry {
 impl<'a> TaskQueue<'a> {
     pub(super) fn new(
         spec: &'a Fleet,
+        program: &Program,
         origin: (u64, u64),
         number: u8,
         horizon: Span,
     ) -> TaskQueue<'a> {
+        let of_fleet = &program.fleets[usize::from(number)];
         TaskQueue {
             spec,
             arrivals: ArrivalTimes::new(&spec.tasks, origin, number, horizon),
@@ -78,6 +116,9 @@ impl<'a> TaskQueue<'a> {
             dead: DeadLetters::default(),
             first_agent: 0,
             unended: 0,
+            judged: of_fleet.breaker.is_some(),
+            comes_back: of_fleet.comes_back,
+            entry: Entrance::of(program, of_fleet),
             failures: 0,
             open_until: Time::ZERO,
         }
@@ -96,10 +137,40 @@ impl<'a> TaskQueue<'a> {
     fn stopped(&self, now: Time) -> bool {
         now < self.open_until
     }
+
+    /// The next task that nobody has had, for this agent of the fleet, and when it was ready.
+    #[inline(always)]
+    fn fresh_task(&mut self, a: AgentId, now: Time) -> Option<(u32, Time)> {
+        if !self.had.is_empty() {
+            return Some((self.own_task(a)?, now));
+        }
+        let ready = if self.batch_left > 0 {
+            self.batch_left -= 1;
+            now
+        } else {
+            self.fresh.pop_front()?
+        };
+        self.next_task += 1;
+        Some((self.next_task - 1, ready))
+    }
+
+    /// The next task of the batch that each agent has of its own.
+    #[inline(never)]
+    fn own_task(&mut self, a: AgentId) -> Option<u32> {
+        let count = self.spec.tasks.count.unwrap_or(0);
+        let number = a - self.first_agent;
+        let had = &mut self.had[number as usize];
+        if *had == count || self.batch_left == 0 {
+            return None;
+        }
+        *had += 1;
+        self.batch_left -= 1;
+        Some(number * count + *had - 1)
+    }
 }
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
-    #[inline]
+    /// Whether every task that ever arrives has ended.
     pub(super) fn all_done(&self) -> bool {
         self.queues.iter().all(TaskQueue::done)
     }
@@ -230,13 +301,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None => queue.batch_left > 0,
             },
         };
-        if fresh_first && let Some((task, ready)) = self.fresh_task(a) {
+        if fresh_first && let Some((task, ready)) = queue.fresh_task(a, now) {
+            let (entry, comes_back) = (queue.entry, queue.comes_back);
             match self.agents.counters_of(a) {
                 [only] => *only = 0,
                 counters => counters.fill(0),
             }
-            self.begin_task(a, task, ready);
-            if self.program.fleets[usize::from(f)].comes_back {
+            self.begin_task(a, task, ready, entry);
+            if comes_back {
                 self.note_tries(a, Tries::default());
             }
             return Next::Step;
@@ -255,7 +327,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // before, and what it does for the first time is a first attempt.
                 let counters = self.later.release(entry.slot);
                 self.agents.counters_of(a).copy_from_slice(counters);
-                self.begin_task(a, entry.task, entry.ready);
+                let from = self.queues[usize::from(f)].entry;
+                self.begin_task(a, entry.task, entry.ready, from);
                 if let Some(aside) = self.agents.asides.get_mut(a) {
                     aside.resubmitted = entry.tries.resubmitted;
                 }
@@ -264,34 +337,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             None => self.rest(a),
         }
-    }
-
-    /// The next task that nobody has had, and when it was ready.
-    #[inline]
-    fn fresh_task(&mut self, a: AgentId) -> Option<(u32, Time)> {
-        let now = self.agenda.now();
-        let agent = &self.agents.all[a as usize];
-        let queue = &mut self.queues[usize::from(agent.fleet)];
-        let tasks = &queue.spec.tasks;
-        if tasks.each_agent {
-            let count = tasks.count.unwrap_or(0);
-            let number = a - queue.first_agent;
-            let had = &mut queue.had[number as usize];
-            if *had == count || queue.batch_left == 0 {
-                return None;
-            }
-            *had += 1;
-            queue.batch_left -= 1;
-            return Some((number * count + *had - 1, now));
-        }
-        let ready = if queue.batch_left > 0 {
-            queue.batch_left -= 1;
-            now
-        } else {
-            queue.fresh.pop_front()?
-        };
-        queue.next_task += 1;
-        Some((queue.next_task - 1, ready))
     }
 
     #[inline(never)]
@@ -309,7 +354,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     #[inline(always)]
-    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time) {
+    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, entry: Entrance) {
         self.shared.renew(a, Shared::Task);
         if self.agents.has_pages {
             self.agents.renew(a);
@@ -318,12 +363,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         let agent = &mut self.agents.all[a as usize];
-        let fleet = &self.program.fleets[usize::from(agent.fleet)];
         *agent = Agent {
             ticket: agent.ticket.wrapping_add(1),
             task,
             ready,
-            pc: fleet.entry,
+            pc: entry.pc,
+            block: entry.block,
+            layer: entry.layer,
             ..Agent::new(agent.fleet)
         };
     }
@@ -368,8 +414,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             end,
             outcome,
         });
-        self.queues[usize::from(fleet)].unended -= 1;
-        if self.program.fleets[usize::from(fleet)].breaker.is_some() {
+        let queue = &mut self.queues[usize::from(fleet)];
+        queue.unended -= 1;
+        let (last, judged) = (queue.unended == 0, queue.judged);
+        if last {
+            self.done = self.all_done();
+        }
+        if judged {
             self.judge(fleet, outcome);
         }
     }
