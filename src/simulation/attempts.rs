@@ -444,7 +444,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let CallKind::Llm(step) = &call.kind else {
             return Usage::default();
         };
-        let agent = &self.agents.all[a as usize];
         let prompt = self.tokens(a, call.step, &step.prompt);
         let talk = self.agents.talks[a as usize];
         let history = if step.fresh { 0 } else { talk.context };
