@@ -2,7 +2,9 @@
 
 use crate::units::text::{count, money, share, span};
 use crate::units::{Money, Price};
-use crate::world::{Capacity, LimitSpec, LimitUnit, RetryAfterHint, Target};
+use crate::world::{
+    Calendar, Capacity, LimitSpec, LimitUnit, Recurring, RetryAfterHint, Target, Window,
+};
 
 /// One sentence fragment for each assumption: prices, failures, limits, capacity.
 pub fn of(target: &Target) -> Vec<String> {
@@ -66,15 +68,13 @@ fn failures(target: &Target) -> Vec<String> {
     if let Some(hangs) = &target.hangs {
         words.push(format!("{} of attempts hang", share(hangs.rate)));
     }
-    for outage in &target.outages {
+    each(&target.outages, |when, outage| {
         words.push(format!(
-            "outage for {} at {} ({}){}",
-            span(outage.window.until.since(outage.window.from)),
-            seconds(outage.window.from.as_seconds()),
+            "outage {when} ({}){}",
             outage.outcome.name(),
             told(outage.retry_after)
         ));
-    }
+    });
     if let Some(episodes) = &target.episodes {
         words.push(format!(
             "fails {} of attempts in episodes of {} on average, {} apart{}",
@@ -87,19 +87,40 @@ fn failures(target: &Target) -> Vec<String> {
     if target.script.is_some() {
         words.push("replies by a script".to_owned());
     }
-    if !target.pauses.is_empty() {
-        words.push(format!("pauses {} times", target.pauses.len()));
+    if !target.pauses.once.is_empty() {
+        words.push(format!("pauses {} times", target.pauses.once.len()));
     }
-    for slow in &target.slowdowns {
-        let window = slow.window;
-        words.push(format!(
-            "{}× slower for {} at {}",
-            slow.factor,
-            span(window.until.since(window.from)),
-            seconds(window.from.as_seconds())
-        ));
+    for (pause, ()) in &target.pauses.again {
+        words.push(format!("pauses {}{}", when(pause.first), again(*pause)));
     }
+    each(&target.slowdowns, |when, factor| {
+        words.push(format!("{factor}× slower {when}"));
+    });
     words
+}
+
+/// Each window of a calendar: when it is, and what is about it.
+fn each<T>(calendar: &Calendar<T>, mut say: impl FnMut(String, &T)) {
+    for (window, about) in &calendar.once {
+        say(when(*window), about);
+    }
+    for (recurring, about) in &calendar.again {
+        let when = when(recurring.first) + &again(*recurring);
+        say(when, about);
+    }
+}
+
+fn when(window: Window) -> String {
+    let from = seconds(window.from.as_seconds());
+    format!("for {} at {from}", span(window.length()))
+}
+
+fn again(recurring: Recurring) -> String {
+    let every = span(recurring.every);
+    match recurring.times {
+        Some(times) => format!(" and every {every}, {times} times in all"),
+        None => format!(" and every {every}"),
+    }
 }
 
 /// What is said of when to come back, behind the rest.

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::scenario::model::{NamedFile, Policy, Scenario, Threshold};
 use crate::simulation::Program;
+use crate::units::Time;
+use crate::world::Window;
 
 use super::assumptions;
 use super::document::{
@@ -171,16 +173,26 @@ fn targets(scenario: &Scenario) -> Vec<TargetInfo> {
     scenario.targets.iter().map(info).collect()
 }
 
+/// The most windows that are shaded of one that comes again.
+const SHADED: u32 = 200;
+
 fn outages(scenario: &Scenario) -> Vec<OutageInfo> {
-    let of = |(i, target): (usize, &crate::world::Target)| {
-        let info = move |outage: &crate::world::Outage| OutageInfo {
+    let mut infos = vec![];
+    for (i, target) in scenario.targets.iter().enumerate() {
+        let info = |window: Window| OutageInfo {
             target: i,
-            from_seconds: outage.window.from.as_seconds(),
-            until_seconds: outage.window.until.as_seconds(),
+            from_seconds: window.from.as_seconds(),
+            until_seconds: window.until.as_seconds(),
         };
-        target.outages.iter().map(info).collect::<Vec<_>>()
-    };
-    scenario.targets.iter().enumerate().flat_map(of).collect()
+        infos.extend(target.outages.once.iter().map(|(window, _)| info(*window)));
+        for (recurring, _) in &target.outages.again {
+            let times = recurring.times.unwrap_or(SHADED).min(SHADED);
+            let windows = (0..times).map(|n| recurring.nth(u64::from(n)));
+            let in_time = |window: &Window| window.from < Time::ZERO + scenario.horizon;
+            infos.extend(windows.take_while(in_time).map(info));
+        }
+    }
+    infos
 }
 
 #[cfg(test)]

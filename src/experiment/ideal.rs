@@ -2,7 +2,7 @@
 
 use crate::scenario::model::{Scenario, Step};
 use crate::units::Share;
-use crate::world::{Capacity, Target};
+use crate::world::{Calendar, Capacity, Target};
 
 /// The scenario without failures, hangs, outages, limits and queues; every answer is valid.
 ///
@@ -21,11 +21,11 @@ fn without_trouble(target: &Target) -> Target {
     let mut target = target.clone();
     target.failures.rate = Share::NONE;
     target.hangs = None;
-    target.outages.clear();
+    target.outages = Calendar::default();
     target.episodes = None;
     target.script = None;
-    target.pauses.clear();
-    target.slowdowns.clear();
+    target.pauses = Calendar::default();
+    target.slowdowns = Calendar::default();
     target.capacity = Capacity::Infinite;
     target.contention = None;
     target.limits.clear();

@@ -144,7 +144,8 @@ impl Metric {
             Metric::Recovery => (
                 "recovery_seconds",
                 "from the end of the last outage until all tasks that were ready before that were \
-                 done, of fleets that call a target with an outage; null without outages",
+                 done, of fleets that call a target with an outage; null without \
+                 outages; one that comes again without end is none",
             ),
             Metric::PeakRate => (
                 "peak_attempts_per_second",

@@ -122,7 +122,7 @@ impl Ledger {
             first_steps.push(steps);
             steps += steps_of(&fleet.plan);
         }
-        let outages = scenario.targets.iter().flat_map(|t| &t.outages);
+        let outage_ends = scenario.targets.iter().filter_map(|t| t.outages.end());
         Ledger {
             targets: vec![TargetBook::default(); scenario.targets.len()],
             causes: vec![CauseBook::default(); layers + 1],
@@ -142,7 +142,7 @@ impl Ledger {
             series: Series::default(),
             peak_per_second: 0,
             this_second: (Time::ZERO, 0),
-            outage_end: outages.map(|o| o.window.until).max(),
+            outage_end: outage_ends.max(),
             meets_outage: meets_outage(scenario, program),
             recovered: Time::ZERO,
             unrecovered: false,
@@ -194,10 +194,13 @@ impl Tokens {
     }
 }
 
-/// Which fleets have a plan that may call a target with a scheduled outage.
+/// Which fleets have a plan that may call a target with a scheduled outage that ends for good.
 fn meets_outage(scenario: &Scenario, program: &Program) -> Vec<bool> {
     let entries: Vec<usize> = program.fleets.iter().map(|f| f.entry.into()).collect();
-    let meets = |target: TargetId| !scenario.targets[usize::from(target.0)].outages.is_empty();
+    let meets = |target: TargetId| {
+        let target = &scenario.targets[usize::from(target.0)];
+        target.outages.end().is_some()
+    };
     let of_fleet = |(i, from): (usize, &usize)| {
         let to = entries.get(i + 1).copied().unwrap_or(program.ops.len());
         program.targets_of(*from..to).any(meets)

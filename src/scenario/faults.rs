@@ -1,16 +1,16 @@
 //! What goes wrong with a target, and when.
 
 use super::billing::{server_outcome, server_outcomes};
+use super::calendars::{calendar, window};
 use super::distributions::times;
 use super::fields::Fields;
 use super::limits::retry_after;
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
-use crate::units::{Share, Span, Time};
+use crate::units::{Share, Span};
 use crate::wire::Outcome;
 use crate::world::{
-    Episodes, Failures, Hangs, Outage, RetryAfterHint, Script, ScriptThen, ScriptedReply, Slowdown,
-    Window,
+    Calendar, Episodes, Failures, Hangs, Outage, RetryAfterHint, Script, ScriptThen, ScriptedReply,
 };
 
 /// What the key `failures` says.
@@ -132,10 +132,14 @@ pub(super) fn episodes(node: &Node, failures: &Failures, r: &mut Reader) -> Opti
     })
 }
 
-/// A list of outages `{at: 1m, for: 5s, outcome: overloaded, retry_after: reset}`, in ascending
-/// order. What one leaves out is as of the target's failures.
-pub(super) fn outages(node: &Node, failures: &Failures, r: &mut Reader) -> Option<Vec<Outage>> {
-    let read = r.each(node, "a list of outages", |node, r| {
+/// A list of outages `{at: 1m, for: 5s, outcome: overloaded, retry_after: reset}`. What one leaves
+/// out is as of the target's failures.
+pub(super) fn outages(
+    node: &Node,
+    failures: &Failures,
+    r: &mut Reader,
+) -> Option<Calendar<Outage>> {
+    calendar(node, "a list of outages", r, |node, r| {
         let mut f = Fields::of(node, "an outage", r)?;
         let window = window(&mut f, r);
         let own = f.optional("outcome", r, failure);
@@ -148,74 +152,11 @@ pub(super) fn outages(node: &Node, failures: &Failures, r: &mut Reader) -> Optio
             None => failures.hint(),
         };
         let outage = Outage {
-            window: window?,
             outcome,
             retry_after: told.map_or(inherited, |(_, told)| told),
         };
-        Some((node.place, outage))
-    })?;
-    in_order(read, |outage| outage.window, r)
-}
-
-/// A list of windows `{at: 1m, for: 5s}`, in ascending order.
-pub(super) fn windows(node: &Node, r: &mut Reader) -> Option<Vec<Window>> {
-    let read = r.each(node, "a list of windows", |node, r| {
-        let mut f = Fields::of(node, "a window", r)?;
-        let window = window(&mut f, r);
-        f.finish(r);
-        Some((node.place, window?))
-    })?;
-    in_order(read, |window| *window, r)
-}
-
-/// A list of `{at: 1m, for: 2m, factor: 20x}`, in ascending order.
-pub(super) fn slowdowns(node: &Node, r: &mut Reader) -> Option<Vec<Slowdown>> {
-    let read = r.each(node, "a list of slowdowns", |node, r| {
-        let mut f = Fields::of(node, "a slowdown", r)?;
-        let window = window(&mut f, r);
-        let factor = f.required("factor", r, |n, r| r.positive_factor(n));
-        f.finish(r);
-        Some((
-            node.place,
-            Slowdown {
-                window: window?,
-                factor: factor?,
-            },
-        ))
-    })?;
-    in_order(read, |slowdown| slowdown.window, r)
-}
-
-fn window(f: &mut Fields, r: &mut Reader) -> Option<Window> {
-    let at = f.required("at", r, |n, r| r.time(n));
-    let length = f.required("for", r, |n, r| r.positive_time(n));
-    let from = Time::ZERO + at?;
-    Some(Window {
-        from,
-        until: from + length?,
+        Some((window?, outage))
     })
-}
-
-/// Sorts by time; windows that overlap are mistakes, windows that touch are not.
-fn in_order<T>(
-    mut list: Vec<(Place, T)>,
-    window: impl Fn(&T) -> Window,
-    r: &mut Reader,
-) -> Option<Vec<T>> {
-    list.sort_by_key(|(_, item)| window(item).from);
-    let mut fine = true;
-    for pair in list.windows(2) {
-        if window(&pair[1].1).from < window(&pair[0].1).until {
-            fine = false;
-            let place = pair[0].0.max(pair[1].0);
-            r.error_help(
-                place,
-                "this window overlaps another one",
-                "write one window for both",
-            );
-        }
-    }
-    fine.then(|| list.into_iter().map(|(_, item)| item).collect())
 }
 
 /// `{outcomes: […], then: normal, per: target}`.
@@ -300,17 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn windows_are_sorted_and_may_touch() {
-        let sorted = read("[{at: 5s, for: 1s}, {at: 0, for: 5s}]", windows).unwrap();
-        assert_eq!(sorted[0].from, Time::ZERO);
-        assert_eq!(sorted[0].until, sorted[1].from);
-        let told = read("[{at: 5s, for: 1s}, {at: 0, for: 6s}]", windows).unwrap_err();
-        assert_eq!(told, "this window overlaps another one");
-        let slow = read("[{at: 1m, for: 2m, factor: 20x}]", slowdowns).unwrap();
-        assert_eq!(slow[0].factor, 20.0);
-    }
-
-    #[test]
     fn an_outage_fails_as_its_target_does_unless_it_says_otherwise() {
         let failures = Failures {
             outcome: Outcome::Overloaded,
@@ -320,7 +250,11 @@ mod tests {
         let yaml = "[{at: 0, for: 1s}, {at: 2s, for: 1s, outcome: transient}, \
                     {at: 4s, for: 1s, retry_after: reset}]";
         let read = read(yaml, |n, r| outages(n, &failures, r)).unwrap();
-        let told: Vec<_> = read.iter().map(|o| (o.outcome, o.retry_after)).collect();
+        let told: Vec<_> = read
+            .once
+            .iter()
+            .map(|(_, o)| (o.outcome, o.retry_after))
+            .collect();
         let expected = [
             (Outcome::Overloaded, RetryAfterHint::Fixed(Span::seconds(2))),
             (Outcome::Transient, RetryAfterHint::Silent),

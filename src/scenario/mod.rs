@@ -12,6 +12,7 @@
 mod backoff;
 mod billing;
 mod breaker;
+mod calendars;
 mod contention;
 mod dead_letters;
 mod diagnostics;

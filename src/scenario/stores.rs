@@ -1,7 +1,7 @@
 //! Stores that layers keep their state in, and the keys by which a layer says so.
 
+use super::calendars::windows;
 use super::distributions::times;
-use super::faults::windows;
 use super::fields::Fields;
 use super::model::{Via, WhenAway};
 use super::reader::Reader;
@@ -82,7 +82,7 @@ mod tests {
         let yaml = "{latency: 2ms, fails_after: 1s, outages: [{at: 1m, for: 5s}]}";
         let store = read(yaml, |n, r| store("redis", n, r)).unwrap();
         assert_eq!(store.name, "redis");
-        assert!(store.outages[0].holds(Time(60_000_000_000)));
+        assert!(store.outages.at(Time(60_000_000_000)).is_some());
         let luck = 0.5;
         let away = store.look_up(Time(60_000_000_000), Span::MAX, luck);
         assert_eq!((away.takes, away.away), (Span::SECOND, true));

@@ -1,6 +1,7 @@
 //! Models and tools.
 
 use super::billing::billing;
+use super::calendars;
 use super::contention::contention;
 use super::distributions::times;
 use super::faults::{self, Failing};
@@ -106,8 +107,8 @@ fn rest(
     let hangs = f.optional("hangs", r, faults::hangs);
     let outages = f.optional("outages", r, |n, r| faults::outages(n, &failures, r));
     let episodes = f.optional("episodes", r, |n, r| faults::episodes(n, &failures, r));
-    let pauses = f.optional("pauses", r, faults::windows);
-    let slowdowns = f.optional("slowdowns", r, faults::slowdowns);
+    let pauses = f.optional("pauses", r, calendars::pauses);
+    let slowdowns = f.optional("slowdowns", r, calendars::slowdowns);
     let network = f.optional("network", r, times);
     let rejection_latency = f.optional("rejection_latency", r, times);
     let capacity = f.optional("capacity", r, capacity);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::random::{Distribution, Purpose, Spot, Weather, unit_open};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
-use crate::world::failure::{EpisodeTimeline, OutageCursor};
+use crate::world::failure::EpisodeTimeline;
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
 use crate::world::price::Usage;
 use crate::world::{Capacity, LimitSpec, Order, Target, WhenFull, Work};
@@ -19,7 +19,6 @@ pub struct Server<'a> {
     pub spec: &'a Target,
     is_direct: bool,
     limits: Vec<Quota<'a>>,
-    outages: OutageCursor,
     episodes: Option<EpisodeTimeline>,
     /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
     latencies: [&'a Distribution; Outcome::COUNT],
@@ -101,7 +100,6 @@ impl<'a> Server<'a> {
         Server {
             spec,
             limits: spec.limits.iter().map(quota).collect(),
-            outages: OutageCursor::default(),
             episodes: spec
                 .episodes
                 .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
@@ -209,15 +207,9 @@ impl<'a> Server<'a> {
     /// When work of this length ends if it begins now: after a pause, and slowed down.
     #[inline]
     pub fn end_of_work(&self, now: Time, work: Span) -> Time {
-        let after = |start: Time, w: &crate::world::Window| match w.holds(start) {
-            true => w.until,
-            false => start,
-        };
-        // They are sorted, and one may begin where another ends.
-        let start = self.spec.pauses.iter().fold(now, after);
-        let slow = self.spec.slowdowns.iter().find(|s| s.window.holds(start));
-        match slow {
-            Some(s) => start + Span::from_nanos_f64(work.0 as f64 * s.factor),
+        let start = self.spec.pauses.free_from(now);
+        match self.spec.slowdowns.at(start) {
+            Some((_, factor)) => start + Span::from_nanos_f64(work.0 as f64 * factor),
             None => start + work,
         }
     }
@@ -286,8 +278,8 @@ impl<'a> Server<'a> {
     ) -> (Outcome, Option<Span>) {
         let spec = self.spec;
         let coin = request.luck[1];
-        if let Some(outage) = self.outages.at(&spec.outages, now) {
-            let left = outage.window.until.since(now);
+        if let Some((window, outage)) = spec.outages.at(now) {
+            let left = window.until.since(now);
             let told = hint(outage.retry_after, Some(left), request, weather);
             return (outage.outcome, told);
         }

@@ -4,32 +4,14 @@ use crate::random::stream::{Process, Stream};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
 
-use super::RetryAfterHint;
+use super::{RetryAfterHint, Window};
 
-/// A stretch of time, half open: `from <= t < until`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Its first instant.
-    pub from: Time,
-    /// The first instant after it.
-    pub until: Time,
-}
-
-impl Window {
-    /// Whether `t` lies in it.
-    pub fn holds(self, t: Time) -> bool {
-        self.from <= t && t < self.until
-    }
-}
-
-/// A time at which a target is down: attempts that arrive in it fail.
+/// How a target is down for a time: attempts that arrive in it fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// When.
-    pub window: Window,
     /// What a failure in it looks like.
     pub outcome: Outcome,
-    /// When it says to come back; it is over at the end of the window.
+    /// When it says to come back; it knows the end of the window.
     pub retry_after: RetryAfterHint,
 }
 
@@ -94,26 +76,6 @@ impl Script {
     }
 }
 
-/// Answers which of a sorted list of outages holds the current time; time must not go back.
-#[derive(Clone, Debug, Default)]
-pub struct OutageCursor {
-    next: usize,
-}
-
-impl OutageCursor {
-    /// The outage that holds `now`, if one does.
-    pub fn at(&mut self, outages: &[Outage], now: Time) -> Option<Outage> {
-        while outages
-            .get(self.next)
-            .is_some_and(|o| o.window.until <= now)
-        {
-            self.next += 1;
-        }
-        let next = outages.get(self.next).copied();
-        next.filter(|o| o.window.holds(now))
-    }
-}
-
 /// The episodes of one target in one replication, drawn as time goes on.
 #[derive(Clone, Debug)]
 pub struct EpisodeTimeline {
@@ -161,28 +123,6 @@ fn next_episode(stream: &mut Stream, spec: Episodes, after: Time) -> Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn outage(from: u64, until: u64) -> Outage {
-        Outage {
-            window: Window {
-                from: Time(from),
-                until: Time(until),
-            },
-            outcome: Outcome::Transient,
-            retry_after: RetryAfterHint::Silent,
-        }
-    }
-
-    #[test]
-    fn windows_are_half_open() {
-        let outages = [outage(5, 10), outage(20, 30)];
-        let mut cursor = OutageCursor::default();
-        assert_eq!(cursor.at(&outages, Time(4)), None);
-        assert_eq!(cursor.at(&outages, Time(5)), Some(outages[0]));
-        assert_eq!(cursor.at(&outages, Time(10)), None);
-        assert_eq!(cursor.at(&outages, Time(29)), Some(outages[1]));
-        assert_eq!(cursor.at(&outages, Time(30)), None);
-    }
 
     #[test]
     fn a_script_ends_as_it_says() {

@@ -8,6 +8,7 @@
 
 pub mod billing;
 pub mod budget;
+mod calendar;
 mod contention;
 pub mod failure;
 pub mod limiter;
@@ -16,9 +17,10 @@ mod store;
 mod target;
 
 pub use billing::{Billing, BillingRule};
+pub use calendar::{Calendar, Recurring, Window};
 pub use contention::Contention;
-pub use failure::{Episodes, Outage, Script, ScriptThen, ScriptedReply, Window};
+pub use failure::{Episodes, Outage, Script, ScriptThen, ScriptedReply};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
 pub use store::{LookUp, Store};
-pub use target::{Capacity, Failures, Hangs, Order, Slowdown, Target, WhenFull, Work};
+pub use target::{Capacity, Failures, Hangs, Order, Target, WhenFull, Work};

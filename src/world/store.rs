@@ -6,7 +6,7 @@
 use crate::random::Distribution;
 use crate::units::{Span, Time};
 
-use super::Window;
+use super::Calendar;
 
 /// A store.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Store {
     pub latency: Distribution,
     /// How long a look-up takes to fail in an outage, if not as long \[ns\].
     pub fails_after: Option<Distribution>,
-    /// When it is away: look-ups that set out then fail. In ascending order.
-    pub outages: Vec<Window>,
+    /// When it is away: look-ups that set out then fail.
+    pub outages: Calendar<()>,
 }
 
 /// What becomes of a look-up.
@@ -34,8 +34,7 @@ impl Store {
     /// The look-up of a client that asks now, waits at most `time_limit`, and has this luck in
     /// (0, 1).
     pub fn look_up(&self, now: Time, time_limit: Span, luck: f64) -> LookUp {
-        let next = self.outages.partition_point(|w| w.until <= now);
-        let away = self.outages.get(next).is_some_and(|w| w.holds(now));
+        let away = self.outages.at(now).is_some();
         let latency = match &self.fails_after {
             Some(fails_after) if away => fails_after,
             _ => &self.latency,
@@ -51,18 +50,22 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Window;
     use super::*;
 
     fn store(fails_after: Option<f64>) -> Store {
-        let window = |from, until| Window {
-            from: Time(from),
-            until: Time(until),
+        let window = |from, until| {
+            let (from, until) = (Time(from), Time(until));
+            (Window { from, until }, ())
         };
         Store {
             name: "redis".to_owned(),
             latency: Distribution::Constant(5.0),
             fails_after: fails_after.map(Distribution::Constant),
-            outages: vec![window(100, 200), window(300, 400)],
+            outages: Calendar {
+                once: vec![window(100, 200), window(300, 400)],
+                again: vec![],
+            },
         }
     }
 

@@ -1,8 +1,8 @@
 //! Targets: what can be called.
 
 use super::{
-    Billing, CachePolicy, Contention, Episodes, LimitSpec, Outage, PriceList, RetryAfterHint,
-    Script, Window,
+    Billing, CachePolicy, Calendar, Contention, Episodes, LimitSpec, Outage, PriceList,
+    RetryAfterHint, Script,
 };
 use crate::random::Distribution;
 use crate::units::{Share, Span};
@@ -22,16 +22,16 @@ pub struct Target {
     pub failures: Failures,
     /// Attempts that answer correctly, but far too late.
     pub hangs: Option<Hangs>,
-    /// Failures at fixed times, sorted, not overlapping: an attempt that arrives in one fails.
-    pub outages: Vec<Outage>,
+    /// Failures at fixed times: an attempt that arrives in one fails.
+    pub outages: Calendar<Outage>,
     /// Random on/off failure.
     pub episodes: Option<Episodes>,
     /// Scripted outcomes; where a script speaks, nothing else decides.
     pub script: Option<Script>,
     /// Pauses at fixed times: work that would start in one starts at its end.
-    pub pauses: Vec<Window>,
-    /// Times at which work takes longer.
-    pub slowdowns: Vec<Slowdown>,
+    pub pauses: Calendar<()>,
+    /// Times at which work takes longer, and by which factor if it starts then.
+    pub slowdowns: Calendar<f64>,
     /// Network delay each way \[ns\].
     pub network: Option<Distribution>,
     /// How long it takes to answer 429 or 529 \[ns\].
@@ -101,15 +101,6 @@ pub struct Hangs {
     pub latency: Distribution,
 }
 
-/// A time at which work takes longer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slowdown {
-    /// When.
-    pub window: Window,
-    /// By which factor the latency of work that starts in it grows.
-    pub factor: f64,
-}
-
 /// How many attempts a target can work on at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Capacity {
@@ -169,9 +160,9 @@ impl Target {
             let longest = limit.retry_after.longest(limit.window);
             (Outcome::RateLimited, longest)
         });
-        let outages = self.outages.iter().map(|outage| {
-            let length = outage.window.until.since(outage.window.from);
-            (outage.outcome, outage.retry_after.longest(length))
+        let outages = self.outages.firsts().map(|(window, outage)| {
+            let longest = outage.retry_after.longest(window.length());
+            (outage.outcome, longest)
         });
         let episodes = self.episodes.iter().map(|episodes| {
             let longest = episodes.retry_after.longest(episodes.mean_down);

@@ -303,8 +303,13 @@ fn billing(c: &mut Choices) -> String {
 fn windows(c: &mut Choices) -> String {
     let first = c.of(&["{at: 2s, for: 5s}", "{at: 0, for: 1s}"]);
     let second = c.of(&["{at: 20s, for: 20s}", "{at: 7s, for: 3s}"]);
-    match c.below(2) {
+    let again = c.of(&["every: 6s", "every: 10s, count: 3"]);
+    match c.below(3) {
         0 => format!("[{first}]"),
+        2 => format!(
+            "[{second}, {}]",
+            first.replace('}', &format!(", {again}}}"))
+        ),
         _ => format!("[{first}, {second}]"),
     }
 }

@@ -107,7 +107,12 @@ fn target(d: &mut Dice, model: bool) -> String {
             1 => format!(", outcome: {}", own.pick(&["permanent", "rate_limited"])),
             _ => String::new(),
         };
-        writeln!(text, "    outages: [{{at: {at}, for: {length}{outcome}}}]").expect(ROOM);
+        let again = again(own, 6000);
+        writeln!(
+            text,
+            "    outages: [{{at: {at}, for: {length}{again}{outcome}}}]"
+        )
+        .expect(ROOM);
     }
     if d.chance(25) {
         let outcome = d.pick(&["transient", "permanent", "overloaded", "rate_limited"]);
@@ -149,12 +154,21 @@ fn target(d: &mut Dice, model: bool) -> String {
     }
     if d.chance(20) {
         let (at, length) = (d.time(0, 4000), d.time(100, 3000));
-        writeln!(text, "    pauses: [{{at: {at}, for: {length}}}]").expect(ROOM);
+        let more = match own.chance(30) {
+            true => format!(", {{at: {}, for: 700ms, every: 4s}}", own.time(0, 9000)),
+            false => String::new(),
+        };
+        let again = again(own, 3000);
+        writeln!(
+            text,
+            "    pauses: [{{at: {at}, for: {length}{again}}}{more}]"
+        )
+        .expect(ROOM);
     }
     if d.chance(15) {
         let (at, length) = (d.time(0, 4000), d.time(100, 3000));
         let factor = d.from(2, 9);
-        let window = format!("at: {at}, for: {length}");
+        let window = format!("at: {at}, for: {length}{}", again(own, 3000));
         writeln!(text, "    slowdowns: [{{{window}, factor: {factor}x}}]").expect(ROOM);
     }
     if d.chance(30) {
@@ -202,6 +216,18 @@ fn target(d: &mut Dice, model: bool) -> String {
         }
     }
     text
+}
+
+/// How a window comes again that is at most so long.
+fn again(d: &mut Dice, length_ms: u64) -> String {
+    if d.chance(60) {
+        return String::new();
+    }
+    let every = d.time(length_ms + 1, 3 * length_ms);
+    match d.chance(50) {
+        true => format!(", every: {every}, count: {}", d.from(1, 4)),
+        false => format!(", every: {every}"),
+    }
 }
 
 /// What an outage says of when to come back.

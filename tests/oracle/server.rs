@@ -7,7 +7,7 @@ use squall::random::Distribution;
 use squall::units::{Share, Span};
 use squall::wire::{Outcome, Reply};
 use squall::world::{
-    Algorithm, Capacity, LimitPer, RetryAfterHint, Slowdown, Target, WhenFull, Window, Work,
+    Algorithm, Calendar, Capacity, LimitPer, RetryAfterHint, Target, WhenFull, Work,
 };
 
 use super::clock::Signal;
@@ -69,9 +69,26 @@ fn always(share: Share) -> bool {
     }
 }
 
-fn within(windows: &[Window], now: u64) -> Option<Window> {
-    let holds = |w: &&Window| w.from.0 <= now && now < w.until.0;
-    windows.iter().find(holds).copied()
+/// When the window ends that holds a time, and what is about it: found by going from one to the next.
+fn within<T: Copy>(calendar: &Calendar<T>, now: u64) -> Option<(u64, T)> {
+    for (window, about) in &calendar.once {
+        if window.from.0 <= now && now < window.until.0 {
+            return Some((window.until.0, *about));
+        }
+    }
+    for (recurring, about) in &calendar.again {
+        let (mut from, mut until) = (recurring.first.from.0, recurring.first.until.0);
+        let mut left = recurring.times.map_or(u64::MAX, u64::from);
+        while from <= now && left > 0 {
+            if now < until {
+                return Some((until, *about));
+            }
+            from += recurring.every.0;
+            until += recurring.every.0;
+            left -= 1;
+        }
+    }
+    None
 }
 
 impl Server {
@@ -160,16 +177,14 @@ impl Server {
 
 /// How a request that arrived then ends, if there is room for it.
 fn nature(target: &Target, request: &Request, arrived: u64) -> Reply {
-    for outage in &target.outages {
-        if within(&[outage.window], arrived).is_some() {
-            let told = match outage.retry_after {
-                RetryAfterHint::Silent => None,
-                RetryAfterHint::Fixed(wait) => Some(wait),
-                RetryAfterHint::ToReset => Some(Span(outage.window.until.0 - arrived)),
-                RetryAfterHint::Jittered(_) => panic!("not certain"),
-            };
-            return Reply::of(outage.outcome).asking(told);
-        }
+    if let Some((until, outage)) = within(&target.outages, arrived) {
+        let told = match outage.retry_after {
+            RetryAfterHint::Silent => None,
+            RetryAfterHint::Fixed(wait) => Some(wait),
+            RetryAfterHint::ToReset => Some(Span(until - arrived)),
+            RetryAfterHint::Jittered(_) => panic!("not certain"),
+        };
+        return Reply::of(outage.outcome).asking(told);
     }
     if always(target.failures.rate) {
         return Reply::of(target.failures.outcome).asking(target.failures.retry_after);
@@ -291,12 +306,11 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     }
     // One pause may begin where another ends.
     let mut begin = clock.now();
-    while let Some(pause) = within(&target.pauses, begin) {
-        begin = pause.until.0;
+    while let Some((until, ())) = within(&target.pauses, begin) {
+        begin = until;
     }
-    let slow = |s: &&Slowdown| s.window.from.0 <= begin && begin < s.window.until.0;
-    if let Some(slow) = target.slowdowns.iter().find(slow) {
-        span *= slow.factor;
+    if let Some((_, factor)) = within(&target.slowdowns, begin) {
+        span *= factor;
     }
     clock.sleep(begin - clock.now() + span as u64).await;
     drop((ticket, in_flight, slots));

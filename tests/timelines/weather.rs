@@ -1,4 +1,4 @@
-//! What a failing or full target says of when to come back.
+//! What a failing or full target says of when to come back; windows that come again.
 
 use crate::{calls, expect};
 
@@ -78,4 +78,64 @@ fn a_full_server_may_tell_when_to_come_back() {
             "1 ends at 2510 ok",
         ],
     );
+}
+
+#[test]
+fn a_pause_may_come_again_for_ever() {
+    // From 50 to 150, from 250 to 350, from 450 to 550 …: what would begin at 100 begins at 150, what
+    // would begin at 250 begins at 350, what would begin at 450 begins at 550.
+    let tool = "latency: 100ms, pauses: [{at: 50ms, for: 100ms, every: 200ms}]";
+    expect(
+        &calls(tool, "1", "count: 4", ""),
+        &[
+            "0 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "1 tool 100..250 ok",
+            "1 ends at 250 ok",
+            "2 tool 250..450 ok",
+            "2 ends at 450 ok",
+            "3 tool 450..650 ok",
+            "3 ends at 650 ok",
+        ],
+    );
+}
+
+#[test]
+fn an_outage_comes_as_often_as_it_says() {
+    // Down from 0 to 150 and from 300 to 450, and not from 600 on.
+    let tool = "latency: 100ms, outages: [{at: 0, for: 150ms, every: 300ms, count: 2}]";
+    let policy = "tool: [{retry: {attempts: 3, delay: 0}}]";
+    expect(
+        &calls(tool, "1", "count: 4", policy),
+        &[
+            "0 tool 0..100 transient",
+            "0 tool 100..200 transient",
+            "0 tool 200..300 ok",
+            "0 ends at 300 ok",
+            "1 tool 300..400 transient",
+            "1 tool 400..500 transient",
+            "1 tool 500..600 ok",
+            "1 ends at 600 ok",
+            "2 tool 600..700 ok",
+            "2 ends at 700 ok",
+            "3 tool 700..800 ok",
+            "3 ends at 800 ok",
+        ],
+    );
+}
+
+#[test]
+fn a_single_window_counts_before_one_that_comes_again() {
+    // Twice as slow in every other 100 ms; from 200 to 300 ten times. What begins at 0 takes 20, as
+    // does what begins after it, until 100; then 10 each, until 200; the next one 100.
+    let tool = "latency: 10ms, slowdowns: [{at: 0, for: 100ms, every: 200ms, factor: 2x}, \
+                {at: 200ms, for: 100ms, factor: 10x}]";
+    let (_, attempts) = crate::play(&calls(tool, "1", "count: 17", ""));
+    let took: Vec<u64> = attempts
+        .iter()
+        .map(|a| a.end.since(a.begin).0 / 1_000_000)
+        .collect();
+    assert_eq!(took[..5], [20; 5]);
+    assert_eq!(took[5..15], [10; 10]);
+    assert_eq!(took[15..], [100, 10]);
 }

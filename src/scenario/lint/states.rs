@@ -194,8 +194,8 @@ fn fewest(spec: &BreakerSpec) -> (u32, &'static str) {
 
 /// The longest outage of a target, or the mean of its random ones if that is longer.
 fn longest_outage(used: &Used) -> Option<Span> {
-    let outages = used.target.outages.iter();
-    let windows = outages.map(|outage| outage.window.until.since(outage.window.from));
+    let outages = used.target.outages.firsts();
+    let windows = outages.map(|(window, _)| window.length());
     windows
         .chain(used.target.episodes.map(|episodes| episodes.mean_down))
         .max()

@@ -1,0 +1,190 @@
+//! What happens at set times: windows that come once, and windows that come again and again.
+
+use crate::units::{Span, Time};
+
+/// A stretch of time, half open: `from <= t < until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its first instant.
+    pub from: Time,
+    /// The first instant after it.
+    pub until: Time,
+}
+
+impl Window {
+    /// Whether `t` lies in it.
+    pub fn holds(self, t: Time) -> bool {
+        self.from <= t && t < self.until
+    }
+
+    /// How long it is.
+    pub fn length(self) -> Span {
+        self.until.since(self.from)
+    }
+}
+
+/// A window that comes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recurring {
+    /// The first time.
+    pub first: Window,
+    /// From begin to begin; longer than the window.
+    pub every: Span,
+    /// How often it comes, the first time included; without end if `None`.
+    pub times: Option<u32>,
+}
+
+impl Recurring {
+    /// The window that holds `t`, if one does.
+    pub fn at(self, t: Time) -> Option<Window> {
+        if t < self.first.from {
+            return None;
+        }
+        let passed = t.since(self.first.from).0 / self.every.0;
+        let nth = match self.times {
+            Some(times) => passed.min(u64::from(times) - 1),
+            None => passed,
+        };
+        Some(self.nth(nth)).filter(|window| window.holds(t))
+    }
+
+    /// The window that comes after so many others.
+    pub fn nth(self, n: u64) -> Window {
+        let later = Span(self.every.0.saturating_mul(n));
+        Window {
+            from: self.first.from + later,
+            until: self.first.until + later,
+        }
+    }
+}
+
+/// Windows with something about each: single ones in order, which do not overlap, and behind them
+/// those that come again, which may. Where several hold a time the first counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calendar<T> {
+    /// What comes once, in ascending order.
+    pub once: Vec<(Window, T)>,
+    /// What comes again, in the order written.
+    pub again: Vec<(Recurring, T)>,
+}
+
+impl<T> Default for Calendar<T> {
+    fn default() -> Calendar<T> {
+        Calendar {
+            once: vec![],
+            again: vec![],
+        }
+    }
+}
+
+impl<T: Copy> Calendar<T> {
+    /// The window that holds `t`, if one does, and what is about it.
+    #[inline]
+    pub fn at(&self, t: Time) -> Option<(Window, T)> {
+        let next = self.once.partition_point(|(w, _)| w.until <= t);
+        if let Some(once) = self.once.get(next)
+            && once.0.holds(t)
+        {
+            return Some(*once);
+        }
+        let mut again = self.again.iter();
+        again.find_map(|(recurring, about)| Some((recurring.at(t)?, *about)))
+    }
+
+    /// The first instant from `t` on that no window holds.
+    #[inline]
+    pub fn free_from(&self, t: Time) -> Time {
+        let mut free = t;
+        while let Some((window, _)) = self.at(free) {
+            free = window.until;
+        }
+        free
+    }
+}
+
+impl<T> Calendar<T> {
+    /// Whether nothing is in it.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.once.is_empty() && self.again.is_empty()
+    }
+
+    /// Each window, of those that come again the first one, and what is about it.
+    pub fn firsts(&self) -> impl Iterator<Item = (Window, &T)> {
+        let again = self.again.iter().map(|(r, about)| (r.first, about));
+        let once = self.once.iter().map(|(window, about)| (*window, about));
+        once.chain(again)
+    }
+
+    /// When the last window ends, of those that do not come again without end.
+    pub fn end(&self) -> Option<Time> {
+        let again = self.again.iter().filter_map(|(recurring, _)| {
+            let last = u64::from(recurring.times?) - 1;
+            Some(recurring.nth(last).until)
+        });
+        let once = self.once.iter().map(|(window, _)| window.until);
+        once.chain(again).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(from: u64, until: u64) -> Window {
+        Window {
+            from: Time(from),
+            until: Time(until),
+        }
+    }
+
+    #[test]
+    fn windows_are_half_open() {
+        let calendar = Calendar {
+            once: vec![(window(5, 10), 'a'), (window(20, 30), 'b')],
+            again: vec![],
+        };
+        assert_eq!(calendar.at(Time(4)), None);
+        assert_eq!(calendar.at(Time(5)), Some(calendar.once[0]));
+        assert_eq!(calendar.at(Time(10)), None);
+        assert_eq!(calendar.at(Time(29)), Some(calendar.once[1]));
+        assert_eq!(calendar.at(Time(30)), None);
+        assert_eq!(calendar.end(), Some(Time(30)));
+    }
+
+    #[test]
+    fn what_comes_again_does_so_to_the_instant() {
+        let thrice = Recurring {
+            first: window(5, 8),
+            every: Span(10),
+            times: Some(3),
+        };
+        let held = |r: Recurring| (0..50).filter(move |t| r.at(Time(*t)).is_some());
+        let times: Vec<u64> = held(thrice).collect();
+        assert_eq!(times, [5, 6, 7, 15, 16, 17, 25, 26, 27]);
+        let endless = Recurring {
+            times: None,
+            ..thrice
+        };
+        assert_eq!(held(endless).count(), 15);
+        assert_eq!(endless.at(Time(u64::MAX)).map(Window::length), None);
+    }
+
+    #[test]
+    fn single_windows_come_before_those_that_come_again() {
+        let again = Recurring {
+            first: window(0, 4),
+            every: Span(10),
+            times: None,
+        };
+        let calendar = Calendar {
+            once: vec![(window(12, 20), 'a')],
+            again: vec![(again, 'b')],
+        };
+        assert_eq!(calendar.at(Time(11)), Some((window(10, 14), 'b')));
+        assert_eq!(calendar.at(Time(12)), Some((window(12, 20), 'a')));
+        // From 10 to 14, from 12 to 20, from 20 to 24.
+        assert_eq!(calendar.free_from(Time(11)), Time(24));
+        assert_eq!(calendar.end(), Some(Time(20)));
+    }
+}
