@@ -223,7 +223,7 @@ fn again(d: &mut Dice, length_ms: u64) -> String {
     if d.chance(60) {
         return String::new();
     }
-    let every = d.time(length_ms + 1, 3 * length_ms);
+    let every = d.time(2 * length_ms, 4 * length_ms);
     match d.chance(50) {
         true => format!(", every: {every}, count: {}", d.from(1, 4)),
         false => format!(", every: {every}"),
