@@ -22,11 +22,18 @@ pub fn of(target: &Target) -> Vec<String> {
             servers,
             queue,
             retry_after,
+            stale,
             ..
         } => {
             let queue = queue.map_or("any number".to_owned(), |n| count(u128::from(n)));
             let told = told(retry_after.map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed));
             words.push(format!("{servers} servers, {queue} may wait{told}"));
+            if let Some(stale) = stale {
+                let after = span(stale.after);
+                words.push(format!(
+                    "who has waited longer than {after} is not worked on"
+                ));
+            }
         }
     }
     words

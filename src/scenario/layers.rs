@@ -1,6 +1,7 @@
 //! The layers of a policy.
 
 use super::breaker::breaker;
+use super::capacity::queue;
 use super::dead_letters::dead_letter;
 use super::fields::Fields;
 use super::hedge::hedge;
@@ -13,7 +14,7 @@ use super::retry_budgets::retry_budget;
 use super::routes::{fallback, route};
 use super::stacks::stacked;
 use super::stores::via;
-use super::targets::queue;
+
 use super::tree::{Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
 use crate::resilience::{

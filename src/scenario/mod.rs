@@ -13,6 +13,7 @@ mod backoff;
 mod billing;
 mod breaker;
 mod calendars;
+mod capacity;
 mod contention;
 mod dead_letters;
 mod diagnostics;

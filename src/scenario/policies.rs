@@ -262,13 +262,12 @@ pub(super) fn warn_of_waiting_for_ever(
     r: &mut Reader,
 ) {
     for (i, target) in targets.iter().enumerate() {
-        let drops = matches!(
-            target.capacity,
+        let drops = match target.capacity {
             Capacity::Servers {
-                when_full: WhenFull::Drop,
-                ..
-            }
-        );
+                when_full, stale, ..
+            } => when_full == WhenFull::Drop || stale.is_some_and(|s| s.then == WhenFull::Drop),
+            Capacity::Infinite | Capacity::Load { .. } => false,
+        };
         if !drops {
             continue;
         }

@@ -2,6 +2,7 @@
 
 use super::billing::billing;
 use super::calendars;
+use super::capacity::capacity;
 use super::contention::contention;
 use super::distributions::times;
 use super::faults::{self, Failing};
@@ -12,7 +13,7 @@ use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
 use crate::random::Distribution;
 use crate::units::Span;
-use crate::world::{CachePolicy, Capacity, Order, PriceList, Target, WhenFull, Work};
+use crate::world::{CachePolicy, Capacity, PriceList, Target, Work};
 
 /// How long a rejection takes unless the scenario says otherwise \[ns\].
 ///
@@ -167,69 +168,6 @@ fn cache(node: &Node, r: &mut Reader) -> Option<CachePolicy> {
     })
 }
 
-fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
-    if let Kind::Scalar { .. } = node.kind {
-        return r.choice(node, &[("infinite", Capacity::Infinite)]);
-    }
-    let mut f = Fields::of(node, "a capacity", r)?;
-    if let Some(slower) = f.get("slows_by") {
-        let capacity = slows_by(slower, r);
-        f.finish(r);
-        return capacity;
-    }
-    let servers = f.required("servers", r, |n, r| r.count32(n, 1));
-    let queue = f.optional("queue", r, queue).flatten();
-    let when_full = [
-        ("overloaded", WhenFull::Overloaded),
-        ("drop", WhenFull::Drop),
-    ];
-    let when_full = f.optional("when_full", r, |n, r| {
-        Some((n.owner, r.choice(n, &when_full)?))
-    });
-    let orders = [("fifo", Order::Fifo), ("lifo", Order::Lifo)];
-    let order = f.optional("order", r, |n, r| r.choice(n, &orders));
-    let retry_after = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
-    let of_full = when_full.map(|(place, _)| place);
-    let of_full = of_full.or(retry_after.map(|(place, _)| place));
-    if let (Some(place), None) = (of_full, f.get("queue")) {
-        let help = "bound it with `queue: 100`";
-        r.error_help(place, "an unlimited queue is never full", help);
-    } else if let (Some((place, _)), Some((_, WhenFull::Drop))) = (retry_after, when_full) {
-        let help = "leave it out, or write `when_full: overloaded`";
-        r.error_help(place, "who is dropped is told nothing", help);
-    }
-    f.finish(r);
-    Some(Capacity::Servers {
-        servers: servers?,
-        queue,
-        when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
-        retry_after: retry_after.map(|(_, told)| told),
-        order: order.unwrap_or_default(),
-    })
-}
-
-/// A number of places, or `unlimited`.
-pub(super) fn queue(node: &Node, r: &mut Reader) -> Option<Option<u32>> {
-    match &node.kind {
-        Kind::Scalar { text, .. } if text == "unlimited" => Some(None),
-        _ => Some(Some(r.count32(node, 0)?)),
-    }
-}
-
-fn slows_by(node: &Node, r: &mut Reader) -> Option<Capacity> {
-    let text = r.text(node, "a time or a share")?;
-    if text.trim_end().ends_with('%') {
-        return Some(Capacity::Load {
-            each: Span::ZERO,
-            share: r.share(node)?.as_f64(),
-        });
-    }
-    Some(Capacity::Load {
-        each: r.time(node)?,
-        share: 0.0,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::reader::read;
@@ -267,31 +205,6 @@ mod tests {
             model.price.source,
             "claude-haiku-4-5, price table of 2026-11-22"
         );
-    }
-
-    #[test]
-    fn capacity_is_servers_or_load() {
-        let servers = Capacity::Servers {
-            servers: 4,
-            queue: None,
-            when_full: WhenFull::Overloaded,
-            retry_after: None,
-            order: Order::Fifo,
-        };
-        assert_eq!(read("{servers: 4}", capacity), Ok(servers));
-        let last_first = read("{servers: 4, order: lifo}", capacity);
-        assert_ne!(last_first, Ok(servers));
-        let load = Capacity::Load {
-            each: Span::millis(5),
-            share: 0.0,
-        };
-        assert_eq!(read("{slows_by: 5ms}", capacity), Ok(load));
-        let load = Capacity::Load {
-            each: Span::ZERO,
-            share: 0.02,
-        };
-        assert_eq!(read("{slows_by: 2%}", capacity), Ok(load));
-        assert_eq!(read("infinite", capacity), Ok(Capacity::Infinite));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub(super) struct Job {
     retry_after: Option<Span>,
     work: Span,
     counted: bool,
+    /// When it came into the line.
+    lined_up: Time,
     /// What it has read and is going to write, at a target with contention.
     access: Access,
     /// The event that the job waits for; another one comes too late.
@@ -113,6 +115,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             retry_after: None,
             work: Span::ZERO,
             counted: false,
+            lined_up: Time::ZERO,
             access: Access::NONE,
             event: 0,
         });
@@ -171,29 +174,39 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     self.serve(job);
                 } else {
                     self.jobs.all[job as usize].phase = Phase::InLine;
+                    self.jobs.all[job as usize].lined_up = now;
                     self.servers[usize::from(this.target.0)].line.push_back(job);
                 }
             }
+            Verdict::Refused { .. } | Verdict::Dropped => self.turn_away(job, verdict),
+        }
+    }
+
+    /// Nobody works on a job: it is answered so, or dropped.
+    fn turn_away(&mut self, job: u32, verdict: Verdict) {
+        match verdict {
             Verdict::Refused {
                 outcome,
                 retry_after,
                 after,
             } => {
+                let slot = &mut self.jobs.all[job as usize];
                 slot.outcome = outcome;
                 slot.retry_after = retry_after;
                 slot.phase = Phase::Returns;
                 let back = slot.back;
                 self.foretell(job, outcome);
-                self.schedule_job(job, now + after + back);
+                self.schedule_job(job, self.agenda.now() + after + back);
             }
             Verdict::Dropped => {
-                // Nobody works on it: giving up on it costs nothing.
+                // Giving up on it costs nothing.
                 self.foretell(job, Outcome::Timeout);
                 if let Some(a) = self.client_of(job) {
                     self.agents.asides[a as usize].job = NOBODY;
                 }
                 self.jobs.remove(job);
             }
+            Verdict::Admitted { .. } => unreachable!("what is admitted is worked on"),
         }
     }
 
@@ -257,9 +270,16 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let server = &mut self.servers[usize::from(target.0)];
         server.finish(fleet, counted);
         server.end_service();
-        if let Some(next) = server.next_in_line() {
-            server.begin_service();
-            self.serve(next);
+        while let Some(next) = self.servers[usize::from(target.0)].next_in_line() {
+            let this = self.jobs.all[next as usize];
+            let server = &mut self.servers[usize::from(target.0)];
+            let waited = self.agenda.now().since(this.lined_up);
+            let Some(verdict) = server.stale(waited, &this.request) else {
+                server.begin_service();
+                return self.serve(next);
+            };
+            server.finish(this.fleet, this.counted);
+            self.turn_away(next, verdict);
         }
     }
 
@@ -298,6 +318,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             retry_after: None,
             work: Span::ZERO,
             counted,
+            lined_up: Time::ZERO,
             access: Access::NONE,
             event: 0,
         });

@@ -227,11 +227,32 @@ impl<'a> Server<'a> {
 
     /// Takes who is served next out of the line.
     pub fn next_in_line(&mut self) -> Option<u32> {
+        let last_first = match self.spec.capacity {
+            Capacity::Servers { order, .. } => match order {
+                Order::Fifo => false,
+                Order::Lifo => true,
+                Order::LifoBeyond(most) => self.line.len() as u64 > u64::from(most),
+            },
+            _ => false,
+        };
+        match last_first {
+            true => self.line.pop_back(),
+            false => self.line.pop_front(),
+        }
+    }
+
+    /// What becomes of a request whose turn has come, if it has waited too long for it.
+    pub fn stale(&self, waited: Span, request: &Request) -> Option<Verdict> {
         match self.spec.capacity {
             Capacity::Servers {
-                order: Order::Lifo, ..
-            } => self.line.pop_back(),
-            _ => self.line.pop_front(),
+                stale: Some(stale),
+                retry_after,
+                ..
+            } if waited > stale.after => Some(match stale.then {
+                WhenFull::Overloaded => self.refused(Outcome::Overloaded, retry_after, request),
+                WhenFull::Drop => Verdict::Dropped,
+            }),
+            _ => None,
         }
     }
 

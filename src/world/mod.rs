@@ -23,4 +23,4 @@ pub use failure::{Episodes, Outage, Script, ScriptThen, ScriptedReply};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use price::{CachePolicy, PriceList, TokenPrices};
 pub use store::{LookUp, Store};
-pub use target::{Capacity, Failures, Hangs, Order, Target, WhenFull, Work};
+pub use target::{Capacity, Failures, Hangs, Order, Stale, Target, WhenFull, Work};

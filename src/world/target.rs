@@ -125,6 +125,8 @@ pub enum Capacity {
         retry_after: Option<Span>,
         /// Who is served first.
         order: Order,
+        /// What becomes of those who have waited for long.
+        stale: Option<Stale>,
     },
 }
 
@@ -136,9 +138,22 @@ pub enum Order {
     Fifo,
     /// Who came last: under overload the fresh are served, and the stale wait.
     Lifo,
+    /// Who came last while more than so many wait, else who came first ("adaptive LIFO").
+    ///
+    /// Source: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
+    LifoBeyond(u32),
 }
 
-/// What a full target does.
+/// What becomes of an attempt whose turn comes late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// Who has waited longer than this when the turn comes is not worked on.
+    pub after: Span,
+    /// What happens in place of work.
+    pub then: WhenFull,
+}
+
+/// What a target does with an attempt that it has no room or no time for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// It answers `overloaded`.

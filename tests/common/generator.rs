@@ -232,7 +232,14 @@ fn target(c: &mut Choices, world: World) -> String {
         let queue = c.below(3);
         match c.below(6) {
             0 => format!("{{servers: {servers}, queue: unlimited}}"),
-            5 => format!("{{servers: {servers}, order: lifo}}"),
+            5 => {
+                let order = c.of(&["lifo", "{lifo_beyond: 2}", "fifo"]);
+                let stale = c.maybe(2, "stale_after", |c| {
+                    let after = c.of(&["300ms", "2s"]);
+                    format!("{after}, when_stale: {}", c.of(&["overloaded", "drop"]))
+                });
+                format!("{{servers: {servers}, order: {order}{stale}}}")
+            }
             1 => {
                 let told = c.maybe(2, "retry_after", |c| c.of(&["2s", "50ms"]).to_owned());
                 format!("{{servers: {servers}, queue: {queue}{told}}}")

@@ -1,7 +1,9 @@
 //! Places, and a line before them: servers at a target, slots of a `concurrency` layer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+use squall::world::Order;
 
 use super::clock::{Clock, Signal};
 
@@ -14,26 +16,44 @@ pub struct Gate {
 struct State {
     free: u32,
     longest_line: usize,
-    line: Vec<Signal>,
+    order: Order,
+    /// Longer waits than this come to nothing.
+    patience: u64,
+    line: Vec<Waiting>,
+}
+
+/// Somebody in the line.
+#[derive(Clone)]
+struct Waiting {
+    signal: Signal,
+    since: u64,
+    stale: Rc<Cell<bool>>,
 }
 
 /// A place, or a place in the line; given back when dropped.
 pub struct Ticket {
     clock: Rc<Clock>,
     state: Rc<RefCell<State>>,
-    turn: Option<Signal>,
+    turn: Option<Waiting>,
 }
 
 impl Gate {
-    pub fn new(clock: &Rc<Clock>, places: u32, longest_line: Option<u32>) -> Gate {
+    pub fn new(clock: &Rc<Clock>, places: u32, longest_line: Option<u32>, order: Order) -> Gate {
         Gate {
             clock: clock.clone(),
             state: Rc::new(RefCell::new(State {
                 free: places,
                 longest_line: longest_line.map_or(usize::MAX, |n| n as usize),
+                order,
+                patience: u64::MAX,
                 line: vec![],
             })),
         }
+    }
+
+    /// From now on nobody gets a place who has waited longer than this.
+    pub fn lose_patience(&self, after: u64) {
+        self.state.borrow_mut().patience = after;
     }
 
     /// A ticket, unless the line is full.
@@ -51,9 +71,13 @@ impl Gate {
             state.free -= 1;
             None
         } else {
-            let signal = self.clock.signal();
-            state.line.push(signal.clone());
-            Some(signal)
+            let waiting = Waiting {
+                signal: self.clock.signal(),
+                since: self.clock.now(),
+                stale: Rc::default(),
+            };
+            state.line.push(waiting.clone());
+            Some(waiting)
         };
         Ticket {
             clock: self.clock.clone(),
@@ -64,11 +88,13 @@ impl Gate {
 }
 
 impl Ticket {
-    /// Waits for its turn.
-    pub async fn turn(&self) {
-        if let Some(signal) = &self.turn {
-            signal.wait().await;
-        }
+    /// Waits for its turn; false if it has come too late.
+    pub async fn turn(&self) -> bool {
+        let Some(mine) = &self.turn else {
+            return true;
+        };
+        mine.signal.wait().await;
+        !mine.stale.get()
     }
 }
 
@@ -76,17 +102,31 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.state.borrow_mut();
         if let Some(mine) = &self.turn {
-            let place = state.line.iter().position(|s| s.same(mine));
-            if let Some(place) = place {
+            let is_mine = |w: &Waiting| w.signal.same(&mine.signal);
+            if let Some(place) = state.line.iter().position(is_mine) {
                 state.line.remove(place);
                 return;
             }
+            if mine.stale.get() {
+                return;
+            }
         }
-        if state.line.is_empty() {
-            state.free += 1;
-        } else {
-            let next = state.line.remove(0);
-            self.clock.fire_now(&next);
+        while !state.line.is_empty() {
+            let last = state.line.len() - 1;
+            let place = match state.order {
+                Order::Fifo => 0,
+                Order::Lifo => last,
+                Order::LifoBeyond(most) if last < most as usize => 0,
+                Order::LifoBeyond(_) => last,
+            };
+            let next = state.line.remove(place);
+            let stale = self.clock.now() - next.since > state.patience;
+            next.stale.set(stale);
+            self.clock.fire_now(&next.signal);
+            if !stale {
+                return;
+            }
         }
+        state.free += 1;
     }
 }

@@ -187,6 +187,7 @@ fn target(d: &mut Dice, model: bool) -> String {
                 false => String::new(),
             };
             let servers = format!("servers: {servers}, queue: {queue}, when_full: {full}{told}");
+            let servers = servers + &patience(own, queue);
             writeln!(text, "    capacity: {{{servers}}}").expect(ROOM);
         }
         2 => writeln!(text, "    capacity: {{slows_by: {}}}", d.time(1, 50)).expect(ROOM),
@@ -228,6 +229,19 @@ fn again(d: &mut Dice, length_ms: u64) -> String {
         true => format!(", every: {every}, count: {}", d.from(1, 4)),
         false => format!(", every: {every}"),
     }
+}
+
+/// In which order a line is served, and for how long its members may wait.
+fn patience(d: &mut Dice, queue: &str) -> String {
+    let mut text = d
+        .pick(&["", ", order: lifo", ", order: {lifo_beyond: 2}"])
+        .to_owned();
+    if queue != "0" && d.chance(50) {
+        let then = d.pick(&["overloaded", "drop"]);
+        let after = d.time(50, 2500);
+        write!(text, ", stale_after: {after}, when_stale: {then}").expect(ROOM);
+    }
+    text
 }
 
 /// What an outage says of when to come back.

@@ -11,6 +11,8 @@ use squall::scenario::{Layer, LayerKind};
 use squall::units::Span;
 use squall::wire::{Outcome, Reply};
 
+use squall::world::Order;
+
 use super::attempt::{Call, full_price};
 use super::client::Env;
 use super::clock::{Fut, first_of, race};
@@ -161,7 +163,7 @@ pub fn through(
                 Span::ZERO => Some(0),
                 _ => spec.queue,
             };
-            let gate = || Gate::new(&sim.clock, spec.max, queue);
+            let gate = || Gate::new(&sim.clock, spec.max, queue, Order::Fifo);
             let gate = sim.state(layer, &env, target, gate);
             Box::pin(async move {
                 let Some(ticket) = gate.ask().map(Rc::new) else {

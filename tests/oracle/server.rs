@@ -95,7 +95,19 @@ impl Server {
     pub fn new(sim_clock: &Rc<super::clock::Clock>, target: &Target, fleets: usize) -> Server {
         let of_fleets = |_| (0..fleets).map(|_| RefCell::default()).collect();
         let gate = match target.capacity {
-            Capacity::Servers { servers, queue, .. } => Some(Gate::new(sim_clock, servers, queue)),
+            Capacity::Servers {
+                servers,
+                queue,
+                order,
+                stale,
+                ..
+            } => {
+                let gate = Gate::new(sim_clock, servers, queue, order);
+                if let Some(stale) = stale {
+                    gate.lose_patience(stale.after.0);
+                }
+                Some(gate)
+            }
             _ => None,
         };
         Server {
@@ -297,8 +309,21 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             busy.set(busy.get() - 1);
         })
     };
-    if let Some(ticket) = &ticket {
-        ticket.turn().await;
+    if let Some(it) = &ticket
+        && !it.turn().await
+    {
+        drop((ticket, in_flight, slots));
+        request.fate.set(None);
+        if let Capacity::Servers {
+            stale: Some(stale),
+            retry_after,
+            ..
+        } = target.capacity
+            && stale.then == WhenFull::Overloaded
+        {
+            refuse(Reply::of(Outcome::Overloaded).asking(retry_after)).await;
+        }
+        return;
     }
     let mut span = latency(target, &request, reply.outcome);
     if let Capacity::Load { each, share } = target.capacity {

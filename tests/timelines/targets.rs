@@ -276,6 +276,71 @@ fn who_has_gone_writes_nothing_unless_the_target_does() {
 }
 
 #[test]
+fn a_long_line_may_be_served_from_its_end() {
+    // Five come together. When the first is done, four wait, more than two: the last one is next; so
+    // too of three. Of two the first one is next.
+    let tool = "latency: 100ms, capacity: {servers: 1, order: {lifo_beyond: 2}}";
+    expect(
+        &calls(tool, "5", "count: 5", ""),
+        &[
+            "0 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "4 tool 0..200 ok",
+            "4 ends at 200 ok",
+            "3 tool 0..300 ok",
+            "3 ends at 300 ok",
+            "1 tool 0..400 ok",
+            "1 ends at 400 ok",
+            "2 tool 0..500 ok",
+            "2 ends at 500 ok",
+        ],
+    );
+}
+
+#[test]
+fn who_has_waited_too_long_is_turned_away_when_the_turn_comes() {
+    // Served from 0, 100 and 200, as 200 ms of waiting are not longer than 200 ms. At 300 both who are
+    // left have waited longer: they hear so 10 ms later, and come back 500 ms after that.
+    let tool = "latency: 100ms, capacity: {servers: 1, stale_after: 200ms, retry_after: 500ms}";
+    let policy = "tool: [{retry: {attempts: 2, delay: 0}}]";
+    expect(
+        &calls(tool, "5", "count: 5", policy),
+        &[
+            "0 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "1 tool 0..200 ok",
+            "1 ends at 200 ok",
+            "2 tool 0..300 ok",
+            "2 ends at 300 ok",
+            "3 tool 0..310 overloaded",
+            "4 tool 0..310 overloaded",
+            "3 tool 810..910 ok",
+            "3 ends at 910 ok",
+            "4 tool 810..1010 ok",
+            "4 ends at 1010 ok",
+        ],
+    );
+}
+
+#[test]
+fn who_is_dropped_from_the_line_hears_nothing() {
+    // The third has waited for 200 ms when its turn comes; nobody says so, and nobody charges it.
+    let tool = "latency: 100ms, price: $0.05, \
+                capacity: {servers: 1, stale_after: 150ms, when_stale: drop}";
+    expect(
+        &calls(tool, "3", "count: 3", "tool: [{timeout: 1s}]"),
+        &[
+            "0 tool 0..100 ok $0.05",
+            "0 ends at 100 ok",
+            "1 tool 0..200 ok $0.05",
+            "1 ends at 200 ok",
+            "2 tool 0..1000 timeout",
+            "2 ends at 1000 timeout",
+        ],
+    );
+}
+
+#[test]
 fn a_line_may_be_served_from_its_end() {
     // Four come together: the first is served, then of those who wait the last one first.
     let tool = "latency: 100ms, capacity: {servers: 1, order: lifo}";
