@@ -185,14 +185,15 @@ impl RetrySpec {
             || matches!(self.wait_limit, Some(WaitLimit::LastBegin(_)))
     }
 
-    /// Whether a decision may depend on what few layers remember: the sum of all waits, or when the
+    /// Whether a decision depends on what few layers remember: the sum of all waits, or when the
     /// backoff began anew.
     #[inline]
     pub fn remembers_more(&self) -> bool {
-        self.restarts || self.wait_limit.is_some()
+        self.restarts || self.sums_waits()
     }
 
     /// Whether a decision depends on the sum of all waits.
+    #[inline]
     pub fn sums_waits(&self) -> bool {
         matches!(self.wait_limit, Some(WaitLimit::Total(_)))
     }

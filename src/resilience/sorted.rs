@@ -84,6 +84,21 @@ mod tests {
     }
 
     #[test]
+    fn the_first_luck_keys_the_stream_of_all_delays() {
+        let backoff = sorted(1.0);
+        let BackoffKind::Sorted(of) = &backoff.kind else {
+            unreachable!()
+        };
+        // Three quarters of 2³², and none of it.
+        for (u, key) in [(0.75, 3 << 30), (0.0, 0)] {
+            let keys = philox::keys([key, 0]);
+            let luck = |i| unit(philox::block(&keys, [i, 0, 0, 0])[0]);
+            let own = [1, 2, 3, 4, 4, 4].map(|k| of.nth(k, luck).as_seconds());
+            assert_eq!(delays(&backoff, u), own);
+        }
+    }
+
+    #[test]
     fn the_means_are_those_of_order_statistics() {
         // The k-th of four uniform ones has mean k/5.
         let backoff = sorted(1.0);

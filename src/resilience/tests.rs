@@ -164,3 +164,25 @@ fn a_retry_says_what_its_decisions_depend_on() {
     };
     assert_eq!(says(&given_up), (false, false, true));
 }
+
+#[test]
+fn a_retry_says_whether_it_remembers_what_few_do() {
+    let says = |wait_limit, restarts| {
+        let spec = RetrySpec {
+            wait_limit,
+            restarts,
+            ..RetrySpec::default()
+        };
+        (
+            spec.remembers_begin(),
+            spec.sums_waits(),
+            spec.remembers_more(),
+        )
+    };
+    assert_eq!(says(None, false), (false, false, false));
+    assert_eq!(says(None, true), (false, false, true));
+    let last_begin = Some(WaitLimit::LastBegin(Span::SECOND));
+    assert_eq!(says(last_begin, false), (true, false, false));
+    let total = Some(WaitLimit::Total(Span::SECOND));
+    assert_eq!(says(total, false), (false, true, true));
+}
