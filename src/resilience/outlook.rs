@@ -106,22 +106,22 @@ impl RetrySpec {
 /// of them is.
 fn longest(backoff: &Backoff, n: u32) -> Box<dyn Iterator<Item = Span> + '_> {
     if let BackoffKind::Sorted(sorted) = &backoff.kind {
-        let luck = |i| match ends(&sorted.of, i) {
-            (low, high) if low > high => 0.0,
-            _ => HIGHEST,
-        };
-        let skipped = u32::from(backoff.first_at_once).min(n);
-        let at_once = (0..skipped).map(|_| Span::ZERO);
-        return Box::new(at_once.chain((1 + skipped..=n).map(move |k| sorted.nth(k, luck))));
+        return Box::new((1..=n).map(move |k| match k {
+            1 if backoff.first_at_once => Span::ZERO,
+            _ => sorted.nth_of(k, |i| longest_at(&sorted.of, i)),
+        }));
     }
     if backoff.remembers() {
         let mut memory = Span::ZERO;
         return Box::new((1..=n).map(move |k| backoff.delay(k, &mut memory, HIGHEST)));
     }
-    Box::new((1..=n).map(move |k| {
-        let (low, high) = ends(backoff, k);
-        low.max(high)
-    }))
+    Box::new((1..=n).map(move |k| longest_at(backoff, k)))
+}
+
+/// The longest delay before retry `k` of a backoff without memory.
+fn longest_at(backoff: &Backoff, k: u32) -> Span {
+    let (low, high) = ends(backoff, k);
+    low.max(high)
 }
 
 fn ranges(backoff: &Backoff, n: u32) -> Vec<DelayRange> {
