@@ -62,8 +62,8 @@ pub struct Agent {
     pub fleet: u8,
     /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
     pub lane: u8,
-    /// How far from the plan's own target its call is made, in calls of the program.
-    pub detour: u8,
+    /// The call that it makes, at the target where it makes it, in a block of a call.
+    pub call: u16,
     /// The next op, of an agent between blocks.
     pub pc: Pc,
     /// The innermost block that it is in.
@@ -219,7 +219,7 @@ impl Agent {
             doing: Doing::Idle,
             fleet,
             lane: 0,
-            detour: 0,
+            call: 0,
             pc: 0,
             block: NO_BLOCK,
             layer: 0,

@@ -331,7 +331,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     /// What an attempt costs.
-    #[inline]
+    #[inline(always)]
     fn bill(&self, a: AgentId, call: &Call, closing: Closing) -> Bill {
         let spec = &self.scenario.targets[usize::from(call.target.0)];
         let rule = match closing {
@@ -341,10 +341,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Closing::Abandoned | Closing::Open(_) => self.abandoned_rule(a),
         };
         let usage = self.agents.talks.of(a).usage;
-        Bill {
-            usage,
-            charged: charged(usage, rule),
-            cost: spec.price.cost(usage, rule),
+        match rule {
+            BillingRule::FULL => Bill {
+                usage,
+                charged: usage,
+                cost: spec.price.in_full(usage),
+            },
+            BillingRule::FREE => Bill {
+                usage,
+                ..Bill::NOTHING
+            },
+            _ => Bill {
+                usage,
+                charged: charged(usage, rule),
+                cost: spec.price.cost(usage, rule),
+            },
         }
     }
 
@@ -356,10 +367,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             && !step.fresh
             && usage.input >= cache.min_prefix
         {
+            let detour = self.detour_of(a);
             let prepaid = &mut self.agents.prepaid[a as usize];
             prepaid.prefix = usage.input;
             prepaid.until = end + cache.ttl;
-            prepaid.detour = self.agents.all[a as usize].detour;
+            prepaid.detour = detour;
         }
     }
 
@@ -432,7 +444,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let CallKind::Llm(step) = &call.kind else {
             return Usage::default();
         };
-        let agent = &self.agents.all[a as usize];
         let prompt = self.tokens(a, call.step, &step.prompt);
         let talk = self.agents.talks[a as usize];
         let history = if step.fresh { 0 } else { talk.context };
@@ -457,7 +468,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 detour,
                 ..
             } = self.agents.prepaid[a as usize];
-            if self.agenda.now() < until && detour == agent.detour {
+            if self.agenda.now() < until && detour == self.detour_of(a) {
                 usage.cached = prefix.min(input);
             }
             usage.written = input - usage.cached;
@@ -588,11 +599,8 @@ impl Bill {
 }
 
 /// The tokens that are charged under a billing rule.
-#[inline]
+#[inline(never)]
 fn charged(usage: Usage, rule: BillingRule) -> Usage {
-    if (rule.input, rule.output) == (Share::ALL, Share::ALL) {
-        return usage;
-    }
     Usage {
         input: rule.input.of(usage.input),
         cached: rule.input.of(usage.cached),

@@ -27,8 +27,22 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     #[inline]
     pub(super) fn call_of(&self, a: AgentId) -> &'p Call {
         let agent = &self.agents.all[a as usize];
+        &self.program.calls[usize::from(agent.call)]
+    }
+
+    /// How far from the plan's own target an agent's call is made, in calls of the program.
+    #[inline]
+    pub(super) fn detour_of(&self, a: AgentId) -> u8 {
+        let agent = &self.agents.all[a as usize];
         let own = self.program.blocks[usize::from(agent.block)].call;
-        &self.program.calls[usize::from(own) + usize::from(agent.detour)]
+        (agent.call - own) as u8
+    }
+
+    /// Has an agent make its call so far from the plan's own target.
+    fn detour(&mut self, a: AgentId, detour: u8) {
+        let agent = &mut self.agents.all[a as usize];
+        let own = self.program.blocks[usize::from(agent.block)].call;
+        agent.call = own + u16::from(detour);
     }
 
     /// The group of a layer's state, for the target at which the agent's call is made.
@@ -37,7 +51,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
         match layer.detours {
             None => layer.group,
             Some(from) => {
-                let detour = self.agents.all[a as usize].detour;
+                let detour = self.detour_of(a);
                 self.program.detours[usize::from(from) + usize::from(detour)]
             }
         }
@@ -48,7 +62,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     pub(super) fn enter_fallback(&mut self, a: AgentId, layer: &CompiledLayer) {
         let cause = self.agents.all[a as usize].cause[Scope::Call as usize];
         *self.agents.word(a, layer.word) = u32::from(cause) << ASKED_BY;
-        self.agents.all[a as usize].detour = 0;
+        self.detour(a, 0);
     }
 
     /// The layer that asked for the agent's attempt, fallbacks aside: what a retry outside of one asks
@@ -85,13 +99,13 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
         let tried = self.agents.word(a, layer.word);
         let next = to.get(usize::from(*tried as u16)).copied();
         let (Some(detour), true) = (next, on.has(reply.outcome)) else {
-            self.agents.all[a as usize].detour = 0;
+            self.detour(a, 0);
             return None;
         };
         *tried += 1;
         self.observer.acted(layer.id);
+        self.detour(a, detour);
         let agent = &mut self.agents.all[a as usize];
-        agent.detour = detour;
         agent.cause[Scope::Call as usize] = layer.id;
         agent.layer = i + 1;
         Some(Next::Enter)
@@ -116,7 +130,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
             return Some(self.refuse(a, i, Outcome::Rejected));
         };
         *self.agents.word(a, layer.word) = u32::from(chosen);
-        self.agents.all[a as usize].detour = route.detours[usize::from(chosen)];
+        self.detour(a, route.detours[usize::from(chosen)]);
         None
     }
 
@@ -166,7 +180,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// What stands between a fallback and the route is at the plan's own target again.
     pub(super) fn release_route(&mut self, a: AgentId, layer: &CompiledLayer) {
         if *self.agents.word(a, layer.word) != NOT_ROUTED {
-            self.agents.all[a as usize].detour = 0;
+            self.detour(a, 0);
         }
     }
 }

@@ -82,7 +82,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     agent.block = block;
                     agent.layer = b.first;
                     agent.cause[2] = agent.cause[b.around as usize];
-                    agent.detour = 0;
+                    agent.call = b.call;
                     if self.agents.has_pages
                         && let Some(talk) = self.agents.talks.get_mut(a)
                     {
@@ -388,7 +388,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if reply.outcome != Outcome::Ok {
             self.throw_all_away(a);
         }
-        if self.agents.root(a) == a {
+        if !self.agents.has_pages || self.agents.root(a) == a {
             self.end_task(a, reply)
         } else {
             self.end_branch(a, reply)

@@ -177,13 +177,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let origin = self.weather.origin();
         for (f, fleet) in self.scenario.fleets.iter().enumerate() {
             let f = f as u8;
-            let queue = TaskQueue::new(
-                fleet,
-                &self.program.fleets[usize::from(f)],
-                origin,
-                f,
-                self.scenario.horizon,
-            );
+            let queue = TaskQueue::new(fleet, self.program, origin, f, self.scenario.horizon);
             self.queues.push(queue);
             self.first_arrivals(f);
             if let FleetSize::Count(n) = fleet.agents {

@@ -21,6 +21,8 @@ pub struct Server<'a> {
     limits: Vec<Quota<'a>>,
     outages: WindowCursor,
     episodes: Option<EpisodeTimeline>,
+    /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
+    latencies: [&'a Distribution; Outcome::COUNT],
     /// How it answers, where nothing but luck decides that.
     pub plain: Option<Plain<'a>>,
     /// Requests that the script has answered.
@@ -106,6 +108,7 @@ impl<'a> Server<'a> {
             is_direct: spec.network.is_none()
                 && spec.contention.is_none()
                 && !matches!(spec.capacity, Capacity::Servers { .. }),
+            latencies: Outcome::ALL.map(|outcome| latency_of(spec, outcome)),
             plain: Plain::of(spec),
             scripted: 0,
             busy: 0,
@@ -137,8 +140,9 @@ impl<'a> Server<'a> {
         (delay(luck[0]), delay(luck[1]))
     }
 
-    /// An attempt arrives: decides what becomes of it, and counts it.
-    #[inline]
+    /// An attempt arrives: decides what becomes of it, and counts it. Inlined, because most attempts
+    /// come through the one place where no job is needed.
+    #[inline(always)]
     pub fn arrive(&mut self, now: Time, request: &Request, weather: &Weather) -> Verdict {
         if let Some((outcome, retry_after)) = self.scripted(request) {
             if matches!(outcome, Outcome::RateLimited | Outcome::Overloaded) {
@@ -304,12 +308,12 @@ impl<'a> Server<'a> {
     }
 
     /// How long an admitted attempt takes once work on it begins.
-    #[inline]
+    #[inline(always)]
     fn work(&self, outcome: Outcome, request: &Request, weather: &Weather) -> Span {
         let spec = self.spec;
         let u = unit_open(request.luck[0]);
         let answered = matches!(outcome, Outcome::Ok | Outcome::Invalid);
-        let mut ns = latency_of(spec, outcome).quantile(u);
+        let mut ns = self.latencies[outcome as usize].quantile(u);
         if answered && let Work::Model { per_token, .. } = spec.work {
             ns += per_token * f64::from(request.usage.output);
         }

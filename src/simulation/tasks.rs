@@ -14,7 +14,7 @@ use super::arrivals::ArrivalTimes;
 use super::dead_letters::{DeadLetters, Tries};
 use super::drive::Next;
 use super::observer::{Denial, Observer, TaskEnd};
-use super::program::{FleetProgram, Pc};
+use super::program::{BlockId, FleetProgram, NO_BLOCK, Op, Pc, Program};
 use super::run::{About, MOST_AT_ONCE, Run};
 
 /// The queue of one fleet.
@@ -47,10 +47,39 @@ pub(super) struct TaskQueue<'a> {
     /// Whether it may submit tasks again.
     comes_back: bool,
     /// Where a task begins.
-    entry: Pc,
+    entry: Entrance,
     /// Failures that the batch's breaker has counted, and until when it is open.
     failures: u32,
     open_until: Time,
+}
+
+/// Where a fleet's tasks begin: at the op that opens them, or behind it, where that would do nothing.
+#[derive(Clone, Copy, Debug)]
+struct Entrance {
+    pc: Pc,
+    block: BlockId,
+    layer: u16,
+}
+
+impl Entrance {
+    fn of(program: &Program, fleet: &FleetProgram) -> Entrance {
+        let opens = match program.ops[usize::from(fleet.entry)] {
+            Op::Open(block) => Some((block, &program.blocks[usize::from(block)])),
+            _ => None,
+        };
+        match opens {
+            Some((block, b)) if b.first == b.end => Entrance {
+                pc: b.body,
+                block,
+                layer: b.first,
+            },
+            _ => Entrance {
+                pc: fleet.entry,
+                block: NO_BLOCK,
+                layer: 0,
+            },
+        }
+    }
 }
 
 /// A task in line.
@@ -68,11 +97,12 @@ pub(super) struct Entry {
 impl<'a> TaskQueue<'a> {
     pub(super) fn new(
         spec: &'a Fleet,
-        program: &FleetProgram,
+        program: &Program,
         origin: (u64, u64),
         number: u8,
         horizon: Span,
     ) -> TaskQueue<'a> {
+        let of_fleet = &program.fleets[usize::from(number)];
         TaskQueue {
             spec,
             arrivals: ArrivalTimes::new(&spec.tasks, origin, number, horizon),
@@ -86,9 +116,9 @@ impl<'a> TaskQueue<'a> {
             dead: DeadLetters::default(),
             first_agent: 0,
             unended: 0,
-            judged: program.breaker.is_some(),
-            comes_back: program.comes_back,
-            entry: program.entry,
+            judged: of_fleet.breaker.is_some(),
+            comes_back: of_fleet.comes_back,
+            entry: Entrance::of(program, of_fleet),
             failures: 0,
             open_until: Time::ZERO,
         }
@@ -324,7 +354,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     #[inline(always)]
-    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, entry: Pc) {
+    fn begin_task(&mut self, a: AgentId, task: u32, ready: Time, entry: Entrance) {
         self.shared.renew(a, Shared::Task);
         if self.agents.has_pages {
             self.agents.renew(a);
@@ -337,7 +367,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             ticket: agent.ticket.wrapping_add(1),
             task,
             ready,
-            pc: entry,
+            pc: entry.pc,
+            block: entry.block,
+            layer: entry.layer,
             ..Agent::new(agent.fleet)
         };
     }

@@ -37,14 +37,6 @@ impl BillingRule {
     };
 }
 
-impl BillingRule {
-    /// Whether nothing is charged.
-    #[inline]
-    pub fn is_free(self) -> bool {
-        (self.input, self.output, self.call) == (Share::NONE, Share::NONE, Share::NONE)
-    }
-}
-
 impl Billing {
     /// The rule for `outcome`.
     pub fn rule(&self, outcome: Outcome) -> BillingRule {

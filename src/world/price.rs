@@ -65,22 +65,43 @@ impl Usage {
 
 impl PriceList {
     /// What an attempt with this usage costs under this billing rule.
-    #[inline]
+    #[inline(never)]
     pub fn cost(&self, usage: Usage, rule: BillingRule) -> Money {
-        if rule.is_free() || self.is_nothing() {
-            return Money::ZERO;
-        }
-        let mut input = Money::ZERO;
-        let mut output = Money::ZERO;
-        if let Some(p) = &self.tokens {
-            let plain = usage.input - usage.cached - usage.written;
-            input = p.input.times(plain)
-                + p.cached_input.times(usage.cached)
-                + p.cache_write.times(usage.written);
-            output = p.output.times(usage.output);
-        }
-        let call = self.per_call + self.table_price(usage.input);
+        let (input, output) = self.of_tokens(usage);
+        let call = self.of_call(usage);
         input.share(rule.input) + output.share(rule.output) + call.share(rule.call)
+    }
+
+    /// What an attempt with this usage costs that is charged in full.
+    #[inline]
+    pub fn in_full(&self, usage: Usage) -> Money {
+        let (input, output) = self.of_tokens(usage);
+        input + output + self.of_call(usage)
+    }
+
+    /// What the tokens going in and coming out cost.
+    #[inline]
+    fn of_tokens(&self, usage: Usage) -> (Money, Money) {
+        let Some(prices) = &self.tokens else {
+            return (Money::ZERO, Money::ZERO);
+        };
+        let mut input = prices
+            .input
+            .times(usage.input - usage.cached - usage.written);
+        if usage.cached | usage.written != 0 {
+            input += prices.cached_input.times(usage.cached);
+            input += prices.cache_write.times(usage.written);
+        }
+        (input, prices.output.times(usage.output))
+    }
+
+    /// What the call itself costs.
+    #[inline]
+    fn of_call(&self, usage: Usage) -> Money {
+        match self.by_prompt.is_empty() {
+            true => self.per_call,
+            false => self.per_call + self.table_price(usage.input),
+        }
     }
 
     /// Whether nothing is ever charged.
@@ -89,11 +110,9 @@ impl PriceList {
         self.per_call == Money::ZERO && self.tokens.is_none() && self.by_prompt.is_empty()
     }
 
-    #[inline]
+    /// The price by the size of the prompt, where there is such a table.
+    #[inline(never)]
     fn table_price(&self, prompt: u32) -> Money {
-        if self.by_prompt.is_empty() {
-            return Money::ZERO;
-        }
         let Some(after) = self.by_prompt.iter().position(|(at, _)| *at >= prompt) else {
             return self
                 .by_prompt
