@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "0c1e96d18eb7a34d");
+    assert_eq!(digest(&documents), "bd90079ec0b1dbb8");
 }
