@@ -39,18 +39,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let mut next = next;
         let mut refused = 0;
         loop {
+            // From call to call first, because that is what most events come to.
+            if matches!(next, Next::Step) {
+                if refused > MOST_REFUSALS {
+                    return self.wait(a, Doing::Thinks, self.agenda.now());
+                }
+                next = self.step(a);
+            }
             next = match next {
+                Next::Wait => return,
                 Next::Enter => self.enter(a),
                 Next::Leave(reply) => {
                     refused += 1;
                     self.leave(a, reply)
                 }
-                Next::Step if refused > MOST_REFUSALS => {
-                    self.wait(a, Doing::Thinks, self.agenda.now());
-                    return;
-                }
-                Next::Step => self.step(a),
-                Next::Wait => return,
+                Next::Step => continue,
             };
         }
     }
