@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "0f942167cb425075");
+    assert_eq!(digest(&documents), "1cdd4204f6aa5081");
 }

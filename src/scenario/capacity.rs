@@ -24,28 +24,22 @@ pub(super) fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
         return capacity;
     }
     let servers = f.required("servers", r, |n, r| r.count32(n, 1));
-    let queue = f.optional("queue", r, queue).flatten();
+    let queue = f.optional("queue", r, queue);
+    let endless = queue.map_or(f.get("queue").is_none(), |places| places.is_none());
+    let queue = queue.flatten();
     let when_full = f.optional("when_full", r, |n, r| Some((n.owner, r.choice(n, &FATES)?)));
     let order = f.optional("order", r, order);
     let stale = stale(&mut f, queue == Some(0), r);
     let retry_after = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
-    let full_answers =
-        f.get("queue").is_some() && when_full.is_none_or(|(_, full)| full == WhenFull::Overloaded);
+    let drops = when_full.is_some_and(|(_, full)| full == WhenFull::Drop);
     let stale_answers = stale.is_some_and(|stale| stale.then == WhenFull::Overloaded);
-    let help = "bound it with `queue: 100`";
-    if let (Some((place, _)), None) = (when_full, f.get("queue")) {
+    let told = retry_after.filter(|_| !stale_answers);
+    if let (Some(place), true) = (when_full.map(|w| w.0).or(told.map(|t| t.0)), endless) {
+        let help = "bound it with `queue: 100`";
         r.error_help(place, "an unlimited queue is never full", help);
-    } else if let Some((place, _)) = retry_after
-        && !full_answers
-        && !stale_answers
-    {
-        match f.get("queue") {
-            None => r.error_help(place, "an unlimited queue is never full", help),
-            Some(_) => {
-                let help = "leave it out, or write `when_full: overloaded`";
-                r.error_help(place, "who is dropped is told nothing", help);
-            }
-        }
+    } else if let (Some((place, _)), true) = (told, drops) {
+        let help = "leave it out, or write `when_full: overloaded`";
+        r.error_help(place, "who is dropped is told nothing", help);
     }
     f.finish(r);
     Some(Capacity::Servers {
@@ -129,6 +123,11 @@ mod tests {
         assert_eq!(read("{servers: 4}", capacity), Ok(FOUR));
         let last_first = read("{servers: 4, order: lifo}", capacity);
         assert_ne!(last_first, Ok(FOUR));
+        for queue in ["", "queue: unlimited, "] {
+            let yaml = format!("{{servers: 4, {queue}when_full: drop}}");
+            let told = read(&yaml, capacity).unwrap_err();
+            assert_eq!(told, "an unlimited queue is never full");
+        }
         let load = Capacity::Load {
             each: Span::millis(5),
             share: 0.0,

@@ -177,7 +177,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return None;
         }
         let mut state = self.load_retry(a, layer.word, spec);
-        let luck = if spec.draws() {
+        let luck = if spec.draws(&reply) {
             self.backoff_luck(a, layer, state.attempts)
         } else {
             0.0

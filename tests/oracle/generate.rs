@@ -186,7 +186,11 @@ fn target(d: &mut Dice, model: bool) -> String {
                 true => format!(", retry_after: {}", own.time(1, 3000)),
                 false => String::new(),
             };
-            let servers = format!("servers: {servers}, queue: {queue}, when_full: {full}{told}");
+            let full = match queue {
+                "unlimited" => String::new(),
+                _ => format!(", when_full: {full}"),
+            };
+            let servers = format!("servers: {servers}, queue: {queue}{full}{told}");
             let servers = servers + &patience(own, queue);
             writeln!(text, "    capacity: {{{servers}}}").expect(ROOM);
         }
