@@ -95,7 +95,7 @@ fn model(d: &mut Dice) -> String {
 fn target(d: &mut Dice, model: bool) -> String {
     let mut text = String::new();
     // From dice of their own: the scenarios without these words are what they were before.
-    let own = &mut Dice(d.0 ^ 0x776f_7264_73);
+    let own = &mut Dice(d.0 ^ 0x0077_6f72_6473);
     if d.chance(40) {
         let (at, length) = (d.time(0, 4000), d.time(100, 6000));
         let outcome = match own.below(3) {
