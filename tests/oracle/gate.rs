@@ -28,6 +28,8 @@ struct Waiting {
     signal: Signal,
     since: u64,
     stale: Rc<Cell<bool>>,
+    /// What is done at once when its turn comes too late.
+    too_late: Rc<RefCell<Option<Box<dyn Fn()>>>>,
 }
 
 /// A place, or a place in the line; given back when dropped.
@@ -75,6 +77,7 @@ impl Gate {
                 signal: self.clock.signal(),
                 since: self.clock.now(),
                 stale: Rc::default(),
+                too_late: Rc::default(),
             };
             state.line.push(waiting.clone());
             Some(waiting)
@@ -88,6 +91,13 @@ impl Gate {
 }
 
 impl Ticket {
+    /// Says what is done at the very moment at which its turn comes too late.
+    pub fn when_too_late(&self, f: impl Fn() + 'static) {
+        if let Some(mine) = &self.turn {
+            *mine.too_late.borrow_mut() = Some(Box::new(f));
+        }
+    }
+
     /// Waits for its turn; false if it has come too late.
     pub async fn turn(&self) -> bool {
         let Some(mine) = &self.turn else {
@@ -123,8 +133,10 @@ impl Drop for Ticket {
             let stale = self.clock.now() - next.since > state.patience;
             next.stale.set(stale);
             self.clock.fire_now(&next.signal);
-            if !stale {
-                return;
+            match next.too_late.borrow().as_ref() {
+                _ if !stale => return,
+                Some(f) => f(),
+                None => {}
             }
         }
         state.free += 1;

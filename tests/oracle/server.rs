@@ -309,11 +309,16 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             busy.set(busy.get() - 1);
         })
     };
+    if let (Some(it), Capacity::Servers { stale, .. }) = (&ticket, target.capacity) {
+        let answered = stale.is_some_and(|stale| stale.then == WhenFull::Overloaded);
+        let fate = answered.then_some(Outcome::Overloaded);
+        let request = request.clone();
+        it.when_too_late(move || request.fate.set(fate));
+    }
     if let Some(it) = &ticket
         && !it.turn().await
     {
         drop((ticket, in_flight, slots));
-        request.fate.set(None);
         if let Capacity::Servers {
             stale: Some(stale),
             retry_after,
