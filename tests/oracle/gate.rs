@@ -22,6 +22,8 @@ struct State {
     line: Vec<Waiting>,
 }
 
+type Deed = Box<dyn Fn()>;
+
 /// Somebody in the line.
 #[derive(Clone)]
 struct Waiting {
@@ -29,7 +31,7 @@ struct Waiting {
     since: u64,
     stale: Rc<Cell<bool>>,
     /// What is done at once when its turn comes too late.
-    too_late: Rc<RefCell<Option<Box<dyn Fn()>>>>,
+    too_late: Rc<RefCell<Option<Deed>>>,
 }
 
 /// A place, or a place in the line; given back when dropped.
