@@ -13,10 +13,11 @@ use sha2::{Digest, Sha256};
 
 use crate::meter::Ledger;
 use crate::scenario::model::Scenario;
-use crate::simulation::{Cut, RunEnd};
+use crate::simulation::RunEnd;
 use crate::units::{Money, Span};
 
 use super::Metric;
+use super::cuts::Cuts;
 use super::document::{Difference, Document, TaskLife};
 use super::frame::Frame;
 use super::gather::{Gathered, row};
@@ -34,8 +35,8 @@ pub struct Books {
     to: u32,
     samples: Samples,
     policies: Vec<Gathered>,
-    /// For each policy, why the first run that was cut off was.
-    cuts: Vec<Option<Cut>>,
+    /// For each policy, what cut its runs off.
+    cuts: Vec<Cuts>,
     /// One task of replication 0, in the books that hold it.
     life: Option<TaskLife>,
 }
@@ -73,7 +74,7 @@ impl Books {
             to: from,
             samples: Samples::new(policies.len()),
             policies: gathered.collect(),
-            cuts: vec![None; policies.len()],
+            cuts: vec![Cuts::default(); policies.len()],
             life: None,
             frame,
         }
@@ -108,7 +109,7 @@ impl Books {
         self.samples.add(&rows);
         for (p, (ledger, end)) in runs.iter().enumerate() {
             self.policies[p].add(scenario, self.to, ledger, end);
-            self.cuts[p] = self.cuts[p].or(end.cut);
+            self.cuts[p].add(ledger, end);
         }
         self.to += 1;
     }
@@ -137,8 +138,8 @@ impl Books {
         for (mine, theirs) in self.policies.iter_mut().zip(later.policies) {
             mine.append(theirs);
         }
-        for (mine, theirs) in self.cuts.iter_mut().zip(later.cuts) {
-            *mine = mine.or(theirs);
+        for (mine, theirs) in self.cuts.iter_mut().zip(&later.cuts) {
+            mine.append(theirs);
         }
         Ok(())
     }
@@ -169,13 +170,14 @@ impl Books {
             let minus: Vec<_> = (0..p).map(minus).collect();
             result.versus_baseline = minus.first().cloned().unwrap_or_default();
             document.differences.push(minus);
+            result.cuts = self.cuts[p].results();
             self.policies[p].fill(result, &self.frame.shapes[p], (width, length));
         }
         document.life = self.life.clone();
         let verdict = |t| thresholds::decide(t, &document.policies);
         document.thresholds = self.frame.thresholds.iter().map(verdict).collect();
-        document.warnings = warnings::collect(&self.frame, &document, &self.cuts);
-        if complete < self.planned() {
+        document.warnings = warnings::collect(&self.frame, &document);
+        if document.is_interrupted() {
             let asked = self.planned();
             let text = format!("interrupted: {complete} of {asked} replications were run");
             document.warnings.insert(0, text);

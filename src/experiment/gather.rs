@@ -15,6 +15,7 @@ use crate::wire::Outcome;
 use crate::world::Target;
 
 use super::Metric;
+use super::cuts::limit;
 use super::document::{PolicyResult, SPEND_SAMPLES, Series, TargetResult};
 use super::nesting::Shape;
 
@@ -343,6 +344,8 @@ pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> 
     set(Metric::TasksOk, count(ledger.tasks_ok));
     set(Metric::TasksFailed, count(ledger.tasks_failed));
     set(Metric::TasksUnfinished, count(ledger.tasks_unfinished));
+    let cut_off = limit(ledger, end).is_some();
+    set(Metric::CutOff, count(u64::from(cut_off)));
     set(Metric::DeadLettered, count(ledger.dead_lettered));
     set(
         Metric::SuccessRate,

@@ -23,6 +23,7 @@ pub enum Metric {
     TasksOk,
     TasksFailed,
     TasksUnfinished,
+    CutOff,
     DeadLettered,
     SuccessRate,
     Amplification,
@@ -35,7 +36,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 27;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -58,6 +59,7 @@ impl Metric {
             TasksOk,
             TasksFailed,
             TasksUnfinished,
+            CutOff,
             DeadLettered,
             SuccessRate,
             Amplification,
@@ -125,6 +127,10 @@ impl Metric {
             Metric::TasksUnfinished => (
                 "tasks_unfinished",
                 "tasks that had arrived but not ended when the run was cut off",
+            ),
+            Metric::CutOff => (
+                "cut_off",
+                "1 where a limit cut the run off before its tasks had ended, else 0",
             ),
             Metric::DeadLettered => (
                 "dead_lettered",

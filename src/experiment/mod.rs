@@ -10,6 +10,7 @@
 
 mod assumptions;
 mod books;
+mod cuts;
 pub mod document;
 mod frame;
 mod gather;

@@ -1,5 +1,6 @@
-//! The CSV files: `summary.csv`, one line a policy and metric, `layers.csv`, one line a policy and
-//! layer, and `timeseries.csv`, one line a policy and bucket of time.
+//! The CSV files: `summary.csv`, one line a policy and metric, `cuts.csv`, one line a policy and
+//! limit that cut it off, `layers.csv`, one line a policy and layer, and `timeseries.csv`, one line a
+//! policy and bucket of time.
 
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, Series};
@@ -28,6 +29,32 @@ pub fn summary_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
                 &number(s.p99),
                 &number(s.min),
                 &number(s.max),
+            ])?;
+        }
+    }
+    finish(out)
+}
+
+/// `cuts.csv`: which limits cut replications off before their tasks had ended.
+pub fn cuts_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record([
+        "policy",
+        "limit",
+        "replications",
+        "earliest_seconds",
+        "latest_seconds",
+        "tasks_unfinished",
+    ])?;
+    for policy in &doc.policies {
+        for cut in &policy.cuts {
+            out.write_record([
+                policy.name.as_str(),
+                cut.limit.name(),
+                &cut.replications.to_string(),
+                &number(Some(cut.earliest_seconds)),
+                &number(Some(cut.latest_seconds)),
+                &number(Some(cut.tasks_unfinished)),
             ])?;
         }
     }
@@ -112,7 +139,9 @@ fn number(value: Option<f64>) -> String {
 pub fn unit(metric: Metric) -> &'static str {
     match metric {
         m if m.is_money() => "usd",
-        Metric::IdealRatio | Metric::SuccessRate | Metric::Amplification => "ratio",
+        Metric::IdealRatio | Metric::SuccessRate | Metric::CutOff | Metric::Amplification => {
+            "ratio"
+        }
         Metric::TokensIn | Metric::TokensOut | Metric::TokensCached => "tokens",
         Metric::TaskP50 | Metric::TaskP99 | Metric::End | Metric::Recovery => "seconds",
         Metric::PeakRate => "per_second",

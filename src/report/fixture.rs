@@ -3,9 +3,9 @@
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, Life, LifeSpan, NestingResult, OutageInfo,
-    PolicyResult, SCHEMA, Series, Summary, TargetInfo, TargetResult, TaskLife, ThresholdResult,
-    Verdict,
+    CauseSpend, CutResult, Difference, Document, LayerResult, Life, LifeSpan, Limit, NestingResult,
+    OutageInfo, PolicyResult, SCHEMA, Series, Summary, TargetInfo, TargetResult, TaskLife,
+    ThresholdResult, Verdict,
 };
 use crate::statistics;
 use crate::wire::Outcome;
@@ -60,6 +60,7 @@ pub fn document(policies: usize) -> Document {
         scenario_hash: "8f14e45f".repeat(8),
         seed: 7,
         replications: REPLICATIONS,
+        replications_planned: REPLICATIONS,
         horizon_seconds: 600.0,
         targets: vec![target_info("planner", true), target_info("sandbox", false)],
         outages: vec![OutageInfo {
@@ -226,6 +227,13 @@ fn policy(index: usize, name: String, weight: f64) -> PolicyResult {
         about: String::new(),
         metrics,
         versus_baseline: versus,
+        cuts: vec![CutResult {
+            limit: Limit::MaxEvents,
+            replications: 3,
+            earliest_seconds: 61.5,
+            latest_seconds: 90.0,
+            tasks_unfinished: 2.5,
+        }],
         targets: vec![target(spend), target(0.0)],
         layers: vec![LayerResult {
             label: "tool[1] retry".to_owned(),
@@ -268,7 +276,7 @@ fn metric(metric: Metric, spend: f64, base: f64, weight: f64) -> f64 {
         Metric::TokensCached => 0.0,
         Metric::TasksOk => 960.0,
         Metric::TasksFailed => 40.0,
-        Metric::TasksUnfinished | Metric::DeadLettered => 0.0,
+        Metric::TasksUnfinished | Metric::CutOff | Metric::DeadLettered => 0.0,
         Metric::SuccessRate => 1.0 - 0.04 / weight.max(0.5),
         Metric::Amplification => 1.0 + weight * (0.3 + spend * 0.0005),
         Metric::TaskP50 => 4.2 + weight,

@@ -19,7 +19,7 @@ pub mod trace;
 mod fixture;
 
 pub use charts::{Chart, ChartError, charts, grid_chart};
-pub use csv_files::{layers_csv, summary_csv, timeseries_csv};
+pub use csv_files::{cuts_csv, layers_csv, summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
 pub use table::{comparison, layers};
@@ -46,6 +46,7 @@ pub fn files(doc: &Document) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut files = vec![
         ("summary.json".to_owned(), summary_json(doc)?),
         ("summary.csv".to_owned(), summary_csv(doc)?),
+        ("cuts.csv".to_owned(), cuts_csv(doc)?),
         ("layers.csv".to_owned(), layers_csv(doc)?),
         ("timeseries.csv".to_owned(), timeseries_csv(doc)?),
         ("result.json".to_owned(), result_json(doc)?),

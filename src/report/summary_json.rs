@@ -7,8 +7,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, NestingResult, PolicyResult, TargetResult,
-    ThresholdResult,
+    CauseSpend, CutResult, Difference, Document, LayerResult, NestingResult, PolicyResult,
+    TargetResult, ThresholdResult,
 };
 use crate::wire::Outcome;
 
@@ -24,6 +24,8 @@ pub fn summary_json(doc: &Document) -> Result<Vec<u8>, serde_json::Error> {
         version: &doc.version,
         seed: doc.seed,
         replications: doc.replications,
+        replications_planned: doc.replications_planned.max(doc.replications),
+        interrupted: doc.is_interrupted(),
         horizon_seconds: doc.horizon_seconds,
         scenario_hash: &doc.scenario_hash,
         policies: doc.policies.iter().map(|p| policy(doc, p)).collect(),
@@ -42,6 +44,8 @@ struct SummaryFile<'a> {
     version: &'a str,
     seed: u64,
     replications: u32,
+    replications_planned: u32,
+    interrupted: bool,
     horizon_seconds: f64,
     scenario_hash: &'a str,
     policies: Vec<Policy<'a>>,
@@ -55,6 +59,7 @@ struct Policy<'a> {
     about: &'a str,
     metrics: Ordered<'a, Metrics>,
     versus_baseline: Ordered<'a, Versus<'a>>,
+    cuts: &'a [CutResult],
     targets: Ordered<'a, Target<'a>>,
     layers: &'a [LayerResult],
     nesting: Vec<Nesting<'a>>,
@@ -140,6 +145,7 @@ fn policy<'a>(doc: &'a Document, policy: &'a PolicyResult) -> Policy<'a> {
                 .collect(),
         ),
         versus_baseline: Ordered(versus.map(|(key, d)| (key, difference(d))).collect()),
+        cuts: &policy.cuts,
         targets: Ordered(
             targets
                 .map(|(info, t)| (info.name.as_str(), target(info.model, t)))

@@ -8,7 +8,7 @@ use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.
-pub const METRICS: [&str; 26] = [
+pub const METRICS: [&str; 27] = [
     "spend_usd",
     "wasted_usd",
     "first_attempt_usd",
@@ -27,6 +27,7 @@ pub const METRICS: [&str; 26] = [
     "tasks_ok",
     "tasks_failed",
     "tasks_unfinished",
+    "cut_off",
     "dead_lettered",
     "success_rate",
     "amplification",

@@ -1,0 +1,138 @@
+//! What the results say beside the totals, held against what each run said for itself.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::scenario;
+use common::trials::Quiet;
+use squall::experiment::document::{CutResult, Document, Limit, Verdict};
+use squall::experiment::{self, Books, Frame, Metric, Plan, go_on};
+use squall::report;
+
+fn plan(replications: u32) -> Plan {
+    Plan {
+        seed: 7,
+        replications,
+        source: String::new(),
+        overrides: vec![],
+        scenario_hash: String::new(),
+    }
+}
+
+fn document(text: &str, replications: u32) -> Document {
+    let (document, _) = experiment::run(&scenario(text), &plan(replications), &Quiet).unwrap();
+    document
+}
+
+/// The result of a scenario that was played in two parts.
+fn in_parts(text: &str, replications: u32, cut: u32) -> Document {
+    let scenario = scenario(text);
+    let frame = || Frame::new(&scenario, &plan(replications));
+    let mut books = Books::new(frame(), 0);
+    go_on(&scenario, cut, &mut books, &Quiet);
+    let mut later = Books::new(frame(), cut);
+    go_on(&scenario, replications, &mut later, &Quiet);
+    let saved = Books::from_bytes(&later.to_bytes().unwrap()).unwrap();
+    books.append(saved).unwrap();
+    books.document()
+}
+
+fn summary(document: &Document) -> serde_json::Value {
+    serde_json::from_slice(&report::summary_json(document).unwrap()).unwrap()
+}
+
+#[test]
+fn a_cut_run_says_which_limit_and_when() {
+    let text = "name: cut
+horizon: 7500ms
+max_events: 1000
+tools:
+  tool: {latency: 1s}
+  broken: {latency: 1ms, failures: 100%}
+fleets:
+  f: {agents: 1, tasks: {count: 10}, plan: [{tool: tool}, {tool: broken}]}
+policies:
+  in-time: {tool: {tool: [{timeout: 500ms}]}}
+  late: {tool: {broken: [{retry: {attempts: 2, delay: 499ms}}]}}
+  endless: {tool: {broken: [{retry: {attempts: unlimited, delay: 0s}}]}}
+thresholds: [in-time.cut_off.max <= 0, late.cut_off.max <= 0, endless.cut_off < 0.5]
+";
+    let doc = document(text, 3);
+    assert_eq!(doc.policies[0].cuts, []);
+    // A task of `late` takes 1 s, 1 ms, 499 ms and 1 ms: four are done at 6.004 s, the fifth at 7.505 s.
+    let horizon = CutResult {
+        limit: Limit::Horizon,
+        replications: 3,
+        earliest_seconds: 7.5,
+        latest_seconds: 7.5,
+        tasks_unfinished: 6.0,
+    };
+    assert_eq!(doc.policies[1].cuts, [horizon]);
+    let [endless] = doc.policies[2].cuts.as_slice() else {
+        panic!("{:?}", doc.policies[2].cuts);
+    };
+    assert_eq!((endless.limit, endless.replications), (Limit::MaxEvents, 3));
+    assert_eq!(endless.tasks_unfinished, 10.0);
+    assert!(endless.earliest_seconds > 1.0 && endless.latest_seconds < 7.5);
+    let shares = [0, 1, 2].map(|p| doc.policies[p].metric(Metric::CutOff).mean);
+    assert_eq!(shares, [Some(0.0), Some(1.0), Some(1.0)]);
+    let verdicts: Vec<Verdict> = doc.thresholds.iter().map(|t| t.verdict).collect();
+    assert_eq!(
+        verdicts,
+        [Verdict::Passed, Verdict::Failed, Verdict::Failed]
+    );
+    assert_eq!(
+        doc.warnings
+            .iter()
+            .filter(|w| w.contains("cut off"))
+            .count(),
+        2
+    );
+
+    let file = summary(&doc);
+    assert_eq!(file["policies"][0]["cuts"], serde_json::json!([]));
+    assert_eq!(file["policies"][2]["cuts"][0]["limit"], "max_events");
+    assert_eq!(file["interrupted"], false);
+    let csv = String::from_utf8(report::cuts_csv(&doc).unwrap()).unwrap();
+    assert_eq!(csv.lines().nth(1), Some("late,horizon,3,7.5,7.5,6"));
+}
+
+#[test]
+fn cuts_of_parts_add_up() {
+    let text = "name: crowded
+horizon: 45s
+tools: {tool: {latency: {exponential: {mean: 1s}}, failures: 20%}}
+fleets: {f: {agents: 2, tasks: {count: 60}, plan: [{tool: tool}]}}
+policies:
+  none: {}
+  retry: {tool: [{retry: {attempts: 4, delay: 1s}}]}
+";
+    let whole = document(text, 12);
+    let cuts = &whole.policies[1].cuts;
+    assert!(
+        !cuts.is_empty() && cuts.iter().all(|c| c.replications < 12),
+        "{cuts:?}"
+    );
+    assert!(in_parts(text, 12, 5) == whole);
+}
+
+#[test]
+fn an_interrupted_run_says_how_many_were_asked_for() {
+    let text = "name: short
+tools: {tool: {latency: 1s}}
+fleets: {f: {agents: 1, tasks: {count: 2}, plan: [{tool: tool}]}}
+policies: {none: {}}
+";
+    let scenario = scenario(text);
+    let mut books = Books::new(Frame::new(&scenario, &plan(9)), 0);
+    go_on(&scenario, 4, &mut books, &Quiet);
+    let file = summary(&books.document());
+    assert_eq!(
+        (&file["replications"], &file["replications_planned"]),
+        (&4.into(), &9.into())
+    );
+    assert_eq!(file["interrupted"], true);
+    go_on(&scenario, 9, &mut books, &Quiet);
+    assert_eq!(summary(&books.document())["interrupted"], false);
+}
