@@ -117,6 +117,33 @@ policies:
     assert!(in_parts(text, 12, 5) == whole);
 }
 
+/// Interpolated, the quantiles would be 1.75, 2.35 and 2.485 s.
+#[test]
+fn task_times_have_a_mean_and_quantiles_by_the_nearest_rank() {
+    let text = "name: times
+tools: {tool: {latency: 1s}}
+fleets: {f: {agents: 1, tasks: {arrivals: {every: 2/s}, count: 4}, plan: [{tool: tool}]}}
+policies: {none: {}}
+";
+    let doc = document(text, 1);
+    let keys = [
+        Metric::TaskMean,
+        Metric::TaskP50,
+        Metric::TaskP90,
+        Metric::TaskP99,
+    ];
+    // Each comes half a second after the one before, and waits for the one agent: 1, 1.5, 2, 2.5 s.
+    let times = keys.map(|m| doc.policies[0].metric(m).mean);
+    assert_eq!(times, [Some(1.75), Some(1.5), Some(2.5), Some(2.5)]);
+    let row = &summary(&doc)["policies"][0]["metrics"]["task_seconds_p90"];
+    assert_eq!(row["mean"], 2.5);
+    let csv = String::from_utf8(report::summary_csv(&doc).unwrap()).unwrap();
+    assert!(
+        csv.contains("none,task_seconds_mean,seconds,1,1.75,"),
+        "{csv}"
+    );
+}
+
 #[test]
 fn an_interrupted_run_says_how_many_were_asked_for() {
     let text = "name: short

@@ -361,7 +361,10 @@ pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> 
             .quantile(q)
             .map(|ns| Span(ns).as_seconds())
     };
+    let mean = ledger.task_times.mean();
+    set(Metric::TaskMean, mean.map(|ns| ns / Span::SECOND.0 as f64));
     set(Metric::TaskP50, seconds(0.5));
+    set(Metric::TaskP90, seconds(0.9));
     set(Metric::TaskP99, seconds(0.99));
     set(Metric::End, Some(end.end.as_seconds()));
     set(Metric::Recovery, ledger.recovery(end).map(Span::as_seconds));

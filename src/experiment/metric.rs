@@ -27,7 +27,9 @@ pub enum Metric {
     DeadLettered,
     SuccessRate,
     Amplification,
+    TaskMean,
     TaskP50,
+    TaskP90,
     TaskP99,
     End,
     Recovery,
@@ -36,7 +38,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 27;
+    pub const COUNT: usize = 29;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -63,7 +65,9 @@ impl Metric {
             DeadLettered,
             SuccessRate,
             Amplification,
+            TaskMean,
             TaskP50,
+            TaskP90,
             TaskP99,
             End,
             Recovery,
@@ -141,7 +145,12 @@ impl Metric {
                 "amplification",
                 "attempts on the wire over first attempts; null without any",
             ),
+            Metric::TaskMean => ("task_seconds_mean", "mean task time in seconds"),
             Metric::TaskP50 => ("task_seconds_p50", "median task time in seconds"),
+            Metric::TaskP90 => (
+                "task_seconds_p90",
+                "90th percentile of task time in seconds",
+            ),
             Metric::TaskP99 => (
                 "task_seconds_p99",
                 "99th percentile of task time in seconds",

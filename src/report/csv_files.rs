@@ -143,7 +143,8 @@ pub fn unit(metric: Metric) -> &'static str {
             "ratio"
         }
         Metric::TokensIn | Metric::TokensOut | Metric::TokensCached => "tokens",
-        Metric::TaskP50 | Metric::TaskP99 | Metric::End | Metric::Recovery => "seconds",
+        Metric::TaskMean | Metric::TaskP50 | Metric::TaskP90 | Metric::TaskP99 => "seconds",
+        Metric::End | Metric::Recovery => "seconds",
         Metric::PeakRate => "per_second",
         _ => "count",
     }
