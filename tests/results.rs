@@ -163,3 +163,103 @@ policies: {none: {}}
     go_on(&scenario, 9, &mut books, &Quiet);
     assert_eq!(summary(&books.document())["interrupted"], false);
 }
+
+/// Two fleets against a tool each: what one loses and pays is nothing to the other.
+const TWO_FLEETS: &str = "name: two-fleets
+horizon: 1m
+tools:
+  good: {latency: 1s, price: $0.25}
+  bad: {latency: 2s, price: $0.5, failures: 50%}
+fleets:
+  lucky: {agents: 2, tasks: {count: 4}, plan: [{tool: good}, {tool: good}]}
+  unlucky: {agents: 1, tasks: {count: 6}, plan: [{tool: bad}]}
+policies:
+  none: {}
+  retry: {tool: [{retry: {attempts: 3, delay: 1s}}]}
+";
+
+#[test]
+fn each_fleet_has_its_own_results() {
+    let doc = document(TWO_FLEETS, 8);
+    let mean = |p: usize, f: usize, m: Metric| doc.policies[p].fleets[f].metric(m).unwrap().mean;
+    for p in 0..2 {
+        let lucky = [
+            Metric::Tasks,
+            Metric::TasksOk,
+            Metric::SuccessRate,
+            Metric::Spend,
+        ];
+        let lucky = lucky.map(|m| mean(p, 0, m));
+        assert_eq!(lucky, [Some(4.0), Some(4.0), Some(1.0), Some(2.0)]);
+        let times = [
+            Metric::TaskMean,
+            Metric::TaskP50,
+            Metric::TaskP90,
+            Metric::TaskP99,
+        ];
+        assert_eq!(times.map(|m| mean(p, 0, m)), [Some(2.0); 4]);
+        let rate = mean(p, 1, Metric::SuccessRate).unwrap();
+        assert!(rate > 0.0 && rate < 1.0, "{rate}");
+    }
+    assert!(mean(1, 1, Metric::TaskP99) > mean(0, 1, Metric::TaskP99));
+    assert_eq!(doc.policies[0].fleets[1].name, "unlucky");
+    let file = summary(&doc);
+    let fleet = &file["policies"][1]["fleets"]["unlucky"]["metrics"];
+    assert_eq!(
+        fleet["spend_usd"]["mean"].as_f64(),
+        mean(1, 1, Metric::Spend)
+    );
+    let csv = String::from_utf8(report::fleets_csv(&doc).unwrap()).unwrap();
+    assert!(
+        csv.contains("\nretry,lucky,tasks_ok,count,8,4,4,4,4,4,4,4,4\n"),
+        "{csv}"
+    );
+}
+
+/// Whole numbers and multiples of a quarter of a dollar: the sums are exact.
+#[test]
+fn fleets_add_up_to_the_policy() {
+    let doc = document(TWO_FLEETS, 8);
+    let counted = [
+        Metric::Spend,
+        Metric::Attempts,
+        Metric::Tasks,
+        Metric::TasksOk,
+        Metric::TasksFailed,
+        Metric::TasksUnfinished,
+        Metric::DeadLettered,
+    ];
+    for policy in &doc.policies {
+        for metric in counted {
+            let parts = policy.fleets.iter().map(|f| f.metric(metric).unwrap().mean);
+            let sum: Option<f64> = parts.sum();
+            assert_eq!(sum, policy.metric(metric).mean, "{}", metric.key());
+        }
+    }
+}
+
+#[test]
+fn one_fleet_alone_has_the_policys_results() {
+    let text = TWO_FLEETS.replace(
+        "  lucky: {agents: 2, tasks: {count: 4}, plan: [{tool: good}, {tool: good}]}\n",
+        "",
+    );
+    let doc = document(&text, 8);
+    for policy in &doc.policies {
+        let [fleet] = policy.fleets.as_slice() else {
+            panic!("{} fleets", policy.fleets.len());
+        };
+        for (metric, own) in Metric::BY_FLEET.into_iter().zip(&fleet.metrics) {
+            assert_eq!(own, policy.metric(metric), "{}", metric.key());
+        }
+    }
+    assert!(!report::comparison(&doc, 120, false).contains("--fleets"));
+    let several = document(TWO_FLEETS, 2);
+    assert!(report::comparison(&several, 120, false).contains("--fleets"));
+}
+
+#[test]
+fn fleets_of_parts_add_up() {
+    let whole = document(TWO_FLEETS, 9);
+    assert!(in_parts(TWO_FLEETS, 9, 4) == whole);
+}

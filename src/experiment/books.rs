@@ -20,7 +20,8 @@ use super::Metric;
 use super::cuts::Cuts;
 use super::document::{Difference, Document, TaskLife};
 use super::frame::Frame;
-use super::gather::{Gathered, row};
+use super::gather::Gathered;
+use super::row::{columns_of, row, width};
 use super::samples::Samples;
 use super::{thresholds, warnings};
 
@@ -72,7 +73,7 @@ impl Books {
         Books {
             from,
             to: from,
-            samples: Samples::new(policies.len()),
+            samples: Samples::new(policies.len(), width(frame.fleets())),
             policies: gathered.collect(),
             cuts: vec![Cuts::default(); policies.len()],
             life: None,
@@ -165,7 +166,11 @@ impl Books {
         let lengths = self.policies.iter().map(|g| g.length(width));
         let length = lengths.max().unwrap_or(0);
         for (p, result) in document.policies.iter_mut().enumerate() {
-            result.metrics = Metric::ALL.map(|m| self.samples.summary(p, m)).into();
+            let summary = |place| self.samples.summary(p, place);
+            result.metrics = (0..Metric::COUNT).map(summary).collect();
+            for (f, fleet) in result.fleets.iter_mut().enumerate() {
+                fleet.metrics = columns_of(f).map(summary).collect();
+            }
             let minus = |earlier| self.minus(p, earlier);
             let minus: Vec<_> = (0..p).map(minus).collect();
             result.versus_baseline = minus.first().cloned().unwrap_or_default();
@@ -228,6 +233,7 @@ impl Books {
     fn is_sound(&self) -> bool {
         let fresh = Books::new(self.frame.clone(), self.from);
         let policies = fresh.policies.len();
+        let columns = width(self.frame.fleets());
         let fit = |(mine, new): (&Gathered, &Gathered)| mine.fits(new);
         self.from <= self.to
             && self.to <= self.planned()
@@ -236,7 +242,7 @@ impl Books {
             && self.policies.len() == policies
             && self.cuts.len() == policies
             && self.policies.iter().zip(&fresh.policies).all(fit)
-            && self.samples.fits(policies, self.to - self.from)
+            && self.samples.fits(policies, columns, self.to - self.from)
     }
 }
 

@@ -34,7 +34,7 @@ struct CutBook {
 /// The limit that cut a run off before its work was done, if one did.
 pub fn limit(ledger: &Ledger, end: &RunEnd) -> Option<Limit> {
     match end.cut? {
-        Cut::Horizon => (ledger.tasks_unfinished > 0).then_some(Limit::Horizon),
+        Cut::Horizon => (ledger.unfinished() > 0).then_some(Limit::Horizon),
         Cut::Events => Some(Limit::MaxEvents),
         Cut::Crowd => Some(Limit::Crowd),
         // Its replication is not in the books.
@@ -52,7 +52,7 @@ impl Cuts {
             replications: 1,
             earliest: end.end,
             latest: end.end,
-            unfinished: ledger.tasks_unfinished,
+            unfinished: ledger.unfinished(),
         });
     }
 

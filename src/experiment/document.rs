@@ -99,6 +99,9 @@ pub struct PolicyResult {
     /// The limits that cut replications off before their tasks had ended; empty where none did.
     #[serde(default)]
     pub cuts: Vec<CutResult>,
+    /// What became of each fleet, in the scenario's order. Empty in documents of earlier versions.
+    #[serde(default)]
+    pub fleets: Vec<FleetResult>,
     /// The targets, in the document's order.
     pub targets: Vec<TargetResult>,
     /// Each layer, in the order of the policy, and what it did.
@@ -156,6 +159,23 @@ impl Limit {
             Limit::MaxEvents => "max_events",
             Limit::Crowd => "crowd",
         }
+    }
+}
+
+/// What became of one fleet under one policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FleetResult {
+    /// Its name.
+    pub name: String,
+    /// The metrics that are known of it, in the order of [`Metric::BY_FLEET`].
+    pub metrics: Vec<Summary>,
+}
+
+impl FleetResult {
+    /// The summary of one metric; `None` if it is not known of fleets.
+    pub fn metric(&self, metric: Metric) -> Option<&Summary> {
+        let place = Metric::BY_FLEET.iter().position(|m| *m == metric)?;
+        self.metrics.get(place)
     }
 }
 
@@ -375,6 +395,14 @@ impl Document {
                 return Some(format!(
                     "{} has {metrics} metrics of {expected}",
                     policy.name
+                ));
+            }
+            let by_fleet = Metric::BY_FLEET.len();
+            if let Some(fleet) = policy.fleets.iter().find(|f| f.metrics.len() != by_fleet) {
+                let metrics = fleet.metrics.len();
+                return Some(format!(
+                    "{} has {metrics} metrics of {by_fleet} of {}",
+                    policy.name, fleet.name
                 ));
             }
             if policy.targets.len() != self.targets.len() {

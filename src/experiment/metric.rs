@@ -20,6 +20,7 @@ pub enum Metric {
     TokensIn,
     TokensOut,
     TokensCached,
+    Tasks,
     TasksOk,
     TasksFailed,
     TasksUnfinished,
@@ -38,7 +39,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 29;
+    pub const COUNT: usize = 30;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -58,6 +59,7 @@ impl Metric {
             TokensIn,
             TokensOut,
             TokensCached,
+            Tasks,
             TasksOk,
             TasksFailed,
             TasksUnfinished,
@@ -72,6 +74,26 @@ impl Metric {
             End,
             Recovery,
             PeakRate,
+        ]
+    };
+
+    /// The metrics that are known of each fleet too, in order.
+    pub const BY_FLEET: [Metric; 13] = {
+        use Metric::*;
+        [
+            Spend,
+            SpendPerSuccess,
+            Attempts,
+            Tasks,
+            TasksOk,
+            TasksFailed,
+            TasksUnfinished,
+            DeadLettered,
+            SuccessRate,
+            TaskMean,
+            TaskP50,
+            TaskP90,
+            TaskP99,
         ]
     };
 
@@ -126,6 +148,7 @@ impl Metric {
                 "tokens_cached",
                 "input tokens charged that were read from the prompt cache",
             ),
+            Metric::Tasks => ("tasks", "tasks that arrived"),
             Metric::TasksOk => ("tasks_ok", "tasks that succeeded"),
             Metric::TasksFailed => ("tasks_failed", "tasks that failed for good"),
             Metric::TasksUnfinished => (
@@ -180,6 +203,7 @@ mod tests {
             assert_eq!(Metric::named(metric.key()), Some(metric));
         }
         assert_eq!(Metric::named("spend"), Some(Metric::Spend));
+        assert!(Metric::BY_FLEET.is_sorted());
     }
 
     /// The scenario reader has the keys in a list of its own, so that it need not import this room.

@@ -18,6 +18,7 @@ mod ideal;
 mod life;
 mod metric;
 mod nesting;
+mod row;
 mod runner;
 mod samples;
 mod thresholds;

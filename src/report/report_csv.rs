@@ -42,6 +42,12 @@ pub(super) fn report_csv(docs: &[&Document]) -> Result<Vec<u8>, csv::Error> {
                     )?;
                 }
             }
+            for fleet in &policy.fleets {
+                for (m, s) in Metric::BY_FLEET.into_iter().zip(&fleet.metrics) {
+                    let item = format!("{} {}.mean", fleet.name, m.key());
+                    line("fleets", &item, unit(m), s.mean)?;
+                }
+            }
             for cut in &policy.cuts {
                 let all = [
                     ("replications", "count", f64::from(cut.replications)),

@@ -8,7 +8,7 @@ use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.
-pub const METRICS: [&str; 29] = [
+pub const METRICS: [&str; 30] = [
     "spend_usd",
     "wasted_usd",
     "first_attempt_usd",
@@ -24,6 +24,7 @@ pub const METRICS: [&str; 29] = [
     "tokens_in",
     "tokens_out",
     "tokens_cached",
+    "tasks",
     "tasks_ok",
     "tasks_failed",
     "tasks_unfinished",
