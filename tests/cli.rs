@@ -166,7 +166,7 @@ fn the_lint_warns_and_fails_only_if_strict() {
     let (code, stdout, stderr) = run(&["check", &file]);
     assert_eq!(code, 0, "{stderr}");
     assert!(
-        stdout.ends_with(": ok (1 policies, 100 replications)\n"),
+        stdout.ends_with(": ok (1 policy, 100 replications)\n"),
         "{stdout}"
     );
     assert!(

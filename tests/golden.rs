@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "97e0e1ce0d045a20");
+    assert_eq!(digest(&documents), "3a3314e5bdf8cb48");
 }

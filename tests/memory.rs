@@ -57,7 +57,7 @@ fn peak(args: &[&str]) -> u64 {
     peak
 }
 
-/// Ten times as many replications: 4 MB more, where a list of them would take 7 MB (25 numbers of
+/// Ten times as many replications: 4 MB more, where a list of them would take 7 MB (26 numbers of
 /// 16 bytes, 18,000 times) and the series of each 400 MB.
 #[test]
 #[ignore = "a minute; .ci/nightly runs it"]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::keep::Shard;
-use clap::{ArgGroup, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// What will this retry policy do, and cost, when things go wrong?
 ///
@@ -223,7 +223,6 @@ pub enum CheckFormat {
 
 /// Options of `squall trace`.
 #[derive(Debug, clap::Args)]
-#[command(group = ArgGroup::new("where").multiple(false))]
 pub struct TraceOptions {
     #[command(flatten)]
     pub scenario: ScenarioOptions,

@@ -6,6 +6,7 @@ use super::args::{CheckFormat, CheckOptions};
 use super::exit::{Exit, Failure};
 use super::input::{self, Checked, Unsound};
 use super::{check_json, terminal};
+use crate::report::format::counted;
 use crate::scenario::{self, Loaded, lint};
 
 /// Checks every file; the worst of them decides the exit code.
@@ -55,10 +56,14 @@ fn say(file: &Path, checked: Checked, strict: bool) -> Result<(), Failure> {
         return Ok(());
     }
     terminal::print(&format!(
-        "{}: ok ({} policies, {} replications)\n",
+        "{}: ok ({}, {})\n",
         file.display(),
-        loaded.scenario.policies.len(),
-        loaded.scenario.replications
+        counted(loaded.scenario.policies.len(), "policy", "policies"),
+        counted(
+            loaded.scenario.replications as usize,
+            "replication",
+            "replications"
+        )
     ))
 }
 
@@ -69,10 +74,10 @@ fn say_findings(loaded: &Loaded) {
         terminal::say(&format!("{text}\n"));
     }
     if !loaded.lint.is_empty() {
-        let counted = input::counted(loaded.lint.len());
+        let warnings = counted(loaded.lint.len(), "warning", "warnings");
         let name = &loaded.scenario.name;
         terminal::say(&format!(
-            "{name}: {counted}; `squall check --explain RULE` says more"
+            "{name}: {warnings}; `squall check --explain RULE` says more"
         ));
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use crate::report::format::counted;
 use crate::scenario::model::Scenario;
 use crate::scenario::{self, Loaded, Problems};
 
@@ -56,16 +57,9 @@ pub fn load_for_run(options: &ScenarioOptions, quiet: bool) -> Result<(Loaded, u
 /// Says on stderr how much the storm lint found, if anything.
 pub fn say_how_many(loaded: &Loaded, file: &Path) {
     if !loaded.lint.is_empty() {
-        let (counted, file) = (counted(loaded.lint.len()), file.display());
-        terminal::say(&format!("{counted}; `squall check {file}` shows them"));
-    }
-}
-
-/// "3 warnings".
-pub fn counted(n: usize) -> String {
-    match n {
-        1 => "1 warning".to_owned(),
-        n => format!("{n} warnings"),
+        let warnings = counted(loaded.lint.len(), "warning", "warnings");
+        let file = file.display();
+        terminal::say(&format!("{warnings}; `squall check {file}` shows them"));
     }
 }
 

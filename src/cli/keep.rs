@@ -16,7 +16,7 @@ use super::exit::Failure;
 use super::files;
 use super::progress::Watch;
 
-/// How long a run goes on before its books are saved again: at most this is lost to a kill.
+/// How long a run goes on before its books are saved again, at the next end of a batch of replications.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 /// One of several equal parts of an experiment: `3/8`.

@@ -32,6 +32,12 @@ impl List {
         last: NONE,
         len: 0,
     };
+
+    /// Whether the next key goes into the last chunk.
+    #[inline(always)]
+    pub(super) fn has_room(&self) -> bool {
+        !(self.len as usize).is_multiple_of(CHUNK)
+    }
 }
 
 impl Slab {
@@ -41,20 +47,23 @@ impl Slab {
         free: NONE,
     };
 
-    /// Adds a key at the end of a list.
-    #[inline]
+    /// Adds a key at the end of a list whose last chunk has room for it.
+    #[inline(always)]
     pub(super) fn push(&mut self, list: &mut List, key: Key) {
-        let place = list.len as usize % CHUNK;
-        if place == 0 {
-            let chunk = self.take_chunk();
-            match list.last {
-                NONE => list.first = chunk,
-                last => self.behind[last as usize] = chunk,
-            }
-            list.last = chunk;
-        }
-        self.chunks[list.last as usize][place] = key;
+        self.chunks[list.last as usize][list.len as usize % CHUNK] = key;
         list.len += 1;
+    }
+
+    /// Adds a key at the end of a list that is empty, or full to its last chunk.
+    pub(super) fn push_chunk(&mut self, list: &mut List, key: Key) {
+        let chunk = self.take_chunk();
+        if list.len == 0 {
+            list.first = chunk;
+        } else {
+            self.behind[list.last as usize] = chunk;
+        }
+        list.last = chunk;
+        self.push(list, key);
     }
 
     /// Takes the first chunk off a list: its keys, and how many of them there are.
@@ -66,12 +75,33 @@ impl Slab {
         let count = list.len.min(CHUNK as u32);
         list.len -= count;
         list.first = self.behind[chunk as usize];
-        if list.len == 0 {
-            *list = List::EMPTY;
-        }
         self.behind[chunk as usize] = self.free;
         self.free = chunk;
         Some((self.chunks[chunk as usize], count as usize))
+    }
+
+    /// The keys of a list, a chunk at a time.
+    #[inline]
+    pub(super) fn chunks_of(&self, list: List) -> impl Iterator<Item = &[Key]> {
+        let mut rest = list;
+        std::iter::from_fn(move || {
+            let count = rest.len.min(CHUNK as u32);
+            let chunk = rest.first as usize;
+            if count == 0 {
+                return None;
+            }
+            rest.len -= count;
+            rest.first = self.behind[chunk];
+            Some(&self.chunks[chunk][..count as usize])
+        })
+    }
+
+    /// Gives all chunks of a list back.
+    pub(super) fn free(&mut self, list: List) {
+        if list.len > 0 {
+            self.behind[list.last as usize] = self.free;
+            self.free = list.first;
+        }
     }
 
     /// How many chunks there are, in use or free.
@@ -98,6 +128,14 @@ impl Slab {
 mod tests {
     use super::*;
 
+    fn add(slab: &mut Slab, list: &mut List, key: Key) {
+        if list.has_room() {
+            slab.push(list, key);
+        } else {
+            slab.push_chunk(list, key);
+        }
+    }
+
     fn drain(slab: &mut Slab, mut list: List) -> Vec<u128> {
         let mut keys = Vec::new();
         while let Some((chunk, count)) = slab.pop_chunk(&mut list) {
@@ -113,13 +151,16 @@ mod tests {
             let (mut odd, mut even) = (List::EMPTY, List::EMPTY);
             for k in 0..100 {
                 let list = if k % 2 == 0 { &mut even } else { &mut odd };
-                slab.push(list, Key(k));
+                add(&mut slab, list, Key(k));
             }
             let evens: Vec<_> = (0..100).step_by(2).collect();
             assert_eq!(drain(&mut slab, even), evens, "round {round}");
-            let odds: Vec<_> = (1..100).step_by(2).collect();
-            assert_eq!(drain(&mut slab, odd), odds, "round {round}");
+            let odds: Vec<_> = (1..100).step_by(2).map(Key).collect();
+            let read: Vec<_> = slab.chunks_of(odd).flatten().copied().collect();
+            assert_eq!(read, odds, "round {round}");
+            slab.free(odd);
         }
+        slab.free(List::EMPTY);
         // Two lists of fifty: four chunks each, the same ones in each round.
         assert_eq!(slab.chunks.len(), 8);
     }

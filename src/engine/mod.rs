@@ -14,6 +14,7 @@
 //!          └──────── whoever handles events ◄── next(): the clock moves ◄────┘
 //! ```
 
+mod bottom;
 mod chunks;
 mod heap;
 mod wheel;

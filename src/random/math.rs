@@ -1,23 +1,36 @@
 //! The transcendental functions, the same bits on every platform.
 //!
 //! The standard library's `ln`, `exp` and `powf` call the platform's and differ in the last bit in
-//! 7 to 10 % of arguments; `libm` is one implementation for all. Clippy bans the others.
+//! 7 to 10 % of arguments. Those that every draw needs are our own ([`super::logarithm`],
+//! [`super::exponential`]) and made to be quick; for others `libm` is one implementation for all.
+//! Clippy bans the rest. None of them fuses a multiplication with an addition.
 
 #![expect(
     clippy::excessive_precision,
     reason = "the coefficients stand as they were published"
 )]
 
+use super::{exponential, logarithm};
+
 /// Natural logarithm.
 #[inline]
 pub fn ln(x: f64) -> f64 {
-    libm::log(x)
+    logarithm::ln(x)
 }
 
 /// Exponential function.
 #[inline]
 pub fn exp(x: f64) -> f64 {
-    libm::exp(x)
+    exponential::exp(x)
+}
+
+/// `x` to the power of a whole number; for 2, which backoffs like, by its bits alone.
+#[inline]
+pub fn pow_whole(x: f64, n: u32) -> f64 {
+    if x == 2.0 && n < 1024 {
+        return f64::from_bits(u64::from(1023 + n) << 52);
+    }
+    pow(x, f64::from(n))
 }
 
 /// `x` to the power `y`.
@@ -30,7 +43,7 @@ pub fn tanh(x: f64) -> f64 {
     libm::tanh(x)
 }
 
-/// The quantile function of the standard normal distribution, to about 1e-16 relative.
+/// The quantile function of the standard normal distribution, to 6 units in the last place.
 ///
 /// Source: M. Wichura, "Algorithm AS 241: the percentage points of the normal distribution",
 /// Applied Statistics 37 (1988), routine PPND16. `p` must lie in (0, 1).
@@ -52,8 +65,14 @@ pub fn normal_quantile(p: f64) -> f64 {
 }
 
 fn ratio(r: f64, top: &[f64; 8], bottom: &[f64; 8]) -> f64 {
-    let horner = |c: &[f64; 8]| c.iter().rev().fold(0.0, |sum, a| sum * r + a);
-    horner(top) / horner(bottom)
+    // In pairs, pairs of pairs and halves (G. Estrin, 1960), so that no sum waits for the one before.
+    let (r2, r4) = (r * r, (r * r) * (r * r));
+    let sum = |c: &[f64; 8]| {
+        let low = (c[0] + c[1] * r) + (c[2] + c[3] * r) * r2;
+        let high = (c[4] + c[5] * r) + (c[6] + c[7] * r) * r2;
+        low + high * r4
+    };
+    sum(top) / sum(bottom)
 }
 
 const CENTRE_TOP: [f64; 8] = [
@@ -119,6 +138,8 @@ const FAR_BOTTOM: [f64; 8] = [
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixed::{self, ONE};
+    use super::super::ulps::{fixed as fixed_of, lucks, normal};
     use super::*;
 
     #[test]
@@ -131,11 +152,42 @@ mod tests {
     }
 
     #[test]
+    fn normal_quantiles_are_off_by_a_few_units_in_the_last_place() {
+        let mut worst = 0.0_f64;
+        for u in lucks(200_000) {
+            let z = normal_quantile(u);
+            let (density, between) = normal(z.abs());
+            let wrong = between - (fixed_of(u) - ONE / 2).abs();
+            let unit = libm::scalbn(1.0, libm::ilogb(z) - 52);
+            worst = worst.max((fixed::nearest(wrong) / fixed::nearest(density) / unit).abs());
+        }
+        assert!(worst < 5.5, "{worst}");
+    }
+
+    #[test]
+    fn normal_quantiles_rise_from_luck_to_luck() {
+        for u in lucks(1_000_000) {
+            let next = u + 1.0 / 4_294_967_296.0;
+            assert!(
+                next >= 1.0 || normal_quantile(u) < normal_quantile(next),
+                "{u}"
+            );
+        }
+    }
+
+    #[test]
+    fn whole_powers_of_two_are_those_of_any_number() {
+        for n in 0..1100 {
+            assert_eq!(pow_whole(2.0, n), pow(2.0, f64::from(n)));
+        }
+        assert_eq!(pow_whole(3.0, 4), 81.0);
+    }
+
+    #[test]
     fn bits_are_frozen() {
-        // One literal each: a new libm that changes a bit changes every result file. The exponential is
-        // one unit in the last place below the correctly rounded value (…a7), the others are exact.
+        // One literal each, all correctly rounded: a bit that changes here changes every result file.
         assert_eq!(ln(0.3).to_bits(), 0xbff3_4378_fcbd_a721);
-        assert_eq!(exp(1.7).to_bits(), 0x4015_e552_770d_f8a6);
+        assert_eq!(exp(1.7).to_bits(), 0x4015_e552_770d_f8a7);
         assert_eq!(pow(1.7, 3.3).to_bits(), 0x4017_0b0a_6f6e_ccfa);
     }
 }

@@ -8,9 +8,14 @@
 //! events.
 
 mod distribution;
+mod exponential;
+mod fixed;
+mod logarithm;
 pub mod math;
 pub mod philox;
 pub mod stream;
+#[cfg(test)]
+mod ulps;
 mod weather;
 
 pub use distribution::Distribution;

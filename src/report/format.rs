@@ -71,6 +71,14 @@ pub fn count(n: f64) -> String {
     }
 }
 
+/// So many things, with a word for one and a word for more: `1 policy`, `10 policies`.
+pub fn counted(n: usize, one: &str, more: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {more}"),
+    }
+}
+
 /// A share as a percentage. 100 % and 0 % are only written where they are exact.
 pub fn percent(share: f64) -> String {
     if !share.is_finite() {
@@ -263,6 +271,8 @@ mod tests {
         assert_eq!(count(1_234.0), "1,234");
         assert_eq!(count(12_345.0), "12.3k");
         assert_eq!(count(999_900.0), "1.00M");
+        assert_eq!(counted(1, "policy", "policies"), "1 policy");
+        assert_eq!(counted(0, "policy", "policies"), "0 policies");
         assert_eq!(percent(0.999_99), ">99.9%");
         assert_eq!(percent(1.0), "100%");
         assert_eq!(percent(0.0001), "<0.1%");

@@ -229,7 +229,7 @@ impl BackoffKind {
                 if rounding == Rounding::MillisEachStep {
                     return exponential_in_steps(*base, *factor, k);
                 }
-                base.0 as f64 * math::pow(*factor, f64::from(k - 1))
+                base.0 as f64 * math::pow_whole(*factor, k - 1)
             }
             BackoffKind::Fibonacci { base } => {
                 let (mut one, mut next) = (1.0, 1.0);

@@ -233,6 +233,14 @@ impl HeaderRules {
         }
     }
 
+    /// Whether the wait after this reply is the header's to say, whatever the backoff.
+    #[inline]
+    pub fn replace_backoff(&self, reply: &Reply) -> bool {
+        reply.retry_after.is_some()
+            && !matches!(self.rule, RetryAfterRule::Within(_))
+            && matches!(self.told(reply), Told::Wait(_))
+    }
+
     /// Whether what it does with a header depends on luck.
     pub fn draws(&self) -> bool {
         matches!(

@@ -8,7 +8,9 @@ use crate::units::Span;
 const GRID: u32 = 1000;
 /// How many series of delays are drawn where one delay depends on the last.
 const SERIES: u32 = 10_000;
-/// A worst wait is not summed over more retries than this.
+/// The highest luck: just below one.
+const HIGHEST: f64 = 1.0 - f64::EPSILON;
+/// A worst wait does not look at more retries than this.
 const MOST_RETRIES: u32 = 100_000;
 
 /// The delay before one retry.
@@ -48,6 +50,19 @@ impl RetrySpec {
         }
     }
 
+    /// The longest that one of its first `most` waits can be, as far as its attempts go.
+    pub fn longest_wait(&self, most: u32) -> Span {
+        let retries = self.attempts.map_or(most, |n| (n - 1).min(most));
+        let waits = self.longest_waits(retries.min(MOST_RETRIES));
+        waits.max().unwrap_or(Span::ZERO)
+    }
+
+    /// The first `n` waits that come to most together, whatever the outcomes.
+    fn longest_waits(&self, n: u32) -> impl Iterator<Item = Span> {
+        let mut throttled = self.throttled.iter().flat_map(move |t| longest(t, n));
+        longest(&self.backoff, n).map(move |own| own.max(throttled.next().unwrap_or(own)))
+    }
+
     fn worst_wait(&self) -> Option<Span> {
         let limit = match (self.deadline, self.give_up_after) {
             (Some(deadline), Some(after)) => deadline.min(after),
@@ -56,33 +71,30 @@ impl RetrySpec {
         if self.attempts.is_none() && limit == Span::MAX && self.wait_limit.is_none() {
             return None;
         }
-        let backoffs = [Some(&self.backoff), self.throttled.as_ref()];
-        let worst = |backoff: &Backoff| {
-            let after_last = |n: u32| u32::from(self.waits_after_last && n > 1);
-            let retries = self
-                .attempts
-                .map_or(MOST_RETRIES, |n| (n - 1 + after_last(n)).min(MOST_RETRIES));
-            let mut total = Span::ZERO;
-            for range in ranges_if_quick(backoff, retries) {
-                if total >= limit {
+        let after_last = |n: u32| u32::from(self.waits_after_last && n > 1);
+        let retries = self
+            .attempts
+            .map_or(MOST_RETRIES, |n| (n - 1 + after_last(n)).min(MOST_RETRIES));
+        let mut total = Span::ZERO;
+        for wait in self.longest_waits(retries) {
+            if total >= limit {
+                break;
+            }
+            match self.wait_limit {
+                Some(WaitLimit::LastBegin(last)) if total + wait >= last => {
+                    total = last;
                     break;
                 }
-                match self.wait_limit {
-                    Some(WaitLimit::LastBegin(last)) if total + range >= last => {
-                        total = last;
-                        break;
-                    }
-                    // With luck the waits may come to all of it.
-                    Some(WaitLimit::Total(most)) if total + range > most => {
-                        total = if backoff.draws() { most } else { total };
-                        break;
-                    }
-                    _ => total = total + range,
+                // With luck, or another backoff, the waits may come to all of it.
+                Some(WaitLimit::Total(most)) if total + wait > most => {
+                    let varies = self.backoff.draws() || self.throttled.is_some();
+                    total = if varies { most } else { total };
+                    break;
                 }
+                _ => total = total + wait,
             }
-            self.deadline.map_or(total, |deadline| total.min(deadline))
-        };
-        backoffs.into_iter().flatten().map(worst).max()
+        }
+        Some(self.deadline.map_or(total, |deadline| total.min(deadline)))
     }
 }
 
@@ -90,16 +102,26 @@ impl RetrySpec {
 ///
 /// Where a delay depends on the last one: those of the highest luck each time, for a decorrelated
 /// delay grows with its luck and with the one before, and Polly's come to the curve's value at the
-/// last luck, whatever was between. Delays that are drawn together and sorted are sampled.
-fn ranges_if_quick(backoff: &Backoff, n: u32) -> Box<dyn Iterator<Item = Span> + '_> {
-    if matches!(backoff.kind, BackoffKind::Sorted(_)) {
-        return Box::new(ranges(backoff, n.min(100)).into_iter().map(|r| r.max));
+/// last luck, whatever was between. Delays that are drawn together and sorted are longest when each
+/// of them is.
+fn longest(backoff: &Backoff, n: u32) -> Box<dyn Iterator<Item = Span> + '_> {
+    if let BackoffKind::Sorted(sorted) = &backoff.kind {
+        return Box::new((1..=n).map(move |k| match k {
+            1 if backoff.first_at_once => Span::ZERO,
+            _ => sorted.nth_of(k, |i| longest_at(&sorted.of, i)),
+        }));
     }
     if backoff.remembers() {
         let mut memory = Span::ZERO;
-        return Box::new((1..=n).map(move |k| backoff.delay(k, &mut memory, 1.0 - f64::EPSILON)));
+        return Box::new((1..=n).map(move |k| backoff.delay(k, &mut memory, HIGHEST)));
     }
-    Box::new((1..=n).map(move |k| range(backoff, k).max))
+    Box::new((1..=n).map(move |k| longest_at(backoff, k)))
+}
+
+/// The longest delay before retry `k` of a backoff without memory.
+fn longest_at(backoff: &Backoff, k: u32) -> Span {
+    let (low, high) = ends(backoff, k);
+    low.max(high)
 }
 
 fn ranges(backoff: &Backoff, n: u32) -> Vec<DelayRange> {
@@ -125,15 +147,15 @@ fn ranges(backoff: &Backoff, n: u32) -> Vec<DelayRange> {
     sums.into_iter().map(range).collect()
 }
 
-/// The delay before retry `k` of a backoff without memory, which is monotone in luck.
+/// The delay before retry `k` of a backoff without memory.
 fn range(backoff: &Backoff, k: u32) -> DelayRange {
-    let at = |u: f64| backoff.delay(k, &mut Span::ZERO.clone(), u);
-    let (low, high) = (at(0.0), at(1.0 - f64::EPSILON));
+    let (low, high) = ends(backoff, k);
     let mean = if low == high {
         u128::from(low.0)
     } else {
         let middles = (0..GRID).map(|i| (f64::from(i) + 0.5) / f64::from(GRID));
-        middles.map(|u| u128::from(at(u).0)).sum::<u128>() / u128::from(GRID)
+        let delays = middles.map(|u| u128::from(delay(backoff, k, u).0));
+        delays.sum::<u128>() / u128::from(GRID)
     };
     DelayRange {
         min: low.min(high),
@@ -142,9 +164,20 @@ fn range(backoff: &Backoff, k: u32) -> DelayRange {
     }
 }
 
+/// The delays before retry `k` with the lowest luck and with the highest, between which all others
+/// lie: a backoff without memory is monotone in luck.
+fn ends(backoff: &Backoff, k: u32) -> (Span, Span) {
+    (delay(backoff, k, 0.0), delay(backoff, k, HIGHEST))
+}
+
+/// The delay before retry `k` of a backoff without memory.
+fn delay(backoff: &Backoff, k: u32, u: f64) -> Span {
+    backoff.delay(k, &mut Span::ZERO.clone(), u)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Jitter;
+    use super::super::{Jitter, Sorted};
     use super::*;
 
     fn spec(attempts: Option<u32>) -> RetrySpec {
@@ -233,6 +266,55 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_waits_bounds_only_what_reaches_it() {
+        let worst = |attempts, limit| {
+            let mut spec = spec(Some(attempts));
+            spec.backoff.jitter = Jitter::None;
+            spec.wait_limit = Some(limit);
+            spec.outlook(0).worst_wait.unwrap()
+        };
+        let begin = WaitLimit::LastBegin(Span::seconds(3));
+        assert_eq!(worst(2, begin), Span::seconds(1));
+        assert_eq!(worst(3, begin), Span::seconds(3));
+        assert_eq!(worst(4, begin), Span::seconds(3));
+        let total = WaitLimit::Total(Span::seconds(3));
+        assert_eq!(
+            [2, 3, 4].map(|n| worst(n, total).0 / 1_000_000_000),
+            [1, 3, 3]
+        );
+    }
+
+    #[test]
+    fn each_wait_may_be_that_of_either_backoff() {
+        let mut spec = spec(Some(4));
+        spec.throttled = Some(Backoff {
+            kind: BackoffKind::Fixed {
+                delay: Span::seconds(3),
+            },
+            ..Backoff::NONE
+        });
+        assert_eq!(spec.outlook(0).worst_wait, Some(Span::seconds(3 + 3 + 4)));
+        // A failure and a 429 come to all of it, though two failures do not, nor two 429s.
+        spec.backoff.jitter = Jitter::None;
+        spec.wait_limit = Some(WaitLimit::Total(Span::seconds(4)));
+        assert_eq!(spec.outlook(0).worst_wait, Some(Span::seconds(4)));
+    }
+
+    #[test]
+    fn the_longest_wait_is_that_of_the_longer_backoff() {
+        let mut spec = spec(Some(5));
+        assert_eq!(spec.longest_wait(3), Span::seconds(4));
+        assert_eq!(spec.longest_wait(9), Span::seconds(8));
+        assert_eq!(spec.longest_wait(0), Span::ZERO);
+        spec.throttled = Some(Backoff {
+            kind: BackoffKind::Decorrelated { base: Span::SECOND },
+            ..Backoff::NONE
+        });
+        let tripled = spec.longest_wait(2);
+        assert!(tripled.0.abs_diff(Span::seconds(9).0) < 9, "{tripled:?}");
+    }
+
+    #[test]
     fn the_worst_wait_of_delays_with_memory_is_no_sample() {
         let base = Span::SECOND;
         let decorrelated = RetrySpec {
@@ -249,5 +331,29 @@ mod tests {
             worst.0.abs_diff(Span::seconds(3279).0) < 3u64.pow(7),
             "{worst:?}"
         );
+        // Four of one to two seconds, drawn together; the longest stays. Or half a second to one,
+        // longest with the lowest luck, of which the first is left out.
+        let sorted = |jitter, first_at_once| {
+            let of = Backoff {
+                kind: BackoffKind::Fixed {
+                    delay: Span::SECOND,
+                },
+                jitter,
+                ..Backoff::NONE
+            };
+            let waits = RetrySpec {
+                attempts: Some(7),
+                backoff: Backoff {
+                    kind: BackoffKind::Sorted(Box::new(Sorted { draws: 4, of })),
+                    first_at_once,
+                    ..Backoff::NONE
+                },
+                ..RetrySpec::default()
+            };
+            waits.outlook(0).worst_wait.unwrap()
+        };
+        let worst = sorted(Jitter::Additive(1.0), false);
+        assert!(worst.0.abs_diff(Span::seconds(12).0) <= 6, "{worst:?}");
+        assert_eq!(sorted(Jitter::Shrink(0.5), true), Span::seconds(5));
     }
 }

@@ -158,19 +158,26 @@ impl RetrySpec {
 
     #[inline]
     fn backed_off(&self, state: &mut RetryState, reply: &Reply, u: f64) -> Span {
-        let backoff = match &self.throttled {
-            Some(throttled) if reply.outcome == Outcome::RateLimited => throttled,
-            _ => &self.backoff,
-        };
+        let backoff = self.backoff_after(reply);
         backoff.delay(state.attempts - state.restarted, &mut state.memory, u)
     }
 
-    /// Whether a decision depends on luck.
     #[inline]
-    pub fn draws(&self) -> bool {
-        self.backoff.draws()
-            || self.headers.draws()
-            || self.throttled.as_ref().is_some_and(Backoff::draws)
+    fn backoff_after(&self, reply: &Reply) -> &Backoff {
+        match &self.throttled {
+            Some(throttled) if reply.outcome == Outcome::RateLimited => throttled,
+            _ => &self.backoff,
+        }
+    }
+
+    /// Whether the decision after this reply depends on luck.
+    #[inline]
+    pub fn draws(&self, reply: &Reply) -> bool {
+        if self.headers.replace_backoff(reply) {
+            self.headers.draws()
+        } else {
+            self.backoff_after(reply).draws()
+        }
     }
 
     /// Whether a decision depends on earlier delays.
@@ -185,14 +192,15 @@ impl RetrySpec {
             || matches!(self.wait_limit, Some(WaitLimit::LastBegin(_)))
     }
 
-    /// Whether a decision may depend on what few layers remember: the sum of all waits, or when the
+    /// Whether a decision depends on what few layers remember: the sum of all waits, or when the
     /// backoff began anew.
     #[inline]
     pub fn remembers_more(&self) -> bool {
-        self.restarts || self.wait_limit.is_some()
+        self.restarts || self.sums_waits()
     }
 
     /// Whether a decision depends on the sum of all waits.
+    #[inline]
     pub fn sums_waits(&self) -> bool {
         matches!(self.wait_limit, Some(WaitLimit::Total(_)))
     }

@@ -35,10 +35,15 @@ impl Sorted {
 
     /// The delay before retry `k` (from 1) where `luck` is that of each delay, from 1.
     pub fn nth(&self, k: u32, luck: impl Fn(u32) -> f64) -> Span {
+        self.nth_of(k, |i| self.of.delay(i, &mut Span::ZERO.clone(), luck(i)))
+    }
+
+    /// The k-th shortest of these delays, from 1, or the longest if they are fewer.
+    pub(super) fn nth_of(&self, k: u32, delay: impl Fn(u32) -> Span) -> Span {
         let mut delays = [Span::MAX; Sorted::MOST as usize];
         let drawn = &mut delays[..self.draws as usize];
-        for (i, delay) in (1..).zip(drawn.iter_mut()) {
-            *delay = self.of.delay(i, &mut Span::ZERO.clone(), luck(i));
+        for (i, drawn) in (1..).zip(drawn.iter_mut()) {
+            *drawn = delay(i);
         }
         drawn.sort_unstable();
         drawn[(k.max(1) - 1).min(self.draws - 1) as usize]
@@ -81,6 +86,21 @@ mod tests {
             assert!(all[0] < all[3] && all[3] == all[5], "{all:?}");
         }
         assert_ne!(delays(&backoff, 0.3), delays(&backoff, 0.4));
+    }
+
+    #[test]
+    fn the_first_luck_keys_the_stream_of_all_delays() {
+        let backoff = sorted(1.0);
+        let BackoffKind::Sorted(of) = &backoff.kind else {
+            unreachable!()
+        };
+        // Three quarters of 2³², and none of it.
+        for (u, key) in [(0.75, 3 << 30), (0.0, 0)] {
+            let keys = philox::keys([key, 0]);
+            let luck = |i| unit(philox::block(&keys, [i, 0, 0, 0])[0]);
+            let own = [1, 2, 3, 4, 4, 4].map(|k| of.nth(k, luck).as_seconds());
+            assert_eq!(delays(&backoff, u), own);
+        }
     }
 
     #[test]

@@ -130,7 +130,16 @@ fn a_date_has_its_zone_its_end_and_a_year_that_can_be() {
 #[test]
 fn a_retry_says_what_its_decisions_depend_on() {
     let plain = RetrySpec::default();
-    let says = |spec: &RetrySpec| (spec.draws(), spec.remembers_delay(), spec.remembers_begin());
+    let replies = [
+        Reply::of(Outcome::Transient),
+        Reply::of(Outcome::RateLimited),
+        Reply::of(Outcome::RateLimited).asking(Some(Span::SECOND)),
+    ];
+    let draws = |spec: &RetrySpec| replies.map(|reply| spec.draws(&reply));
+    let says = |spec: &RetrySpec| {
+        let draws = draws(spec).contains(&true);
+        (draws, spec.remembers_delay(), spec.remembers_begin())
+    };
     assert_eq!(says(&plain), (false, false, false));
     let jittered = Backoff {
         jitter: Jitter::Full,
@@ -140,17 +149,27 @@ fn a_retry_says_what_its_decisions_depend_on() {
     let mut stretched = plain.clone();
     stretched.headers.rule = RetryAfterRule::HonorStretched(0.5);
     assert_eq!(says(&stretched), (true, false, false));
+    assert_eq!(draws(&stretched), [false, false, true]);
     for (backoff, remembers) in [(jittered, false), (decorrelated, true)] {
         let ordinary = RetrySpec {
             backoff: backoff.clone(),
             ..plain.clone()
         };
         assert_eq!(says(&ordinary), (true, remembers, false));
+        // A header that is obeyed leaves nothing to the backoff; one that is not, or is held against
+        // it, does.
+        assert_eq!(draws(&ordinary), [true, true, false]);
+        for rule in [RetryAfterRule::Ignore, RetryAfterRule::Within(Span::SECOND)] {
+            let mut unheard = ordinary.clone();
+            unheard.headers.rule = rule;
+            assert_eq!(draws(&unheard), [true, true, true], "{rule:?}");
+        }
         let throttled = RetrySpec {
             throttled: Some(backoff),
             ..plain.clone()
         };
         assert_eq!(says(&throttled), (true, remembers, false));
+        assert_eq!(draws(&throttled), [false, true, false]);
     }
     let until = Some(Span::SECOND);
     let deadline = RetrySpec {
@@ -163,4 +182,26 @@ fn a_retry_says_what_its_decisions_depend_on() {
         ..plain
     };
     assert_eq!(says(&given_up), (false, false, true));
+}
+
+#[test]
+fn a_retry_says_whether_it_remembers_what_few_do() {
+    let says = |wait_limit, restarts| {
+        let spec = RetrySpec {
+            wait_limit,
+            restarts,
+            ..RetrySpec::default()
+        };
+        (
+            spec.remembers_begin(),
+            spec.sums_waits(),
+            spec.remembers_more(),
+        )
+    };
+    assert_eq!(says(None, false), (false, false, false));
+    assert_eq!(says(None, true), (false, false, true));
+    let last_begin = Some(WaitLimit::LastBegin(Span::SECOND));
+    assert_eq!(says(last_begin, false), (true, false, false));
+    let total = Some(WaitLimit::Total(Span::SECOND));
+    assert_eq!(says(total, false), (false, true, true));
 }

@@ -208,11 +208,8 @@ fn budgeted(retries: &[RetrySpec], allowed: u32, inside: Option<Span>) -> Option
         [] => return inside,
         [only] => up_to(only, allowed).outlook(0).worst_wait,
         several => {
-            let waits = several.iter().map(|spec| {
-                let delays = up_to(spec, allowed).outlook(allowed).delays;
-                delays.iter().map(|range| range.max).max()
-            });
-            let longest = waits.flatten().max().unwrap_or(Span::ZERO);
+            let waits = several.iter().map(|spec| spec.longest_wait(allowed));
+            let longest = waits.max().unwrap_or(Span::ZERO);
             Some(Span(longest.0.saturating_mul(u64::from(allowed))))
         }
     };
@@ -503,6 +500,14 @@ mod tests {
         assert_eq!(
             wait(&format!("[{{retry_budget: {{retries: 2}}}}, {three}]")),
             ms(2_000)
+        );
+        // However many they are, and after a 429 as well.
+        let endless = "{retry: {attempts: unlimited, throttled_backoff: {fixed: 2s}, \
+                       backoff: {exponential: {base: 1ms, max: 1s}, jitter: full}}}";
+        let many = "{retry_budget: {retries: 1M}}";
+        assert_eq!(
+            wait(&format!("[{many}, {endless}, {endless}]")),
+            ms(2_000_000_000)
         );
         // The inner one waits in the first attempt only.
         let inner = "{retry: {attempts: 3, delay: 500ms, only_in_first_attempt: true}}";

@@ -177,7 +177,8 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
         return capacity;
     }
     let servers = f.required("servers", r, |n, r| r.count32(n, 1));
-    let queue = f.optional("queue", r, queue).flatten();
+    let queue = f.optional("queue", r, queue);
+    let endless = queue.map_or(f.get("queue").is_none(), |places| places.is_none());
     let when_full = [
         ("overloaded", WhenFull::Overloaded),
         ("drop", WhenFull::Drop),
@@ -187,14 +188,14 @@ fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     });
     let orders = [("fifo", Order::Fifo), ("lifo", Order::Lifo)];
     let order = f.optional("order", r, |n, r| r.choice(n, &orders));
-    if let (Some((place, _)), None) = (when_full, f.get("queue")) {
+    if let (Some((place, _)), true) = (when_full, endless) {
         let help = "bound it with `queue: 100`";
         r.error_help(place, "an unlimited queue is never full", help);
     }
     f.finish(r);
     Some(Capacity::Servers {
         servers: servers?,
-        queue,
+        queue: queue.flatten(),
         when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
         order: order.unwrap_or_default(),
     })
@@ -272,6 +273,11 @@ mod tests {
         assert_eq!(read("{servers: 4}", capacity), Ok(servers));
         let last_first = read("{servers: 4, order: lifo}", capacity);
         assert_ne!(last_first, Ok(servers));
+        for queue in ["", "queue: unlimited, "] {
+            let yaml = format!("{{servers: 4, {queue}when_full: drop}}");
+            let told = read(&yaml, capacity).unwrap_err();
+            assert_eq!(told, "an unlimited queue is never full");
+        }
         let load = Capacity::Load {
             each: Span::millis(5),
             share: 0.0,

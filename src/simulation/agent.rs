@@ -239,6 +239,9 @@ impl Agent {
     }
 }
 
+/// So few words are seldom in two lines of the cache.
+const WORDS_AT_ONCE: usize = 4;
+
 /// All agents of a run.
 #[derive(Debug, Default)]
 pub struct Agents {
@@ -354,10 +357,11 @@ impl Agents {
     pub fn touch(&self, id: AgentId) -> u64 {
         let record = self.all.get(id as usize).map_or(0, |agent| agent.wake);
         let words = id as usize * self.stride;
-        let words = self.words.get(words..words + self.stride);
-        let (first, last) = words.map_or((None, None), |all| (all.first(), all.last()));
-        let word = |at: Option<&u32>| at.copied().unwrap_or_default();
-        let mut sum = record ^ u64::from(word(first) ^ word(last));
+        let word = |at: usize| u64::from(self.words.get(at).copied().unwrap_or_default());
+        let mut sum = record ^ word(words);
+        if self.stride > WORDS_AT_ONCE {
+            sum ^= word(words + self.stride - 1);
+        }
         if self.has_pages {
             sum ^= self.timed.of(id).until.0 ^ self.kept.of(id).bits();
             sum ^= u64::from(self.talks.of(id).context) ^ self.asides.of(id).told.0;

@@ -16,8 +16,8 @@ use crate::wire::Outcome;
 
 use super::agent::AgentId;
 use super::observer::Observer;
+use super::queues::Entry;
 use super::run::{About, Run};
-use super::tasks::Entry;
 
 /// Marks an arrival event as the cron of a dead-letter queue.
 pub(super) const REDRIVE: u32 = 1 << 9;

@@ -1,7 +1,7 @@
 //! Failed tasks that wait for their time, out of the hands of agents: in a queue's backoff, in its line,
 //! or among its dead letters.
 
-use super::tasks::Entry;
+use super::queues::Entry;
 
 /// Failed tasks of all fleets that wait for their time, by slot, and how often each has attempted
 /// each of its steps. A slot is held until its task begins again.

@@ -44,9 +44,20 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
+            Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
+            Kind::RetryBudget(_) | Kind::Budget(_) => None,
+            _ => self.enter_rare_layer(a, i),
+        }
+    }
+
+    /// Enters a layer of a kind that few policies have, out of the way of the others.
+    #[inline(never)]
+    fn enter_rare_layer(&mut self, a: AgentId, i: u16) -> Option<Next> {
+        let program = self.program;
+        let layer = &program.layers[usize::from(i)];
+        match &layer.kind {
             Kind::Stored(stored) => self.ask_store(a, i, stored),
             Kind::Concurrency(spec) => self.enter_semaphore(a, i, spec),
-            Kind::RateLimit(spec) => self.enter_limit(a, i, spec),
             Kind::AdaptiveLimit(_) => self.enter_adaptive_limit(a, i),
             Kind::Hedge(spec) => Some(self.enter_hedge(a, i, spec)),
             Kind::Fallback(..) => {
@@ -55,7 +66,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Kind::Route(route) => self.enter_route(a, i, route),
             Kind::AdaptiveThrottle(spec) => self.enter_throttle(a, i, spec),
-            Kind::RetryBudget(_) | Kind::Budget(_) => None,
+            _ => unreachable!("entered where it stands"),
         }
     }
 
@@ -166,7 +177,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return None;
         }
         let mut state = self.load_retry(a, layer.word, spec);
-        let luck = if spec.draws() {
+        let luck = if spec.draws(&reply) {
             self.backoff_luck(a, layer, state.attempts)
         } else {
             0.0

@@ -13,13 +13,15 @@
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
 //! `drive` steps through ops and blocks, `layers` and `gates` through single layers, `stored` through those that
-//! ask a store; `attempts` launches and ends attempts; `jobs` moves those that travel or queue, `rows` is what
-//! some of them write; `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work;
+//! ask a store; `attempts` launches and ends attempts, `bills` says what
+//! they use and cost; `jobs` moves those that travel or queue, `rows` is what
+//! some of them write; `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work from `queues`;
 //! [`agent`] and [`server`] hold the state.
 
 pub mod agent;
 mod arrivals;
 mod attempts;
+mod bills;
 mod compile;
 mod dead_letters;
 mod detours;
@@ -34,6 +36,7 @@ mod layers;
 pub mod observer;
 mod pages;
 pub mod program;
+mod queues;
 mod rows;
 mod run;
 mod server;

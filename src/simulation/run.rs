@@ -19,9 +19,10 @@ use super::later::Later;
 use super::observer::Observer;
 use super::pages::Needs;
 use super::program::Program;
+use super::queues::TaskQueue;
 use super::server::Server;
 use super::shared::{SharedState, Sharer};
-use super::tasks::{REOPEN, TaskQueue};
+use super::tasks::REOPEN;
 
 /// Why a run was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

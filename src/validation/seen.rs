@@ -82,11 +82,6 @@ impl Seen {
     pub fn spend(&self) -> f64 {
         self.cost.as_dollars()
     }
-
-    /// Dollars for each task.
-    pub fn spend_per_task(&self) -> f64 {
-        self.cost.as_dollars() / self.tasks as f64
-    }
 }
 
 impl Observer for Seen {

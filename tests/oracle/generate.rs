@@ -153,7 +153,11 @@ fn target(d: &mut Dice, model: bool) -> String {
             let servers = d.from(1, 4);
             let queue = d.pick(&["0", "1", "3", "unlimited"]);
             let full = d.pick(&["overloaded", "overloaded", "drop"]);
-            let servers = format!("servers: {servers}, queue: {queue}, when_full: {full}");
+            let full = match queue {
+                "unlimited" => String::new(),
+                _ => format!(", when_full: {full}"),
+            };
+            let servers = format!("servers: {servers}, queue: {queue}{full}");
             writeln!(text, "    capacity: {{{servers}}}").expect(ROOM);
         }
         2 => writeln!(text, "    capacity: {{slows_by: {}}}", d.time(1, 50)).expect(ROOM),

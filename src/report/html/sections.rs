@@ -3,7 +3,9 @@
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult, Verdict};
 use crate::report::charts::styles;
-use crate::report::format::{NO_VALUE, count, money, money_change, money_spread, percent, seconds};
+use crate::report::format::{
+    NO_VALUE, count, counted, money, money_change, money_spread, percent, seconds,
+};
 use crate::report::story::{self, COLUMNS, best, exact_money, value};
 
 use super::fleets::fleets;
@@ -58,9 +60,9 @@ fn opening(doc: &Document, r: usize) -> String {
     }
     out.push_str("</div>\n");
     out.push_str(&format!(
-        "<p class=\"facts\">{} policies, {} replications each, cut off at {}, seed {}</p>\n",
-        doc.policies.len(),
-        doc.replications,
+        "<p class=\"facts\">{}, {} each, cut off at {}, seed {}</p>\n",
+        counted(doc.policies.len(), "policy", "policies"),
+        counted(doc.replications as usize, "replication", "replications"),
         seconds(doc.horizon_seconds),
         doc.seed
     ));

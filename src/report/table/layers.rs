@@ -2,8 +2,9 @@
 //!
 //! A log that a layer writes shows its own tries; those of the layers inside it are hidden from it.
 
-use crate::experiment::document::{Document, LayerResult, NestingResult, PolicyResult};
+use crate::experiment::document::{Document, LayerResult, NestingResult};
 use crate::report::format::{NO_VALUE, count, cut, seconds, visible};
+use crate::report::story::layers::retries;
 
 use super::{NARROWEST, label};
 
@@ -39,11 +40,6 @@ pub fn layers(doc: &Document, width: usize) -> String {
         }
     }
     out
-}
-
-fn retries(policy: &PolicyResult) -> impl Iterator<Item = &LayerResult> {
-    let all = policy.layers.iter();
-    all.filter(|layer| layer.attempts_visible.is_some())
 }
 
 /// Whether there is room for the numbers beside the labels.

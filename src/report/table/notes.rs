@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult, ThresholdResult, Verdict};
-use crate::report::format::{count, money, percent, ratio, seconds, visible};
+use crate::report::format::{count, counted, money, percent, ratio, seconds, visible};
 
 use crate::report::story::fleets::are_several;
 
@@ -15,16 +15,11 @@ use super::label;
 
 /// The line above the table.
 pub(super) fn title(doc: &Document, width: usize, colour: bool) -> String {
-    let plural = |n: u32| if n == 1 { "" } else { "s" };
     let text = format!(
-        "{}: {}, {} replication{}, seed {}",
+        "{}: {}, {}, seed {}",
         label(&doc.scenario, 40),
-        match doc.policies.len() {
-            1 => "one policy".to_owned(),
-            n => format!("{n} policies"),
-        },
-        doc.replications,
-        plural(doc.replications),
+        counted(doc.policies.len(), "policy", "policies"),
+        counted(doc.replications as usize, "replication", "replications"),
         doc.seed,
     );
     let mut out = String::new();
