@@ -2,7 +2,7 @@
 //!
 //! [`run`] plays every policy of a scenario in every replication, all policies of one replication in
 //! the same weather, and makes the result [`document`]. Runs finish in any order; their books are
-//! collected by index and added up serially, so the document is the same on any number of threads.
+//! taken by index and added up one after the other, so the document is the same on any number of threads.
 //!
 //! What has been added up so far is [`Books`], of a range of replications. They can be saved, gone on
 //! with ([`go_on`]), and appended to each other: shards, and runs that were killed. [`run`] does it all
@@ -15,6 +15,7 @@ pub mod document;
 mod frame;
 mod gather;
 mod ideal;
+mod in_order;
 mod life;
 mod metric;
 mod nesting;

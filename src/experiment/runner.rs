@@ -2,18 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rayon::prelude::*;
-
 use crate::meter::Ledger;
 use crate::random::Weather;
 use crate::scenario::model::{Policy, Scenario};
 use crate::simulation::{Cut, Observer, Program, RunEnd, run as simulate};
-use crate::units::Money;
 
 use super::books::Books;
 use super::document::Document;
 use super::frame::Frame;
 use super::ideal::ideal;
+use super::in_order::in_order;
 use super::life;
 
 /// What to run.
@@ -36,7 +34,7 @@ pub trait Progress: Sync {
     /// So many runs of so many have ended.
     fn runs(&self, _done: u64, _all: u64) {}
     /// The replications up to some point are complete, all of them in these books: the place to
-    /// save them. Called from one thread.
+    /// save them. Called from one thread at a time.
     fn booked(&self, _books: &Books) {}
     /// Whether to stop early.
     fn stop(&self) -> bool {
@@ -61,19 +59,12 @@ pub struct RunStatistics {
 #[error("interrupted before the first replication was complete")]
 pub struct Interrupted;
 
-/// How many replications are played at most before their books are added up. Bounds memory; does not
-/// change results.
+/// How many replications are played at most before the first of them is complete and entered, and
+/// after how many books are saved. Bounds memory; does not change results.
 const BATCH: u32 = 32;
-/// How many the first time; each batch is twice the one before, so that a run of few long replications
-/// can be interrupted without losing them all.
+/// After how many they are saved the first time; each time after twice as many, so that a run of few
+/// long replications can be interrupted without losing them all.
 const FIRST_BATCH: u32 = 2;
-
-/// The books of one replication: the ideal's spend, and each policy's ledger.
-struct Replication {
-    ideal: Money,
-    ideal_stopped: bool,
-    policies: Vec<(Ledger, RunEnd)>,
-}
 
 /// Plays all policies of a scenario.
 ///
@@ -121,32 +112,44 @@ pub fn go_on(
         progress.runs(done.fetch_add(1, Ordering::Relaxed) + 1, all);
         result
     };
+    let first = u64::from(books.range().end) * runs;
+    let mut replication = vec![];
     let mut batch = FIRST_BATCH;
-    while books.range().end < until && !progress.stop() {
-        let from = books.range().end;
-        let to = until.min(from.saturating_add(batch));
-        batch = (2 * batch).min(BATCH);
-        let indices = u64::from(from) * runs..u64::from(to) * runs;
-        let played: Vec<(Ledger, RunEnd)> = indices.into_par_iter().map(play).collect();
-        for replication in replications(played, runs as usize) {
-            let mut ends = replication.policies.iter().map(|(_, end)| end);
-            if replication.ideal_stopped || ends.any(|end| end.cut == Some(Cut::Interrupted)) {
-                break;
-            }
-            if books.range().end == 0 {
-                let events = replication.policies.iter().map(|(_, end)| end.events);
-                let life = life::of(scenario, &programs, seed, events.sum(), progress);
-                if progress.stop() {
-                    break;
-                }
-                books.tell(life);
-            }
-            books.add(scenario, replication.ideal, &replication.policies);
-            for (_, end) in &replication.policies {
-                statistics.add(end);
-            }
+    let mut save_at = books.range().end.saturating_add(batch);
+    let take = |run: (Ledger, RunEnd)| {
+        if run.1.cut == Some(Cut::Interrupted) {
+            return false;
         }
-        progress.booked(books);
+        replication.push(run);
+        if replication.len() as u64 != runs {
+            return true;
+        }
+        let mut played = std::mem::take(&mut replication).into_iter();
+        let (Some((ideal, _)), policies) = (played.next(), played.collect::<Vec<_>>()) else {
+            unreachable!("the ideal is played first");
+        };
+        if books.range().end == 0 {
+            let events = policies.iter().map(|(_, end)| end.events);
+            let life = life::of(scenario, &programs, seed, events.sum(), progress);
+            if progress.stop() {
+                return false;
+            }
+            books.tell(life);
+        }
+        books.add(scenario, ideal.spend(), &policies);
+        for (_, end) in &policies {
+            statistics.add(end);
+        }
+        let end = books.range().end;
+        if end == until || end == save_at {
+            progress.booked(books);
+            batch = (2 * batch).min(BATCH);
+            save_at = end.saturating_add(batch);
+        }
+        !progress.stop()
+    };
+    if !progress.stop() {
+        in_order(all, u64::from(BATCH) * runs, |i| play(first + i), take);
     }
     statistics
 }
@@ -161,18 +164,6 @@ pub fn play_one(
     let mut ledger = Ledger::new(scenario, program);
     let end = simulate(scenario, program, weather, &mut ledger, &|| progress.stop());
     (ledger, end)
-}
-
-fn replications(books: Vec<(Ledger, RunEnd)>, runs: usize) -> impl Iterator<Item = Replication> {
-    let mut books = books.into_iter();
-    std::iter::from_fn(move || {
-        let (ideal, end) = books.next()?;
-        Some(Replication {
-            ideal: ideal.spend(),
-            ideal_stopped: end.cut == Some(Cut::Interrupted),
-            policies: books.by_ref().take(runs - 1).collect(),
-        })
-    })
 }
 
 impl RunStatistics {
