@@ -73,7 +73,7 @@ fn runs(c: &mut Criterion) {
         let attempts: u64 = ledger.targets.iter().map(|t| t.attempts).sum();
         println!(
             "{name}: {} events, {attempts} attempts, {} tasks, {} bytes an agent",
-            end.events, ledger.tasks_ok, end.bytes_per_agent
+            end.events, ledger.fleets[0].ok, end.bytes_per_agent
         );
         group.throughput(Throughput::Elements(end.events));
         group.bench_function(name, |b| b.iter(|| black_box(play())));

@@ -45,9 +45,9 @@ fn run_prints_a_table_and_writes_whole_files() {
         "{stdout}"
     );
     assert!(!stdout.contains('\u{1b}'), "no colour without a terminal");
-    assert!(stderr.contains("wrote 16 files"), "{stderr}");
+    assert!(stderr.contains("wrote 18 files"), "{stderr}");
     let files = files(&out.path().join("tool-hiccup"));
-    assert_eq!(files.len(), 16);
+    assert_eq!(files.len(), 18);
     let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     for file in manifest["files"].as_array().unwrap() {
         let bytes = &files[file["name"].as_str().unwrap()];

@@ -93,8 +93,13 @@ fn the_ledger_agrees_with_the_log() {
             ledger.causes.iter().map(|c| c.attempts).sum::<u64>(),
             attempts
         );
-        let tasks = ledger.tasks_ok + ledger.tasks_failed + ledger.tasks_unfinished;
-        prop_assert_eq!(ledger.tasks_arrived, tasks);
+        prop_assert_eq!(sum(ledger.fleets.iter().map(|page| page.spend)), spend);
+        for (f, page) in ledger.fleets.iter().enumerate() {
+            prop_assert_eq!(page.arrived, page.ok + page.failed + page.unfinished);
+            prop_assert_eq!(page.times.len(), page.ok);
+            let its = log.attempts().filter(|a| usize::from(a.fleet) == f);
+            prop_assert_eq!(ledger.attempts_of(f), its.count() as u64);
+        }
         check_pages(&ledger, log)
     });
 }

@@ -121,6 +121,9 @@ pub struct RunOptions {
     /// Write report.html too
     #[arg(long, conflicts_with = "no_files")]
     pub report: bool,
+    /// Print below the table what each fleet finished, how fast and for how much
+    #[arg(long)]
+    pub fleets: bool,
     /// Print below the table what each retry layer asked for, saw and waited
     #[arg(long)]
     pub layers: bool,
@@ -172,6 +175,9 @@ pub struct MergeOptions {
     /// Print summary.json to stdout and nothing else
     #[arg(long)]
     pub json: bool,
+    /// Print below the table what each fleet finished, how fast and for how much
+    #[arg(long)]
+    pub fleets: bool,
     /// Print below the table what each retry layer asked for, saw and waited
     #[arg(long)]
     pub layers: bool,

@@ -39,6 +39,7 @@ pub fn merge(options: &MergeOptions) -> Result<Exit, Failure> {
         &Wanted {
             output: (!options.no_files).then_some(&options.output),
             json: options.json,
+            fleets: options.fleets,
             layers: options.layers,
             report: options.report,
             quiet: options.quiet,

@@ -14,6 +14,8 @@ pub struct Wanted<'a> {
     pub output: Option<&'a PathBuf>,
     /// The summary as JSON in place of the table.
     pub json: bool,
+    /// Below the table, what became of each fleet.
+    pub fleets: bool,
     /// Below the table, what each retry layer did.
     pub layers: bool,
     /// The cost report too.
@@ -32,6 +34,10 @@ pub fn present(document: &Document, wanted: &Wanted<'_>, replay: &str) -> Result
     } else {
         let table = report::comparison(document, terminal::width(), terminal::colour());
         terminal::print(&table)?;
+        if wanted.fleets {
+            let fleets = report::fleets(document, terminal::width());
+            terminal::print(&format!("\n{fleets}"))?;
+        }
         if wanted.layers {
             let layers = report::layers(document, terminal::width());
             terminal::print(&format!("\n{layers}"))?;

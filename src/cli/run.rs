@@ -98,6 +98,7 @@ fn show(options: &RunOptions, books: &Books) -> Result<(), Failure> {
     let wanted = Wanted {
         output: (!options.no_files).then_some(&options.output),
         json: options.json,
+        fleets: options.fleets,
         layers: options.layers,
         report: options.report,
         quiet: options.quiet,

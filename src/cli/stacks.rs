@@ -3,21 +3,23 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use crate::experiment::{Progress, play_one};
 use crate::presets::Stack;
+use crate::random::Weather;
 use crate::scenario::lint::{MOST_NESTED, storm_prone};
 use crate::scenario::nesting::{Nested, nested};
 use crate::scenario::{self, LayerKind, Scenario};
+use crate::simulation::Program;
 use crate::units::text;
 use crate::wire::Outcome;
 
 use super::presets::outlook_of;
 
-/// What a call may meet, as people know it.
-const FAILURES: [(Outcome, &str); 5] = [
+/// What a call may be answered with, as people know it.
+const FAILURES: [(Outcome, &str); 4] = [
     (Outcome::RateLimited, "429"),
     (Outcome::Transient, "500"),
     (Outcome::Permanent, "400"),
-    (Outcome::Timeout, "timeout"),
     (Outcome::Invalid, "invalid answer"),
 ];
 
@@ -37,7 +39,7 @@ pub(super) fn show(stack: &Stack) -> String {
     for line in stack.yaml.lines() {
         let _ = writeln!(out, "  {line}");
     }
-    out.push_str(&together(&steps[0]));
+    out.push_str(&together(&steps[0], &without_answer(&scenario, &steps[0])));
     for layer in policy.written_layers() {
         let LayerKind::Retry(spec) = &layer.kind else {
             continue;
@@ -52,12 +54,13 @@ pub(super) fn show(stack: &Stack) -> String {
     out
 }
 
-/// What the layers make of one model call together.
-fn together(step: &Nested) -> String {
+/// What the layers make of one model call together; the last line is of one that is not answered.
+fn together(step: &Nested, last: &(&str, Option<u64>)) -> String {
     let mut out = String::from("\nOne model call, if every attempt ends the same:\n");
     let number = |n: Option<u64>| n.map_or("unlimited".to_owned(), |n| n.to_string());
-    for (outcome, words) in FAILURES {
-        let attempts = number(step.attempts_on(outcome));
+    let answered = FAILURES.map(|(outcome, words)| (words, step.attempts_on(outcome)));
+    for (words, attempts) in answered.iter().chain([last]) {
+        let attempts = number(*attempts);
         let _ = writeln!(out, "{words:<18} {attempts:>10} attempts");
     }
     let worst = step.worst_attempts();
@@ -81,10 +84,30 @@ fn together(step: &Nested) -> String {
     out
 }
 
-/// A scenario with one model call, under the stack.
+/// The attempts of a call whose model hangs, and what that is called; `None` is without end.
+///
+/// Timeouts take their time, and layers that look at the clock stop earlier than the product of
+/// attempts says; so one call is played. A stack without a timeout leaves it open when its client
+/// gives up: there the product is all that can be said.
+fn without_answer(scenario: &Scenario, step: &Nested) -> (&'static str, Option<u64>) {
+    let mut layers = scenario.policies[0].written_layers();
+    if !layers.any(|layer| matches!(layer.kind, LayerKind::Timeout(_))) {
+        return ("timeout", step.attempts_on(Outcome::Timeout));
+    }
+    struct Unwatched;
+    impl Progress for Unwatched {}
+    let program = Program::new(scenario, &scenario.policies[0]);
+    let (ledger, end) = play_one(scenario, &program, Weather::new(0, 0), &Unwatched);
+    let attempts = ledger.targets[0].attempts;
+    ("no answer (hangs)", end.cut.is_none().then_some(attempts))
+}
+
+/// A scenario with one call of a model that hangs far longer than all timeouts, under the stack. It
+/// is cut off after more events than any bounded stack makes.
 fn under(stack: &Stack) -> Scenario {
     let text = format!(
-        "name: stack\nmodels: {{model: {{latency: 1s}}}}\n\
+        "name: stack\nhorizon: 3650d\nmax_events: 10000\n\
+         models: {{model: {{latency: 1s, hangs: {{rate: 100%, for: 365d}}}}}}\n\
          fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{llm: model, output: 1}}]}}}}\n\
          policies: {{ours: {{stack: {}}}}}\n",
         stack.full_name()
@@ -115,6 +138,30 @@ mod tests {
         let shown = show(presets::find_stack("openai-agents-retry").unwrap());
         assert!(
             shown.contains("500                         6 attempts\n"),
+            "{shown}"
+        );
+    }
+
+    /// Four attempts of a minute each, and the three calls around them may take a minute.
+    #[test]
+    fn who_looks_at_the_clock_makes_less_of_a_model_that_hangs() {
+        let shown = show(presets::find_stack("llama-index").unwrap());
+        assert!(
+            shown.contains("500                        12 attempts\n"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("no answer (hangs)           4 attempts\n"),
+            "{shown}"
+        );
+        let shown = show(presets::find_stack("botocore-adaptive").unwrap());
+        assert!(
+            shown.contains("timeout                     3 attempts\n"),
+            "{shown}"
+        );
+        let shown = show(presets::find_stack("temporal").unwrap());
+        assert!(
+            shown.contains("no answer (hangs)   unlimited attempts\n"),
             "{shown}"
         );
     }

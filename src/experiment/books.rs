@@ -13,13 +13,15 @@ use sha2::{Digest, Sha256};
 
 use crate::meter::Ledger;
 use crate::scenario::model::Scenario;
-use crate::simulation::{Cut, RunEnd};
+use crate::simulation::RunEnd;
 use crate::units::{Money, Span};
 
 use super::Metric;
+use super::cuts::Cuts;
 use super::document::{Difference, Document, TaskLife};
 use super::frame::Frame;
-use super::gather::{Gathered, row};
+use super::gather::Gathered;
+use super::row::{columns_of, row, width};
 use super::samples::Samples;
 use super::{thresholds, warnings};
 
@@ -34,8 +36,8 @@ pub struct Books {
     to: u32,
     samples: Samples,
     policies: Vec<Gathered>,
-    /// For each policy, why the first run that was cut off was.
-    cuts: Vec<Option<Cut>>,
+    /// For each policy, what cut its runs off.
+    cuts: Vec<Cuts>,
     /// One task of replication 0, in the books that hold it.
     life: Option<TaskLife>,
 }
@@ -71,9 +73,9 @@ impl Books {
         Books {
             from,
             to: from,
-            samples: Samples::new(policies.len()),
+            samples: Samples::new(policies.len(), width(frame.fleets())),
             policies: gathered.collect(),
-            cuts: vec![None; policies.len()],
+            cuts: vec![Cuts::default(); policies.len()],
             life: None,
             frame,
         }
@@ -108,7 +110,7 @@ impl Books {
         self.samples.add(&rows);
         for (p, (ledger, end)) in runs.iter().enumerate() {
             self.policies[p].add(scenario, self.to, ledger, end);
-            self.cuts[p] = self.cuts[p].or(end.cut);
+            self.cuts[p].add(ledger, end);
         }
         self.to += 1;
     }
@@ -137,8 +139,8 @@ impl Books {
         for (mine, theirs) in self.policies.iter_mut().zip(later.policies) {
             mine.append(theirs);
         }
-        for (mine, theirs) in self.cuts.iter_mut().zip(later.cuts) {
-            *mine = mine.or(theirs);
+        for (mine, theirs) in self.cuts.iter_mut().zip(&later.cuts) {
+            mine.append(theirs);
         }
         Ok(())
     }
@@ -164,18 +166,23 @@ impl Books {
         let lengths = self.policies.iter().map(|g| g.length(width));
         let length = lengths.max().unwrap_or(0);
         for (p, result) in document.policies.iter_mut().enumerate() {
-            result.metrics = Metric::ALL.map(|m| self.samples.summary(p, m)).into();
+            let summary = |place| self.samples.summary(p, place);
+            result.metrics = (0..Metric::COUNT).map(summary).collect();
+            for (f, fleet) in result.fleets.iter_mut().enumerate() {
+                fleet.metrics = columns_of(f).map(summary).collect();
+            }
             let minus = |earlier| self.minus(p, earlier);
             let minus: Vec<_> = (0..p).map(minus).collect();
             result.versus_baseline = minus.first().cloned().unwrap_or_default();
             document.differences.push(minus);
+            result.cuts = self.cuts[p].results();
             self.policies[p].fill(result, &self.frame.shapes[p], (width, length));
         }
         document.life = self.life.clone();
         let verdict = |t| thresholds::decide(t, &document.policies);
         document.thresholds = self.frame.thresholds.iter().map(verdict).collect();
-        document.warnings = warnings::collect(&self.frame, &document, &self.cuts);
-        if complete < self.planned() {
+        document.warnings = warnings::collect(&self.frame, &document);
+        if document.is_interrupted() {
             let asked = self.planned();
             let text = format!("interrupted: {complete} of {asked} replications were run");
             document.warnings.insert(0, text);
@@ -226,6 +233,7 @@ impl Books {
     fn is_sound(&self) -> bool {
         let fresh = Books::new(self.frame.clone(), self.from);
         let policies = fresh.policies.len();
+        let columns = width(self.frame.fleets());
         let fit = |(mine, new): (&Gathered, &Gathered)| mine.fits(new);
         self.from <= self.to
             && self.to <= self.planned()
@@ -234,7 +242,7 @@ impl Books {
             && self.policies.len() == policies
             && self.cuts.len() == policies
             && self.policies.iter().zip(&fresh.policies).all(fit)
-            && self.samples.fits(policies, self.to - self.from)
+            && self.samples.fits(policies, columns, self.to - self.from)
     }
 }
 

@@ -32,6 +32,10 @@ pub struct Document {
     pub seed: u64,
     /// How many replications were run.
     pub replications: u32,
+    /// How many were asked for: more than were run where it was interrupted. 0 in documents of
+    /// earlier versions.
+    #[serde(default)]
+    pub replications_planned: u32,
     /// When runs were cut off \[s\].
     pub horizon_seconds: f64,
     /// The targets, in the scenario's order.
@@ -92,6 +96,12 @@ pub struct PolicyResult {
     /// The paired difference to the baseline (this minus baseline, within each replication), in
     /// the order of [`Metric::ALL`]; empty for the baseline itself.
     pub versus_baseline: Vec<Difference>,
+    /// The limits that cut replications off before their tasks had ended; empty where none did.
+    #[serde(default)]
+    pub cuts: Vec<CutResult>,
+    /// What became of each fleet, in the scenario's order. Empty in documents of earlier versions.
+    #[serde(default)]
+    pub fleets: Vec<FleetResult>,
     /// The targets, in the document's order.
     pub targets: Vec<TargetResult>,
     /// Each layer, in the order of the policy, and what it did.
@@ -109,6 +119,65 @@ pub struct PolicyResult {
 
 /// How many replications' spends are kept for the distribution chart.
 pub const SPEND_SAMPLES: usize = 1000;
+
+/// What a limit cut off under one policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutResult {
+    /// The limit.
+    pub limit: Limit,
+    /// How many replications it cut off.
+    pub replications: u32,
+    /// The simulated time at which the first of them was cut off \[s\].
+    pub earliest_seconds: f64,
+    /// The simulated time at which the last of them was \[s\].
+    pub latest_seconds: f64,
+    /// Tasks that were unfinished then, as a mean over those replications.
+    pub tasks_unfinished: f64,
+}
+
+/// What can cut a run off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The scenario's `horizon`, while tasks were unfinished.
+    Horizon,
+    /// The scenario's `max_events`.
+    MaxEvents,
+    /// More agents, requests or waiting tasks at once than memory is set aside for
+    /// ([`crate::simulation::MOST_AT_ONCE`]).
+    Crowd,
+}
+
+impl Limit {
+    /// All limits, in order: `ALL[l as usize] == l`.
+    pub const ALL: [Limit; 3] = [Limit::Horizon, Limit::MaxEvents, Limit::Crowd];
+
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Limit::Horizon => "horizon",
+            Limit::MaxEvents => "max_events",
+            Limit::Crowd => "crowd",
+        }
+    }
+}
+
+/// What became of one fleet under one policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FleetResult {
+    /// Its name.
+    pub name: String,
+    /// The metrics that are known of it, in the order of [`Metric::BY_FLEET`].
+    pub metrics: Vec<Summary>,
+}
+
+impl FleetResult {
+    /// The summary of one metric; `None` if it is not known of fleets.
+    pub fn metric(&self, metric: Metric) -> Option<&Summary> {
+        let place = Metric::BY_FLEET.iter().position(|m| *m == metric)?;
+        self.metrics.get(place)
+    }
+}
 
 /// What one target saw under one policy, as means over the replications.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -291,6 +360,11 @@ impl PolicyResult {
 }
 
 impl Document {
+    /// Whether it lacks replications that were asked for.
+    pub fn is_interrupted(&self) -> bool {
+        self.replications < self.replications_planned
+    }
+
     /// Policy `i` minus policy `j`, paired by replication; `None` where the document does not have
     /// it.
     pub fn difference(&self, i: usize, j: usize, metric: Metric) -> Option<Difference> {
@@ -321,6 +395,14 @@ impl Document {
                 return Some(format!(
                     "{} has {metrics} metrics of {expected}",
                     policy.name
+                ));
+            }
+            let by_fleet = Metric::BY_FLEET.len();
+            if let Some(fleet) = policy.fleets.iter().find(|f| f.metrics.len() != by_fleet) {
+                let metrics = fleet.metrics.len();
+                return Some(format!(
+                    "{} has {metrics} metrics of {by_fleet} of {}",
+                    policy.name, fleet.name
                 ));
             }
             if policy.targets.len() != self.targets.len() {

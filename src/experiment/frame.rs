@@ -5,14 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::model::{NamedFile, Policy, Scenario, Threshold};
+use crate::scenario::model::{Fleet, NamedFile, Policy, Scenario, Threshold};
 use crate::simulation::Program;
 use crate::units::Time;
 use crate::world::Window;
 
 use super::assumptions;
 use super::document::{
-    CauseSpend, Document, LayerResult, OutageInfo, PolicyResult, SCHEMA, Series, TargetInfo,
+    CauseSpend, Document, FleetResult, LayerResult, OutageInfo, PolicyResult, SCHEMA, Series,
+    TargetInfo,
 };
 use super::nesting::{self, Shape};
 use super::runner::Plan;
@@ -49,6 +50,7 @@ impl Frame {
                 scenario_hash: plan.scenario_hash.clone(),
                 seed: plan.seed,
                 replications: plan.replications,
+                replications_planned: plan.replications,
                 horizon_seconds: scenario.horizon.as_seconds(),
                 targets: targets(scenario),
                 outages: outages(scenario),
@@ -68,11 +70,17 @@ impl Frame {
         }
     }
 
+    /// How many fleets there are.
+    pub fn fleets(&self) -> usize {
+        self.document.policies.first().map_or(0, |p| p.fleets.len())
+    }
+
     /// Whether every list is as long as the others say.
     pub fn is_sound(&self) -> bool {
         let policies = &self.document.policies;
         policies.len() == self.shapes.len()
             && policies.iter().zip(&self.shapes).all(|(p, s)| s.fits(p))
+            && policies.iter().all(|p| p.fleets.len() == self.fleets())
     }
 
     /// What sets this frame apart from another, in words; `None` if nothing does.
@@ -149,12 +157,22 @@ fn policy(scenario: &Scenario, policy: &Policy) -> PolicyResult {
         about: policy.about.clone(),
         metrics: vec![],
         versus_baseline: vec![],
+        cuts: vec![],
+        fleets: scenario.fleets.iter().map(fleet).collect(),
         targets: vec![],
         layers: labels.zip(retries).map(layer).collect(),
         nesting: nesting::pages(scenario, policy),
         spend_by_cause: first.chain(causes).collect(),
         series: Series::default(),
         spend_samples: vec![],
+    }
+}
+
+/// A fleet's place in a policy's results.
+fn fleet(fleet: &Fleet) -> FleetResult {
+    FleetResult {
+        name: fleet.name.clone(),
+        metrics: vec![],
     }
 }
 

@@ -14,12 +14,8 @@ use crate::units::{Money, Span};
 use crate::wire::Outcome;
 use crate::world::Target;
 
-use super::Metric;
 use super::document::{PolicyResult, SPEND_SAMPLES, Series, TargetResult};
 use super::nesting::Shape;
-
-/// The metrics of one run; `None` where a metric has no value.
-pub type Row = [Option<f64>; Metric::COUNT];
 
 /// How many replications make the bands of the spend series.
 const BAND_REPLICATIONS: usize = 200;
@@ -294,74 +290,4 @@ fn add_page(sum: &mut TargetBook, page: &TargetBook) {
     for (money, more) in sum.spend.iter_mut().zip(page.spend) {
         *money += more;
     }
-}
-
-/// The metrics of one run.
-pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> Row {
-    let mut row = [None; Metric::COUNT];
-    let mut set = |metric: Metric, value: Option<f64>| row[metric as usize] = value;
-    let count = |n: u64| Some(n as f64);
-    let ratio = |top: f64, bottom: f64| (bottom > 0.0).then(|| top / bottom);
-    let pages = || scenario.targets.iter().zip(&ledger.targets);
-    let attempts_of = |models: bool| -> u64 {
-        let of_kind = pages().filter(|(target, _)| target.is_model() == models);
-        of_kind.map(|(_, page)| page.attempts).sum()
-    };
-    let sum = |of: fn(&TargetBook) -> u64| -> u64 { ledger.targets.iter().map(of).sum() };
-    let spend = ledger.spend();
-    let attempts = sum(|p| p.attempts);
-    set(Metric::Spend, Some(spend.as_dollars()));
-    set(Metric::Wasted, Some(ledger.wasted.as_dollars()));
-    set(
-        Metric::FirstAttempt,
-        Some(ledger.first_spend().as_dollars()),
-    );
-    set(
-        Metric::Retry,
-        Some((spend - ledger.first_spend()).as_dollars()),
-    );
-    set(
-        Metric::SpendPerSuccess,
-        ratio(spend.as_dollars(), ledger.tasks_ok as f64),
-    );
-    set(Metric::Ideal, Some(ideal.as_dollars()));
-    set(
-        Metric::IdealRatio,
-        ratio(spend.as_dollars(), ideal.as_dollars()),
-    );
-    set(Metric::Attempts, count(attempts));
-    set(Metric::LlmAttempts, count(attempts_of(true)));
-    set(Metric::ToolAttempts, count(attempts_of(false)));
-    set(Metric::Denied, count(ledger.denied));
-    set(
-        Metric::RateLimited,
-        count(sum(|p| p.outcomes[Outcome::RateLimited as usize])),
-    );
-    set(Metric::TokensIn, count(sum(|p| p.tokens.input)));
-    set(Metric::TokensOut, count(sum(|p| p.tokens.output)));
-    set(Metric::TokensCached, count(sum(|p| p.tokens.cached)));
-    set(Metric::TasksOk, count(ledger.tasks_ok));
-    set(Metric::TasksFailed, count(ledger.tasks_failed));
-    set(Metric::TasksUnfinished, count(ledger.tasks_unfinished));
-    set(Metric::DeadLettered, count(ledger.dead_lettered));
-    set(
-        Metric::SuccessRate,
-        ratio(ledger.tasks_ok as f64, ledger.tasks_arrived as f64),
-    );
-    set(
-        Metric::Amplification,
-        ratio(attempts as f64, sum(|p| p.first) as f64),
-    );
-    let seconds = |q: f64| {
-        ledger
-            .task_times
-            .quantile(q)
-            .map(|ns| Span(ns).as_seconds())
-    };
-    set(Metric::TaskP50, seconds(0.5));
-    set(Metric::TaskP99, seconds(0.99));
-    set(Metric::End, Some(end.end.as_seconds()));
-    set(Metric::Recovery, ledger.recovery(end).map(Span::as_seconds));
-    set(Metric::PeakRate, count(ledger.peak_per_second));
-    row
 }

@@ -20,13 +20,17 @@ pub enum Metric {
     TokensIn,
     TokensOut,
     TokensCached,
+    Tasks,
     TasksOk,
     TasksFailed,
     TasksUnfinished,
+    CutOff,
     DeadLettered,
     SuccessRate,
     Amplification,
+    TaskMean,
     TaskP50,
+    TaskP90,
     TaskP99,
     End,
     Recovery,
@@ -35,7 +39,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 26;
+    pub const COUNT: usize = 30;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -55,17 +59,41 @@ impl Metric {
             TokensIn,
             TokensOut,
             TokensCached,
+            Tasks,
+            TasksOk,
+            TasksFailed,
+            TasksUnfinished,
+            CutOff,
+            DeadLettered,
+            SuccessRate,
+            Amplification,
+            TaskMean,
+            TaskP50,
+            TaskP90,
+            TaskP99,
+            End,
+            Recovery,
+            PeakRate,
+        ]
+    };
+
+    /// The metrics that are known of each fleet too, in order.
+    pub const BY_FLEET: [Metric; 13] = {
+        use Metric::*;
+        [
+            Spend,
+            SpendPerSuccess,
+            Attempts,
+            Tasks,
             TasksOk,
             TasksFailed,
             TasksUnfinished,
             DeadLettered,
             SuccessRate,
-            Amplification,
+            TaskMean,
             TaskP50,
+            TaskP90,
             TaskP99,
-            End,
-            Recovery,
-            PeakRate,
         ]
     };
 
@@ -120,11 +148,16 @@ impl Metric {
                 "tokens_cached",
                 "input tokens charged that were read from the prompt cache",
             ),
+            Metric::Tasks => ("tasks", "tasks that arrived"),
             Metric::TasksOk => ("tasks_ok", "tasks that succeeded"),
             Metric::TasksFailed => ("tasks_failed", "tasks that failed for good"),
             Metric::TasksUnfinished => (
                 "tasks_unfinished",
                 "tasks that had arrived but not ended when the run was cut off",
+            ),
+            Metric::CutOff => (
+                "cut_off",
+                "1 where a limit cut the run off before its tasks had ended, else 0",
             ),
             Metric::DeadLettered => (
                 "dead_lettered",
@@ -135,7 +168,12 @@ impl Metric {
                 "amplification",
                 "attempts on the wire over first attempts; null without any",
             ),
+            Metric::TaskMean => ("task_seconds_mean", "mean task time in seconds"),
             Metric::TaskP50 => ("task_seconds_p50", "median task time in seconds"),
+            Metric::TaskP90 => (
+                "task_seconds_p90",
+                "90th percentile of task time in seconds",
+            ),
             Metric::TaskP99 => (
                 "task_seconds_p99",
                 "99th percentile of task time in seconds",
@@ -166,6 +204,7 @@ mod tests {
             assert_eq!(Metric::named(metric.key()), Some(metric));
         }
         assert_eq!(Metric::named("spend"), Some(Metric::Spend));
+        assert!(Metric::BY_FLEET.is_sorted());
     }
 
     /// The scenario reader has the keys in a list of its own, so that it need not import this room.

@@ -10,6 +10,7 @@
 
 mod assumptions;
 mod books;
+mod cuts;
 pub mod document;
 mod frame;
 mod gather;
@@ -18,6 +19,7 @@ mod in_order;
 mod life;
 mod metric;
 mod nesting;
+mod row;
 mod runner;
 mod samples;
 mod thresholds;

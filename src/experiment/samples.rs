@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::statistics::{Bins, Difference, Moments, Summary, difference, summarise};
 
 use super::Metric;
-use super::gather::Row;
+use super::row::Row;
 
-/// How many replications are kept one by one: 1.6 MB a policy. Above, quantiles are known to one
+/// How many replications are kept one by one: 64 kB a policy and value of a row. Above, quantiles are known to one
 /// part in a thousand, and means and intervals come from exact sums. Our choice: beyond it a p99
 /// has forty samples behind it and no longer hangs on single runs.
 pub const EXACT_REPLICATIONS: usize = 4_096;
@@ -20,31 +20,34 @@ pub const EXACT_REPLICATIONS: usize = 4_096;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Samples {
     policies: usize,
+    /// Values in the row of one policy; the first are the metrics.
+    columns: usize,
     kept: Kept,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Kept {
-    /// One row after another: replication by replication, policy by policy, metric by metric.
+    /// One row after another: replication by replication, policy by policy, value by value.
     Rows(Vec<Option<f64>>),
-    /// For each policy, for each metric.
+    /// For each policy, for each value of its row.
     Sums(Vec<Vec<Column>>),
 }
 
-/// What is known of one metric of one policy.
+/// What is known of one value of one policy's rows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Column {
     moments: Moments,
     bins: Bins,
-    /// Of this policy minus each before it, within each replication that has both.
+    /// Of this policy minus each before it, within each replication that has both; of metrics only.
     differences: Vec<Moments>,
 }
 
 impl Samples {
-    /// None yet.
-    pub fn new(policies: usize) -> Samples {
+    /// None yet, of rows that are so wide.
+    pub fn new(policies: usize, columns: usize) -> Samples {
         Samples {
             policies,
+            columns,
             kept: Kept::Rows(vec![]),
         }
     }
@@ -53,6 +56,7 @@ impl Samples {
     pub fn add(&mut self, rows: &[Row]) {
         assert_eq!(rows.len(), self.policies, "a row for each policy");
         let rows: Vec<Option<f64>> = rows.iter().flatten().copied().collect();
+        assert_eq!(rows.len(), self.width(), "each as wide as all");
         self.append_rows(&rows);
     }
 
@@ -85,14 +89,15 @@ impl Samples {
 
     /// Numbers in one replication.
     fn width(&self) -> usize {
-        self.policies * Metric::COUNT
+        self.policies * self.columns
     }
 
     /// Turns rows into sums, once.
     fn sums(&mut self) -> &mut Vec<Vec<Column>> {
         let width = self.width();
         if let Kept::Rows(rows) = &self.kept {
-            let columns = |policy| vec![Column::of(policy); Metric::COUNT];
+            let column = |policy| move |place| Column::of(differences(policy, place));
+            let columns = |policy| (0..self.columns).map(column(policy)).collect();
             let mut sums: Vec<_> = (0..self.policies).map(columns).collect();
             rows.chunks_exact(width)
                 .for_each(|replication| add_to(&mut sums, replication));
@@ -104,27 +109,29 @@ impl Samples {
         }
     }
 
-    /// Whether it has the shape that so many policies need.
-    pub fn fits(&self, policies: usize, replications: u32) -> bool {
+    /// Whether it has the shape that so many policies with so wide rows need.
+    pub fn fits(&self, policies: usize, columns: usize, replications: u32) -> bool {
         let fits = |kept: &Kept| match kept {
             Kept::Rows(rows) => rows.len() == replications as usize * self.width(),
             Kept::Sums(sums) => {
-                let fits = |(policy, columns): (usize, &Vec<Column>)| {
-                    let pairs = |c: &Column| c.differences.len() == policy;
-                    columns.len() == Metric::COUNT && columns.iter().all(pairs)
+                let fits = |(policy, own): (usize, &Vec<Column>)| {
+                    let pairs = |(place, column): (usize, &Column)| {
+                        column.differences.len() == differences(policy, place)
+                    };
+                    own.len() == columns && own.iter().enumerate().all(pairs)
                 };
                 sums.len() == policies && sums.iter().enumerate().all(fits)
             }
         };
-        self.policies == policies && fits(&self.kept)
+        self.policies == policies && self.columns == columns && fits(&self.kept)
     }
 
-    /// A metric of a policy over the replications.
-    pub fn summary(&self, policy: usize, metric: Metric) -> Summary {
+    /// A value of a policy's rows over the replications, by its place: a metric, as its number.
+    pub fn summary(&self, policy: usize, place: usize) -> Summary {
         match &self.kept {
-            Kept::Rows(rows) => summarise(&self.column(rows, policy, metric)),
+            Kept::Rows(rows) => summarise(&self.column(rows, policy, place)),
             Kept::Sums(sums) => {
-                let column = &sums[policy][metric as usize];
+                let column = &sums[policy][place];
                 column.moments.summary(&column.bins)
             }
         }
@@ -134,15 +141,15 @@ impl Samples {
     pub fn difference(&self, policy: usize, earlier: usize, metric: Metric) -> Difference {
         match &self.kept {
             Kept::Rows(rows) => difference(
-                &self.column(rows, policy, metric),
-                &self.column(rows, earlier, metric),
+                &self.column(rows, policy, metric as usize),
+                &self.column(rows, earlier, metric as usize),
             ),
             Kept::Sums(sums) => sums[policy][metric as usize].differences[earlier].difference(),
         }
     }
 
-    fn column(&self, rows: &[Option<f64>], policy: usize, metric: Metric) -> Vec<Option<f64>> {
-        let place = policy * Metric::COUNT + metric as usize;
+    fn column(&self, rows: &[Option<f64>], policy: usize, place: usize) -> Vec<Option<f64>> {
+        let place = policy * self.columns + place;
         rows.iter()
             .skip(place)
             .step_by(self.width())
@@ -151,15 +158,22 @@ impl Samples {
     }
 }
 
+/// How many differences there are of a value of a policy's rows: to each policy before it, of the
+/// metrics.
+fn differences(policy: usize, place: usize) -> usize {
+    if place < Metric::COUNT { policy } else { 0 }
+}
+
 fn add_to(sums: &mut [Vec<Column>], replication: &[Option<f64>]) {
-    let policies = || replication.chunks_exact(Metric::COUNT);
-    for (columns, row) in sums.iter_mut().zip(policies()) {
-        for (metric, (column, value)) in columns.iter_mut().zip(row).enumerate() {
+    let width = replication.len() / sums.len();
+    let rows = || replication.chunks_exact(width);
+    for (columns, row) in sums.iter_mut().zip(rows()) {
+        for (place, (column, value)) in columns.iter_mut().zip(row).enumerate() {
             let Some(value) = *value else { continue };
             column.moments.add(value);
             column.bins.add(value);
-            for (moments, earlier) in column.differences.iter_mut().zip(policies()) {
-                if let Some(earlier) = earlier[metric] {
+            for (moments, earlier) in column.differences.iter_mut().zip(rows()) {
+                if let Some(earlier) = earlier[place] {
                     moments.add(value - earlier);
                 }
             }
@@ -168,10 +182,10 @@ fn add_to(sums: &mut [Vec<Column>], replication: &[Option<f64>]) {
 }
 
 impl Column {
-    /// Of a policy with so many before it.
-    fn of(policy: usize) -> Column {
+    /// With so many differences.
+    fn of(differences: usize) -> Column {
         Column {
-            differences: vec![Moments::default(); policy],
+            differences: vec![Moments::default(); differences],
             ..Column::default()
         }
     }
@@ -189,16 +203,22 @@ impl Column {
 mod tests {
     use super::*;
 
+    /// One value more than the metrics: that of a fleet.
+    const WIDTH: usize = Metric::COUNT + 1;
+
     /// Three policies; the second costs a noisy 2 more, and has no value now and then, the third has
     /// none at other times.
     fn rows(replication: usize) -> [Row; 3] {
         let noise = (replication * 7_919 % 1_009) as f64 / 16.0;
-        let mut rows = [[Some(noise); Metric::COUNT]; 3];
-        rows[1] = [Some(noise + 2.0 + noise / 64.0); Metric::COUNT];
+        let row = |value| vec![Some(value); WIDTH];
+        let mut rows = [
+            row(noise),
+            row(noise + 2.0 + noise / 64.0),
+            row(7.0 - noise / 3.0),
+        ];
         if replication % 10 == 3 {
             rows[1][Metric::SpendPerSuccess as usize] = None;
         }
-        rows[2] = [Some(7.0 - noise / 3.0); Metric::COUNT];
         if replication % 7 == 2 {
             rows[2][Metric::SpendPerSuccess as usize] = None;
         }
@@ -206,14 +226,19 @@ mod tests {
     }
 
     fn of(replications: std::ops::Range<usize>) -> Samples {
-        let mut samples = Samples::new(3);
+        let mut samples = Samples::new(3, WIDTH);
         replications.for_each(|r| samples.add(&rows(r)));
         samples
     }
 
     fn answers(samples: &Samples) -> Vec<(Summary, Difference)> {
         let of = |(p, earlier)| {
-            Metric::ALL.map(|m| (samples.summary(p, m), samples.difference(p, earlier, m)))
+            let mut all = Metric::ALL.map(|m| {
+                let difference = samples.difference(p, earlier, m);
+                (samples.summary(p, m as usize), difference)
+            });
+            all[0].0 = samples.summary(p, Metric::COUNT);
+            all
         };
         [(1, 0), (2, 0), (2, 1)].map(of).concat()
     }
@@ -223,14 +248,14 @@ mod tests {
         for all in [100, EXACT_REPLICATIONS, EXACT_REPLICATIONS + 1, 9_000] {
             let whole = answers(&of(0..all));
             for cuts in [vec![1], vec![all / 3, all / 2], vec![all - 1]] {
-                let mut merged = Samples::new(3);
+                let mut merged = Samples::new(3, WIDTH);
                 let mut from = 0;
                 for to in cuts.into_iter().chain([all]) {
                     merged.append(of(from..to));
                     from = to;
                 }
                 assert!(answers(&merged) == whole, "{all} replications");
-                assert!(merged.fits(3, all as u32) && !merged.fits(2, all as u32));
+                assert!(merged.fits(3, WIDTH, all as u32) && !merged.fits(2, WIDTH, all as u32));
             }
         }
     }

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::scenario::model::{Scenario, TargetId};
 use crate::scenario::nesting::steps_of;
 use crate::simulation::{Attempt, Denial, LayerId, NO_LAYER, Observer, Program, RunEnd, TaskEnd};
-use crate::statistics::Sketch;
 use crate::units::{Money, Span, Time};
 use crate::wire::Outcome;
 use crate::world::price::Usage;
 
+use super::fleet_book::FleetBook;
 use super::series::{ROWS, Series};
 
 /// The books of one run under one policy.
@@ -33,18 +33,8 @@ pub struct Ledger {
     pub wasted: Money,
     /// Refusals before the wire.
     pub denied: u64,
-    /// Tasks that arrived.
-    pub tasks_arrived: u64,
-    /// Tasks that succeeded.
-    pub tasks_ok: u64,
-    /// Tasks that failed for good.
-    pub tasks_failed: u64,
-    /// Tasks that were unfinished when the run was cut off.
-    pub tasks_unfinished: u64,
-    /// Tasks left in a dead-letter queue; they are among the failed or the unfinished ones.
-    pub dead_lettered: u64,
-    /// Task times \[ns\], of tasks that succeeded.
-    pub task_times: Sketch,
+    /// A page for each fleet.
+    pub fleets: Vec<FleetBook>,
     /// Over time.
     pub series: Series,
     /// Most attempts begun within one second of the clock.
@@ -133,12 +123,7 @@ impl Ledger {
             first_steps,
             wasted: Money::ZERO,
             denied: 0,
-            tasks_arrived: 0,
-            tasks_ok: 0,
-            tasks_failed: 0,
-            tasks_unfinished: 0,
-            dead_lettered: 0,
-            task_times: Sketch::default(),
+            fleets: vec![FleetBook::default(); scenario.fleets.len()],
             series: Series::default(),
             peak_per_second: 0,
             this_second: (Time::ZERO, 0),
@@ -153,6 +138,19 @@ impl Ledger {
     #[inline]
     fn is_caught(&self, fleet: u8, ready: Time) -> bool {
         self.outage_end.is_some_and(|end| ready < end) && self.meets_outage[usize::from(fleet)]
+    }
+
+    /// How many attempts on the wire a fleet made.
+    pub fn attempts_of(&self, fleet: usize) -> u64 {
+        let from = self.first_steps[fleet];
+        let next = self.first_steps.get(fleet + 1).copied();
+        let steps = &self.steps[from..next.unwrap_or(self.steps.len())];
+        steps.iter().map(|step| step.attempts).sum()
+    }
+
+    /// Tasks that were unfinished when the run was cut off, of all fleets.
+    pub fn unfinished(&self) -> u64 {
+        self.fleets.iter().map(|page| page.unfinished).sum()
     }
 
     /// All that was spent.
@@ -249,6 +247,7 @@ impl Observer for Ledger {
         self.series.at(attempt.begin).attempts[row] += 1;
         if attempt.cost != Money::ZERO {
             self.series.at(attempt.end).spend += attempt.cost;
+            self.fleets[usize::from(attempt.fleet)].spend += attempt.cost;
         }
     }
 
@@ -284,28 +283,29 @@ impl Observer for Ledger {
 
     #[inline(always)]
     fn task(&mut self, task: &TaskEnd) {
+        let page = &mut self.fleets[usize::from(task.fleet)];
         if task.outcome == Outcome::Ok {
-            self.tasks_ok += 1;
-            self.task_times.record(task.end.since(task.ready).0);
+            page.ok += 1;
+            page.times.record(task.end.since(task.ready).0);
             self.series.at(task.end).tasks_ok += 1;
         } else {
-            self.tasks_failed += 1;
+            page.failed += 1;
         }
         if self.is_caught(task.fleet, task.ready) {
             self.recovered = self.recovered.max(task.end);
         }
     }
 
-    fn arrived(&mut self, _fleet: u8, tasks: u64) {
-        self.tasks_arrived += tasks;
+    fn arrived(&mut self, fleet: u8, tasks: u64) {
+        self.fleets[usize::from(fleet)].arrived += tasks;
     }
 
-    fn dead_lettered(&mut self, _fleet: u8) {
-        self.dead_lettered += 1;
+    fn dead_lettered(&mut self, fleet: u8) {
+        self.fleets[usize::from(fleet)].dead_lettered += 1;
     }
 
     fn unfinished(&mut self, fleet: u8, ready: Time) {
-        self.tasks_unfinished += 1;
+        self.fleets[usize::from(fleet)].unfinished += 1;
         if self.is_caught(fleet, ready) {
             self.unrecovered = true;
         }

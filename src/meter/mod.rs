@@ -4,7 +4,9 @@
 //! over time in a fixed number of buckets. Everything is an integer, so books of several runs add
 //! up to the same sums in any order. The meter never feeds back into the run.
 
+mod fleet_book;
 mod ledger;
 pub mod series;
 
+pub use fleet_book::FleetBook;
 pub use ledger::{CauseBook, Ledger, StepBook, TargetBook};

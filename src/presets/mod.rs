@@ -61,6 +61,12 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The scopes that it has layers at, outermost first as its text has them.
+    pub fn scopes(&self) -> impl Iterator<Item = &'static str> {
+        let keys = self.yaml.lines().filter(|line| !line.starts_with(' '));
+        keys.filter_map(|line| line.split_once(':').map(|(key, _)| key))
+    }
+
     /// Its name and version.
     pub fn full_name(&self) -> String {
         format!("{}@{}", self.name, self.version)

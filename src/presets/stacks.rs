@@ -30,7 +30,7 @@ llm:
         library: "llama-index-llms-openai",
         looked_at: "0.8.3",
         source: "llms/openai/base.py, utils.py",
-        about: "max_retries=3 is used twice, as three calls outside and three retries inside: 12 calls.",
+        about: "max_retries=3 is used twice, as three calls outside and three retries inside: 12 calls, 4 where the model hangs.",
         yaml: "\
 llm:
   - retry: llama-index@0.8

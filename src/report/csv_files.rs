@@ -1,33 +1,89 @@
-//! The CSV files: `summary.csv`, one line a policy and metric, `layers.csv`, one line a policy and
-//! layer, and `timeseries.csv`, one line a policy and bucket of time.
+//! The CSV files: `summary.csv`, one line a policy and metric, `fleets.csv`, the same of each fleet,
+//! `cuts.csv`, one line a policy and
+//! limit that cut it off, `layers.csv`, one line a policy and layer, and `timeseries.csv`, one line a
+//! policy and bucket of time.
 
 use crate::experiment::Metric;
-use crate::experiment::document::{Document, Series};
+use crate::experiment::document::{Document, Series, Summary};
 use crate::wire::Outcome;
 
 /// `summary.csv`: policy, metric, unit, n, mean, interval, quantiles, extremes. A cell is empty
 /// where there is no value.
 pub fn summary_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
     let mut out = csv::Writer::from_writer(Vec::new());
-    out.write_record([
-        "policy", "metric", "unit", "n", "mean", "ci_low", "ci_high", "p50", "p95", "p99", "min",
-        "max",
-    ])?;
+    let mut heads = vec!["policy"];
+    heads.extend(SUMMARY);
+    out.write_record(heads)?;
     for policy in &doc.policies {
         for (metric, s) in Metric::ALL.into_iter().zip(&policy.metrics) {
+            let mut record = vec![policy.name.clone()];
+            record.extend(summary(metric, s));
+            out.write_record(&record)?;
+        }
+    }
+    finish(out)
+}
+
+/// `fleets.csv`: of each fleet, the same columns as `summary.csv`.
+pub fn fleets_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    let mut heads = vec!["policy", "fleet"];
+    heads.extend(SUMMARY);
+    out.write_record(heads)?;
+    for policy in &doc.policies {
+        for fleet in &policy.fleets {
+            for (metric, s) in Metric::BY_FLEET.into_iter().zip(&fleet.metrics) {
+                let mut record = vec![policy.name.clone(), fleet.name.clone()];
+                record.extend(summary(metric, s));
+                out.write_record(&record)?;
+            }
+        }
+    }
+    finish(out)
+}
+
+/// The columns of a metric's summary.
+const SUMMARY: [&str; 11] = [
+    "metric", "unit", "n", "mean", "ci_low", "ci_high", "p50", "p95", "p99", "min", "max",
+];
+
+/// A metric's summary in these columns.
+fn summary(metric: Metric, s: &Summary) -> [String; SUMMARY.len()] {
+    [
+        metric.key().to_owned(),
+        unit(metric).to_owned(),
+        s.n.to_string(),
+        number(s.mean),
+        number(s.ci95.map(|ci| ci[0])),
+        number(s.ci95.map(|ci| ci[1])),
+        number(s.p50),
+        number(s.p95),
+        number(s.p99),
+        number(s.min),
+        number(s.max),
+    ]
+}
+
+/// `cuts.csv`: which limits cut replications off before their tasks had ended.
+pub fn cuts_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    out.write_record([
+        "policy",
+        "limit",
+        "replications",
+        "earliest_seconds",
+        "latest_seconds",
+        "tasks_unfinished",
+    ])?;
+    for policy in &doc.policies {
+        for cut in &policy.cuts {
             out.write_record([
                 policy.name.as_str(),
-                metric.key(),
-                unit(metric),
-                &s.n.to_string(),
-                &number(s.mean),
-                &number(s.ci95.map(|ci| ci[0])),
-                &number(s.ci95.map(|ci| ci[1])),
-                &number(s.p50),
-                &number(s.p95),
-                &number(s.p99),
-                &number(s.min),
-                &number(s.max),
+                cut.limit.name(),
+                &cut.replications.to_string(),
+                &number(Some(cut.earliest_seconds)),
+                &number(Some(cut.latest_seconds)),
+                &number(Some(cut.tasks_unfinished)),
             ])?;
         }
     }
@@ -112,9 +168,12 @@ fn number(value: Option<f64>) -> String {
 pub fn unit(metric: Metric) -> &'static str {
     match metric {
         m if m.is_money() => "usd",
-        Metric::IdealRatio | Metric::SuccessRate | Metric::Amplification => "ratio",
+        Metric::IdealRatio | Metric::SuccessRate | Metric::CutOff | Metric::Amplification => {
+            "ratio"
+        }
         Metric::TokensIn | Metric::TokensOut | Metric::TokensCached => "tokens",
-        Metric::TaskP50 | Metric::TaskP99 | Metric::End | Metric::Recovery => "seconds",
+        Metric::TaskMean | Metric::TaskP50 | Metric::TaskP90 | Metric::TaskP99 => "seconds",
+        Metric::End | Metric::Recovery => "seconds",
         Metric::PeakRate => "per_second",
         _ => "count",
     }

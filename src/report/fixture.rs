@@ -3,9 +3,9 @@
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, Life, LifeSpan, NestingResult, OutageInfo,
-    PolicyResult, SCHEMA, Series, Summary, TargetInfo, TargetResult, TaskLife, ThresholdResult,
-    Verdict,
+    CauseSpend, CutResult, Difference, Document, FleetResult, LayerResult, Life, LifeSpan, Limit,
+    NestingResult, OutageInfo, PolicyResult, SCHEMA, Series, Summary, TargetInfo, TargetResult,
+    TaskLife, ThresholdResult, Verdict,
 };
 use crate::statistics;
 use crate::wire::Outcome;
@@ -60,6 +60,7 @@ pub fn document(policies: usize) -> Document {
         scenario_hash: "8f14e45f".repeat(8),
         seed: 7,
         replications: REPLICATIONS,
+        replications_planned: REPLICATIONS,
         horizon_seconds: 600.0,
         targets: vec![target_info("planner", true), target_info("sandbox", false)],
         outages: vec![OutageInfo {
@@ -81,6 +82,9 @@ pub fn empty(policies: usize) -> Document {
     for policy in &mut doc.policies {
         policy.metrics = vec![Summary::default(); Metric::COUNT];
         policy.versus_baseline = vec![Difference::default(); Metric::COUNT];
+        for fleet in &mut policy.fleets {
+            fleet.metrics = vec![Summary::default(); Metric::BY_FLEET.len()];
+        }
         policy.series = Series::default();
         policy.spend_samples.clear();
         policy.spend_by_cause.clear();
@@ -226,6 +230,14 @@ fn policy(index: usize, name: String, weight: f64) -> PolicyResult {
         about: String::new(),
         metrics,
         versus_baseline: versus,
+        cuts: vec![CutResult {
+            limit: Limit::MaxEvents,
+            replications: 3,
+            earliest_seconds: 61.5,
+            latest_seconds: 90.0,
+            tasks_unfinished: 2.5,
+        }],
+        fleets: vec![fleet("workers", weight), fleet("sub-agents", weight / 2.0)],
         targets: vec![target(spend), target(0.0)],
         layers: vec![LayerResult {
             label: "tool[1] retry".to_owned(),
@@ -266,12 +278,15 @@ fn metric(metric: Metric, spend: f64, base: f64, weight: f64) -> f64 {
         Metric::TokensIn => spend * 300_000.0,
         Metric::TokensOut => spend * 20_000.0,
         Metric::TokensCached => 0.0,
+        Metric::Tasks => 1000.0,
         Metric::TasksOk => 960.0,
         Metric::TasksFailed => 40.0,
-        Metric::TasksUnfinished | Metric::DeadLettered => 0.0,
+        Metric::TasksUnfinished | Metric::CutOff | Metric::DeadLettered => 0.0,
         Metric::SuccessRate => 1.0 - 0.04 / weight.max(0.5),
         Metric::Amplification => 1.0 + weight * (0.3 + spend * 0.0005),
+        Metric::TaskMean => 6.5 + weight,
         Metric::TaskP50 => 4.2 + weight,
+        Metric::TaskP90 => 15.0 + weight * 3.0,
         Metric::TaskP99 => 31.0 + weight * 9.0,
         Metric::End => 480.0,
         Metric::Recovery => 14.0 * weight,
@@ -290,6 +305,15 @@ fn summary(values: &[f64]) -> Summary {
         p99: s.p99,
         min: s.min,
         max: s.max,
+    }
+}
+
+fn fleet(name: &str, weight: f64) -> FleetResult {
+    let value = |m: &Metric| metric(*m, 12.0 * weight, 9.0, weight);
+    let summary = |m| summary(&[value(m), value(m) * 1.5]);
+    FleetResult {
+        name: name.to_owned(),
+        metrics: Metric::BY_FLEET.iter().map(summary).collect(),
     }
 }
 

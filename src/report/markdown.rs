@@ -4,7 +4,7 @@ use crate::experiment::Metric;
 use crate::experiment::document::{Document, Verdict};
 
 use super::format::{NO_VALUE, count, money, money_change, percent, seconds, visible};
-use super::story::{self, COLUMNS, best, exact_money, value};
+use super::story::{self, COLUMNS, best, exact_money, fleets as say, value};
 
 /// The report as GitHub-flavoured Markdown.
 pub(super) fn markdown(docs: &[&Document]) -> String {
@@ -54,6 +54,7 @@ fn one(docs: &[&Document], i: usize, doc: &Document) -> String {
         ));
     }
     out.push_str(&comparison(doc));
+    out.push_str(&fleets(doc));
     for (chart, title) in [
         ("cumulative_spend", "Cumulative spend"),
         ("call_volume", "Call volume by outcome"),
@@ -134,6 +135,28 @@ fn comparison(doc: &Document) -> String {
     };
     let rows: Vec<Vec<String>> = doc.policies.iter().enumerate().map(row).collect();
     format!("\n## The policies side by side\n\n{}", table(&heads, &rows))
+}
+
+/// Each fleet by itself, where there are several.
+fn fleets(doc: &Document) -> String {
+    if !say::are_several(doc) {
+        return String::new();
+    }
+    let mut heads = vec!["Policy".to_owned(), "fleet".to_owned()];
+    heads.extend(say::COLUMNS.iter().map(|(head, ..)| (*head).to_owned()));
+    let mut rows = vec![];
+    for (name, by_policy) in say::fleets(doc) {
+        for (policy, fleet) in doc.policies.iter().zip(by_policy) {
+            let mut row = vec![text(&story::name(&policy.name)), text(&story::name(name))];
+            row.extend(say::COLUMNS.iter().map(|column| say::cell(column, fleet)));
+            rows.push(row);
+        }
+    }
+    format!(
+        "## Each fleet by itself\n\n{}\n\n{}",
+        say::ABOUT,
+        table(&heads, &rows)
+    )
 }
 
 fn money_went(doc: &Document) -> String {

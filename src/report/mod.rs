@@ -19,10 +19,10 @@ pub mod trace;
 mod fixture;
 
 pub use charts::{Chart, ChartError, charts, grid_chart};
-pub use csv_files::{layers_csv, summary_csv, timeseries_csv};
+pub use csv_files::{cuts_csv, fleets_csv, layers_csv, summary_csv, timeseries_csv};
 pub use manifest::{manifest_json, sha256_hex};
 pub use summary_json::summary_json;
-pub use table::{comparison, layers};
+pub use table::{comparison, fleets, layers};
 
 use crate::experiment::document::Document;
 
@@ -46,6 +46,8 @@ pub fn files(doc: &Document) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
     let mut files = vec![
         ("summary.json".to_owned(), summary_json(doc)?),
         ("summary.csv".to_owned(), summary_csv(doc)?),
+        ("fleets.csv".to_owned(), fleets_csv(doc)?),
+        ("cuts.csv".to_owned(), cuts_csv(doc)?),
         ("layers.csv".to_owned(), layers_csv(doc)?),
         ("timeseries.csv".to_owned(), timeseries_csv(doc)?),
         ("result.json".to_owned(), result_json(doc)?),
@@ -163,12 +165,14 @@ mod tests {
         }
     }
 
-    /// The names of all fields in a JSON value, but for the targets' own.
+    const OF_THE_FIXTURE: [&str; 4] = ["planner", "sandbox", "workers", "sub-agents"];
+
+    /// The names of all fields in a JSON value, but for those of targets and fleets.
     fn fields(value: &serde_json::Value) -> Vec<String> {
         match value {
             serde_json::Value::Object(map) => map
                 .iter()
-                .filter(|(key, _)| !["planner", "sandbox"].contains(&key.as_str()))
+                .filter(|(key, _)| !OF_THE_FIXTURE.contains(&key.as_str()))
                 .flat_map(|(key, inner)| [vec![key.clone()], fields(inner)].concat())
                 .collect(),
             serde_json::Value::Array(items) => items.iter().flat_map(fields).collect(),

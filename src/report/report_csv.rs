@@ -42,6 +42,24 @@ pub(super) fn report_csv(docs: &[&Document]) -> Result<Vec<u8>, csv::Error> {
                     )?;
                 }
             }
+            for fleet in &policy.fleets {
+                for (m, s) in Metric::BY_FLEET.into_iter().zip(&fleet.metrics) {
+                    let item = format!("{} {}.mean", fleet.name, m.key());
+                    line("fleets", &item, unit(m), s.mean)?;
+                }
+            }
+            for cut in &policy.cuts {
+                let all = [
+                    ("replications", "count", f64::from(cut.replications)),
+                    ("earliest", "seconds", cut.earliest_seconds),
+                    ("latest", "seconds", cut.latest_seconds),
+                    ("tasks unfinished", "count", cut.tasks_unfinished),
+                ];
+                for (what, unit, value) in all {
+                    let item = format!("{} {what}", cut.limit.name());
+                    line("cut off by", &item, unit, Some(value))?;
+                }
+            }
             for part in story::parts(policy) {
                 line("money", &part.label, "usd", Some(part.usd))?;
                 line("attempts", &part.label, "count", Some(part.attempts))?;

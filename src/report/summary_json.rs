@@ -7,8 +7,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::experiment::Metric;
 use crate::experiment::document::{
-    CauseSpend, Difference, Document, LayerResult, NestingResult, PolicyResult, TargetResult,
-    ThresholdResult,
+    CauseSpend, CutResult, Difference, Document, FleetResult, LayerResult, NestingResult,
+    PolicyResult, Summary, TargetResult, ThresholdResult,
 };
 use crate::wire::Outcome;
 
@@ -24,6 +24,8 @@ pub fn summary_json(doc: &Document) -> Result<Vec<u8>, serde_json::Error> {
         version: &doc.version,
         seed: doc.seed,
         replications: doc.replications,
+        replications_planned: doc.replications_planned.max(doc.replications),
+        interrupted: doc.is_interrupted(),
         horizon_seconds: doc.horizon_seconds,
         scenario_hash: &doc.scenario_hash,
         policies: doc.policies.iter().map(|p| policy(doc, p)).collect(),
@@ -42,6 +44,8 @@ struct SummaryFile<'a> {
     version: &'a str,
     seed: u64,
     replications: u32,
+    replications_planned: u32,
+    interrupted: bool,
     horizon_seconds: f64,
     scenario_hash: &'a str,
     policies: Vec<Policy<'a>>,
@@ -55,6 +59,8 @@ struct Policy<'a> {
     about: &'a str,
     metrics: Ordered<'a, Metrics>,
     versus_baseline: Ordered<'a, Versus<'a>>,
+    cuts: &'a [CutResult],
+    fleets: Ordered<'a, Fleet<'a>>,
     targets: Ordered<'a, Target<'a>>,
     layers: &'a [LayerResult],
     nesting: Vec<Nesting<'a>>,
@@ -80,6 +86,11 @@ struct Metrics {
     min: Option<f64>,
     max: Option<f64>,
     n: u32,
+}
+
+#[derive(serde::Serialize)]
+struct Fleet<'a> {
+    metrics: Ordered<'a, Metrics>,
 }
 
 #[derive(serde::Serialize)]
@@ -116,30 +127,15 @@ impl<V: Serialize> Serialize for Ordered<'_, V> {
 
 fn policy<'a>(doc: &'a Document, policy: &'a PolicyResult) -> Policy<'a> {
     let keys = Metric::ALL.map(Metric::key);
-    let metrics = keys.into_iter().zip(&policy.metrics);
     let versus = keys.into_iter().zip(&policy.versus_baseline);
     let targets = doc.targets.iter().zip(&policy.targets);
     Policy {
         name: &policy.name,
         about: &policy.about,
-        metrics: Ordered(
-            metrics
-                .map(|(key, s)| {
-                    let value = Metrics {
-                        mean: s.mean,
-                        ci95: s.ci95,
-                        p50: s.p50,
-                        p95: s.p95,
-                        p99: s.p99,
-                        min: s.min,
-                        max: s.max,
-                        n: s.n,
-                    };
-                    (key, value)
-                })
-                .collect(),
-        ),
+        metrics: summaries(&Metric::ALL, &policy.metrics),
         versus_baseline: Ordered(versus.map(|(key, d)| (key, difference(d))).collect()),
+        cuts: &policy.cuts,
+        fleets: Ordered(policy.fleets.iter().map(fleet).collect()),
         targets: Ordered(
             targets
                 .map(|(info, t)| (info.name.as_str(), target(info.model, t)))
@@ -149,6 +145,29 @@ fn policy<'a>(doc: &'a Document, policy: &'a PolicyResult) -> Policy<'a> {
         nesting: policy.nesting.iter().map(|n| nesting(doc, n)).collect(),
         spend_by_cause: &policy.spend_by_cause,
     }
+}
+
+fn fleet(fleet: &FleetResult) -> (&str, Fleet<'_>) {
+    let metrics = summaries(&Metric::BY_FLEET, &fleet.metrics);
+    (&fleet.name, Fleet { metrics })
+}
+
+/// Summaries by the keys of their metrics.
+fn summaries<'a>(metrics: &[Metric], summaries: &[Summary]) -> Ordered<'a, Metrics> {
+    let of = |(metric, s): (&Metric, &Summary)| {
+        let value = Metrics {
+            mean: s.mean,
+            ci95: s.ci95,
+            p50: s.p50,
+            p95: s.p95,
+            p99: s.p99,
+            min: s.min,
+            max: s.max,
+            n: s.n,
+        };
+        (metric.key(), value)
+    };
+    Ordered(metrics.iter().zip(summaries).map(of).collect())
 }
 
 fn nesting<'a>(doc: &'a Document, n: &'a NestingResult) -> Nesting<'a> {
@@ -205,6 +224,12 @@ mod tests {
         let attempts = second["targets"]["sandbox"]["attempts"].as_f64();
         assert_eq!(attempts, Some(doc.policies[1].targets[1].attempts));
         assert!(second["targets"]["sandbox"]["outcomes"]["rate_limited"].is_f64());
+        let fleet = &second["fleets"]["sub-agents"]["metrics"]["task_seconds_p90"];
+        let mean = doc.policies[1].fleets[1]
+            .metric(Metric::TaskP90)
+            .unwrap()
+            .mean;
+        assert!(mean.is_some() && fleet["mean"].as_f64() == mean);
         assert_eq!(file["thresholds"][0]["verdict"], "passed");
     }
 

@@ -84,6 +84,23 @@ fn named(name: &str, kind: LayerKind, node: &Node, r: &mut Reader) -> Option<&'s
         r.error_help(node.place, message, help);
         return None;
     }
+    if let Some(stack) = presets::find_stack(name) {
+        let scopes: Vec<&str> = stack.scopes().collect();
+        let message = format!(
+            "`{}` is not one `{}`, but a stack of layers at `{}`",
+            shortened(name),
+            kind.name(),
+            scopes.join("` and `")
+        );
+        let help = match scopes.iter().all(|scope| ["tool", "llm"].contains(scope)) {
+            true => format!("write `stack: {name}` in its place, or in the policy"),
+            false => format!(
+                "write `stack: {name}` in the policy, which brings the layers of all scopes"
+            ),
+        };
+        r.error_help(node.place, message, help);
+        return None;
+    }
     let message = format!("unknown preset `{}`", shortened(name));
     let names: Vec<String> = presets::all()
         .filter(|p| p.layer == kind)
@@ -175,6 +192,14 @@ mod tests {
         assert_eq!(
             read("{preset: openai-python, attemps: 5}", retry).unwrap_err(),
             "unknown key `attemps`"
+        );
+        assert_eq!(
+            read("crewai", retry).unwrap_err(),
+            "`crewai` is not one `retry`, but a stack of layers at `task` and `llm`"
+        );
+        assert_eq!(
+            read("{preset: litellm@1}", retry).unwrap_err(),
+            "`litellm@1` is not one `retry`, but a stack of layers at `llm`"
         );
         assert_eq!(
             read("{preset: [x]}", retry).unwrap_err(),

@@ -8,7 +8,7 @@ use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.
-pub const METRICS: [&str; 26] = [
+pub const METRICS: [&str; 30] = [
     "spend_usd",
     "wasted_usd",
     "first_attempt_usd",
@@ -24,13 +24,17 @@ pub const METRICS: [&str; 26] = [
     "tokens_in",
     "tokens_out",
     "tokens_cached",
+    "tasks",
     "tasks_ok",
     "tasks_failed",
     "tasks_unfinished",
+    "cut_off",
     "dead_lettered",
     "success_rate",
     "amplification",
+    "task_seconds_mean",
     "task_seconds_p50",
+    "task_seconds_p90",
     "task_seconds_p99",
     "end_seconds",
     "recovery_seconds",

@@ -168,11 +168,8 @@ mod tests {
         let policy = &scenario.policies[0];
         let mut books = Ledger::new(&scenario, &Program::new(&scenario, policy));
         observe(&scenario, policy, Weather::new(1, 0), &mut books);
-        (
-            books.tasks_failed,
-            books.tasks_unfinished,
-            books.dead_lettered,
-        )
+        let page = &books.fleets[0];
+        (page.failed, page.unfinished, page.dead_lettered)
     }
 
     #[test]

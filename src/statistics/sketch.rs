@@ -13,10 +13,11 @@ pub const EXACT_LIMIT: usize = 65_536;
 /// Significant decimal digits of the histogram: a quantile is right to one part in a thousand.
 const DIGITS: u8 = 3;
 
-/// A multiset of `u64` values (task times in nanoseconds) that answers quantiles.
+/// A multiset of `u64` values (task times in nanoseconds) that answers quantiles, and their mean.
 #[derive(Clone, Debug)]
 pub struct Sketch {
     values: Values,
+    sum: u128,
 }
 
 #[derive(Clone, Debug)]
@@ -36,12 +37,14 @@ impl Sketch {
     pub const fn new() -> Sketch {
         Sketch {
             values: Values::Exact(Vec::new()),
+            sum: 0,
         }
     }
 
     /// Adds a value.
     #[inline]
     pub fn record(&mut self, value: u64) {
+        self.sum += u128::from(value);
         match &mut self.values {
             Values::Exact(values) if values.len() < EXACT_LIMIT => values.push(value),
             Values::Exact(_) => add(self.spill(), value),
@@ -51,6 +54,7 @@ impl Sketch {
 
     /// Adds all values of another sketch. The order of merging does not matter.
     pub fn merge(&mut self, other: &Sketch) {
+        self.sum += other.sum;
         match (&mut self.values, &other.values) {
             (Values::Exact(mine), Values::Exact(theirs))
                 if mine.len() + theirs.len() <= EXACT_LIMIT =>
@@ -88,18 +92,31 @@ impl Sketch {
         matches!(self.values, Values::Exact(_))
     }
 
+    /// The mean of all values, of their exact sum. `None` without values.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.is_empty()).then(|| self.sum as f64 / self.len() as f64)
+    }
+
     /// The quantile `q` in \[0, 1\] by nearest rank: the smallest value such that at least `q` of
     /// all values are not larger. Exact, or right to three significant digits once
     /// [`Sketch::is_exact`] says no. `None` without values.
     pub fn quantile(&self, q: f64) -> Option<u64> {
+        let [value] = self.quantiles([q]);
+        value
+    }
+
+    /// Several such quantiles at once, which is quicker.
+    pub fn quantiles<const N: usize>(&self, shares: [f64; N]) -> [Option<u64>; N] {
         match &self.values {
             Values::Exact(values) => {
                 let mut sorted = values.clone();
                 sorted.sort_unstable();
-                let rank = (q.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
-                sorted.get(rank.saturating_sub(1)).copied()
+                shares.map(|q| {
+                    let rank = (q.clamp(0.0, 1.0) * sorted.len() as f64).ceil() as usize;
+                    sorted.get(rank.saturating_sub(1)).copied()
+                })
             }
-            Values::Binned(histogram) => Some(histogram.value_at_quantile(q)),
+            Values::Binned(histogram) => shares.map(|q| Some(histogram.value_at_quantile(q))),
         }
     }
 
@@ -161,6 +178,15 @@ mod tests {
     }
 
     #[test]
+    fn the_mean_is_exact_beyond_the_spill() {
+        assert_eq!(of([15, 20, 35]).mean(), Some(70.0 / 3.0));
+        assert_eq!(Sketch::new().mean(), None);
+        let many = 2 * EXACT_LIMIT as u64;
+        assert_eq!(of(0..=many).mean(), Some(many as f64 / 2.0));
+        assert_eq!(of([u64::MAX, u64::MAX]).mean(), Some(u64::MAX as f64));
+    }
+
+    #[test]
     fn extremes_of_the_range_survive_the_spill() {
         let mut sketch = of(0..EXACT_LIMIT as u64);
         assert!(sketch.is_exact());
@@ -194,6 +220,7 @@ mod tests {
                 order.iter().for_each(|p| merged.merge(&parts[*p]));
                 assert!(merged == whole, "{total} values, order {order:?}");
                 assert_eq!(merged.quantile(0.99), whole.quantile(0.99));
+                assert_eq!(merged.mean(), whole.mean());
             }
         }
     }

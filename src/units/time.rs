@@ -6,7 +6,19 @@
 use std::ops::{Add, AddAssign, Sub};
 
 /// A point in simulated time \[ns since the start of the run\].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Time(pub u64);
 
 /// A length of time \[ns\].

@@ -9,6 +9,7 @@
 //! one script by its hash, so that nothing else runs, and forbids every request.
 
 mod data;
+mod fleets;
 mod layers;
 mod sections;
 mod writer;

@@ -8,6 +8,7 @@ use crate::report::format::{
 };
 use crate::report::story::{self, COLUMNS, best, exact_money, value};
 
+use super::fleets::fleets;
 use super::layers::layers;
 use super::writer::{esc, sentence, source};
 
@@ -17,6 +18,7 @@ pub(super) fn all(doc: &Document, r: usize) -> String {
         opening(doc, r),
         controls(doc),
         comparison(doc, r),
+        fleets(doc, r),
         chart(r, "spend", "Cumulative spend", "Dollars spent up to each moment, mean over the replications; the band holds nine runs in ten."),
         chart(r, "volume", "Call volume by outcome", "Attempts per second, one panel a policy on the same axes. Grey: a target was down. The strip above: a limit turned calls away (amber), a breaker or the client refused them (blue)."),
         chart(r, "distribution", "Spend distribution", "One dot a replication; the line is the median, the bar the 95th percentile, the ring the worst."),

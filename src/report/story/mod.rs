@@ -3,6 +3,7 @@
 //! Pure functions of a result document; HTML, Markdown and CSV write what is found here.
 
 mod comparison;
+pub mod fleets;
 pub mod layers;
 mod verdict;
 

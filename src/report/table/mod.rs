@@ -4,6 +4,7 @@
 //! lines a policy, else fewer columns, else a list. What was left out is said below.
 
 mod columns;
+mod fleets;
 mod layers;
 mod layout;
 mod notes;
@@ -14,6 +15,7 @@ use crate::experiment::document::Document;
 
 use super::format::{cut, visible};
 use columns::columns;
+pub use fleets::fleets;
 pub use layers::layers;
 
 /// Narrower terminals get a list instead of a table.

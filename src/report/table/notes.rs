@@ -8,6 +8,8 @@ use crate::experiment::Metric;
 use crate::experiment::document::{Document, PolicyResult, ThresholdResult, Verdict};
 use crate::report::format::{count, counted, money, percent, ratio, seconds, visible};
 
+use crate::report::story::fleets::are_several;
+
 use super::columns::{Column, Competition, competition};
 use super::label;
 
@@ -91,6 +93,9 @@ fn legend(doc: &Document, columns: &[Column], colour: bool) -> String {
         parts.push(format!(
             "vs {name}: difference in spend, paired by replication"
         ));
+    }
+    if are_several(doc) {
+        parts.push("all fleets together, each with --fleets".to_owned());
     }
     parts.push("× ideal: over the same weather without failures.".to_owned());
     parts.join("; ")

@@ -1,0 +1,265 @@
+//! What the results say beside the totals, held against what each run said for itself.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use common::scenario;
+use common::trials::Quiet;
+use squall::experiment::document::{CutResult, Document, Limit, Verdict};
+use squall::experiment::{self, Books, Frame, Metric, Plan, go_on};
+use squall::report;
+
+fn plan(replications: u32) -> Plan {
+    Plan {
+        seed: 7,
+        replications,
+        source: String::new(),
+        overrides: vec![],
+        scenario_hash: String::new(),
+    }
+}
+
+fn document(text: &str, replications: u32) -> Document {
+    let (document, _) = experiment::run(&scenario(text), &plan(replications), &Quiet).unwrap();
+    document
+}
+
+/// The result of a scenario that was played in two parts.
+fn in_parts(text: &str, replications: u32, cut: u32) -> Document {
+    let scenario = scenario(text);
+    let frame = || Frame::new(&scenario, &plan(replications));
+    let mut books = Books::new(frame(), 0);
+    go_on(&scenario, cut, &mut books, &Quiet);
+    let mut later = Books::new(frame(), cut);
+    go_on(&scenario, replications, &mut later, &Quiet);
+    let saved = Books::from_bytes(&later.to_bytes().unwrap()).unwrap();
+    books.append(saved).unwrap();
+    books.document()
+}
+
+fn summary(document: &Document) -> serde_json::Value {
+    serde_json::from_slice(&report::summary_json(document).unwrap()).unwrap()
+}
+
+#[test]
+fn a_cut_run_says_which_limit_and_when() {
+    let text = "name: cut
+horizon: 7500ms
+max_events: 1000
+tools:
+  tool: {latency: 1s}
+  broken: {latency: 1ms, failures: 100%}
+fleets:
+  f: {agents: 1, tasks: {count: 10}, plan: [{tool: tool}, {tool: broken}]}
+policies:
+  in-time: {tool: {tool: [{timeout: 500ms}]}}
+  late: {tool: {broken: [{retry: {attempts: 2, delay: 499ms}}]}}
+  endless: {tool: {broken: [{retry: {attempts: unlimited, delay: 0s}}]}}
+thresholds: [in-time.cut_off.max <= 0, late.cut_off.max <= 0, endless.cut_off < 0.5]
+";
+    let doc = document(text, 3);
+    assert_eq!(doc.policies[0].cuts, []);
+    // A task of `late` takes 1 s, 1 ms, 499 ms and 1 ms: four are done at 6.004 s, the fifth at 7.505 s.
+    let horizon = CutResult {
+        limit: Limit::Horizon,
+        replications: 3,
+        earliest_seconds: 7.5,
+        latest_seconds: 7.5,
+        tasks_unfinished: 6.0,
+    };
+    assert_eq!(doc.policies[1].cuts, [horizon]);
+    let [endless] = doc.policies[2].cuts.as_slice() else {
+        panic!("{:?}", doc.policies[2].cuts);
+    };
+    assert_eq!((endless.limit, endless.replications), (Limit::MaxEvents, 3));
+    assert_eq!(endless.tasks_unfinished, 10.0);
+    assert!(endless.earliest_seconds > 1.0 && endless.latest_seconds < 7.5);
+    let shares = [0, 1, 2].map(|p| doc.policies[p].metric(Metric::CutOff).mean);
+    assert_eq!(shares, [Some(0.0), Some(1.0), Some(1.0)]);
+    let verdicts: Vec<Verdict> = doc.thresholds.iter().map(|t| t.verdict).collect();
+    assert_eq!(
+        verdicts,
+        [Verdict::Passed, Verdict::Failed, Verdict::Failed]
+    );
+    assert_eq!(
+        doc.warnings
+            .iter()
+            .filter(|w| w.contains("cut off"))
+            .count(),
+        2
+    );
+
+    let file = summary(&doc);
+    assert_eq!(file["policies"][0]["cuts"], serde_json::json!([]));
+    assert_eq!(file["policies"][2]["cuts"][0]["limit"], "max_events");
+    assert_eq!(file["interrupted"], false);
+    let csv = String::from_utf8(report::cuts_csv(&doc).unwrap()).unwrap();
+    assert_eq!(csv.lines().nth(1), Some("late,horizon,3,7.5,7.5,6"));
+}
+
+#[test]
+fn cuts_of_parts_add_up() {
+    let text = "name: crowded
+horizon: 45s
+tools: {tool: {latency: {exponential: {mean: 1s}}, failures: 20%}}
+fleets: {f: {agents: 2, tasks: {count: 60}, plan: [{tool: tool}]}}
+policies:
+  none: {}
+  retry: {tool: [{retry: {attempts: 4, delay: 1s}}]}
+";
+    let whole = document(text, 12);
+    let cuts = &whole.policies[1].cuts;
+    assert!(
+        !cuts.is_empty() && cuts.iter().all(|c| c.replications < 12),
+        "{cuts:?}"
+    );
+    assert!(in_parts(text, 12, 5) == whole);
+}
+
+/// Interpolated, the quantiles would be 1.75, 2.35 and 2.485 s.
+#[test]
+fn task_times_have_a_mean_and_quantiles_by_the_nearest_rank() {
+    let text = "name: times
+tools: {tool: {latency: 1s}}
+fleets: {f: {agents: 1, tasks: {arrivals: {every: 2/s}, count: 4}, plan: [{tool: tool}]}}
+policies: {none: {}}
+";
+    let doc = document(text, 1);
+    let keys = [
+        Metric::TaskMean,
+        Metric::TaskP50,
+        Metric::TaskP90,
+        Metric::TaskP99,
+    ];
+    // Each comes half a second after the one before, and waits for the one agent: 1, 1.5, 2, 2.5 s.
+    let times = keys.map(|m| doc.policies[0].metric(m).mean);
+    assert_eq!(times, [Some(1.75), Some(1.5), Some(2.5), Some(2.5)]);
+    let row = &summary(&doc)["policies"][0]["metrics"]["task_seconds_p90"];
+    assert_eq!(row["mean"], 2.5);
+    let csv = String::from_utf8(report::summary_csv(&doc).unwrap()).unwrap();
+    assert!(
+        csv.contains("none,task_seconds_mean,seconds,1,1.75,"),
+        "{csv}"
+    );
+}
+
+#[test]
+fn an_interrupted_run_says_how_many_were_asked_for() {
+    let text = "name: short
+tools: {tool: {latency: 1s}}
+fleets: {f: {agents: 1, tasks: {count: 2}, plan: [{tool: tool}]}}
+policies: {none: {}}
+";
+    let scenario = scenario(text);
+    let mut books = Books::new(Frame::new(&scenario, &plan(9)), 0);
+    go_on(&scenario, 4, &mut books, &Quiet);
+    let file = summary(&books.document());
+    assert_eq!(
+        (&file["replications"], &file["replications_planned"]),
+        (&4.into(), &9.into())
+    );
+    assert_eq!(file["interrupted"], true);
+    go_on(&scenario, 9, &mut books, &Quiet);
+    assert_eq!(summary(&books.document())["interrupted"], false);
+}
+
+/// Two fleets against a tool each: what one loses and pays is nothing to the other.
+const TWO_FLEETS: &str = "name: two-fleets
+horizon: 1m
+tools:
+  good: {latency: 1s, price: $0.25}
+  bad: {latency: 2s, price: $0.5, failures: 50%}
+fleets:
+  lucky: {agents: 2, tasks: {count: 4}, plan: [{tool: good}, {tool: good}]}
+  unlucky: {agents: 1, tasks: {count: 6}, plan: [{tool: bad}]}
+policies:
+  none: {}
+  retry: {tool: [{retry: {attempts: 3, delay: 1s}}]}
+";
+
+#[test]
+fn each_fleet_has_its_own_results() {
+    let doc = document(TWO_FLEETS, 8);
+    let mean = |p: usize, f: usize, m: Metric| doc.policies[p].fleets[f].metric(m).unwrap().mean;
+    for p in 0..2 {
+        let lucky = [
+            Metric::Tasks,
+            Metric::TasksOk,
+            Metric::SuccessRate,
+            Metric::Spend,
+        ];
+        let lucky = lucky.map(|m| mean(p, 0, m));
+        assert_eq!(lucky, [Some(4.0), Some(4.0), Some(1.0), Some(2.0)]);
+        let times = [
+            Metric::TaskMean,
+            Metric::TaskP50,
+            Metric::TaskP90,
+            Metric::TaskP99,
+        ];
+        assert_eq!(times.map(|m| mean(p, 0, m)), [Some(2.0); 4]);
+        let rate = mean(p, 1, Metric::SuccessRate).unwrap();
+        assert!(rate > 0.0 && rate < 1.0, "{rate}");
+    }
+    assert!(mean(1, 1, Metric::TaskP99) > mean(0, 1, Metric::TaskP99));
+    assert_eq!(doc.policies[0].fleets[1].name, "unlucky");
+    let file = summary(&doc);
+    let fleet = &file["policies"][1]["fleets"]["unlucky"]["metrics"];
+    assert_eq!(
+        fleet["spend_usd"]["mean"].as_f64(),
+        mean(1, 1, Metric::Spend)
+    );
+    let csv = String::from_utf8(report::fleets_csv(&doc).unwrap()).unwrap();
+    assert!(
+        csv.contains("\nretry,lucky,tasks_ok,count,8,4,4,4,4,4,4,4,4\n"),
+        "{csv}"
+    );
+}
+
+/// Whole numbers and multiples of a quarter of a dollar: the sums are exact.
+#[test]
+fn fleets_add_up_to_the_policy() {
+    let doc = document(TWO_FLEETS, 8);
+    let counted = [
+        Metric::Spend,
+        Metric::Attempts,
+        Metric::Tasks,
+        Metric::TasksOk,
+        Metric::TasksFailed,
+        Metric::TasksUnfinished,
+        Metric::DeadLettered,
+    ];
+    for policy in &doc.policies {
+        for metric in counted {
+            let parts = policy.fleets.iter().map(|f| f.metric(metric).unwrap().mean);
+            let sum: Option<f64> = parts.sum();
+            assert_eq!(sum, policy.metric(metric).mean, "{}", metric.key());
+        }
+    }
+}
+
+#[test]
+fn one_fleet_alone_has_the_policys_results() {
+    let text = TWO_FLEETS.replace(
+        "  lucky: {agents: 2, tasks: {count: 4}, plan: [{tool: good}, {tool: good}]}\n",
+        "",
+    );
+    let doc = document(&text, 8);
+    for policy in &doc.policies {
+        let [fleet] = policy.fleets.as_slice() else {
+            panic!("{} fleets", policy.fleets.len());
+        };
+        for (metric, own) in Metric::BY_FLEET.into_iter().zip(&fleet.metrics) {
+            assert_eq!(own, policy.metric(metric), "{}", metric.key());
+        }
+    }
+    assert!(!report::comparison(&doc, 120, false).contains("--fleets"));
+    let several = document(TWO_FLEETS, 2);
+    assert!(report::comparison(&several, 120, false).contains("--fleets"));
+}
+
+#[test]
+fn fleets_of_parts_add_up() {
+    let whole = document(TWO_FLEETS, 9);
+    assert!(in_parts(TWO_FLEETS, 9, 4) == whole);
+}
