@@ -271,16 +271,26 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         server.finish(fleet, counted);
         server.end_service();
         while let Some(next) = self.servers[usize::from(target.0)].next_in_line() {
-            let this = self.jobs.all[next as usize];
             let server = &mut self.servers[usize::from(target.0)];
-            let waited = self.agenda.now().since(this.lined_up);
-            let Some(verdict) = server.stale(waited, &this.request) else {
-                server.begin_service();
+            if !server.knows_stale() || !self.clear_away(next) {
+                self.servers[usize::from(target.0)].begin_service();
                 return self.serve(next);
-            };
-            server.finish(this.fleet, this.counted);
-            self.turn_away(next, verdict);
+            }
         }
+    }
+
+    /// Turns away a job whose turn has come, if it has waited too long for it.
+    #[inline(never)]
+    fn clear_away(&mut self, job: u32) -> bool {
+        let this = self.jobs.all[job as usize];
+        let server = &mut self.servers[usize::from(this.target.0)];
+        let waited = self.agenda.now().since(this.lined_up);
+        let Some(verdict) = server.stale(waited, &this.request) else {
+            return false;
+        };
+        server.finish(this.fleet, this.counted);
+        self.turn_away(job, verdict);
+        true
     }
 
     fn job_returns(&mut self, job: u32) {

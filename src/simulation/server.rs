@@ -20,6 +20,10 @@ pub struct Server<'a> {
     is_direct: bool,
     limits: Vec<Quota<'a>>,
     episodes: Option<EpisodeTimeline>,
+    /// Whether it has outages or episodes.
+    is_moody: bool,
+    /// Whether it is never paused nor slowed down.
+    is_steady: bool,
     /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
     latencies: [&'a Distribution; Outcome::COUNT],
     /// How it answers, where nothing but luck decides that.
@@ -103,6 +107,8 @@ impl<'a> Server<'a> {
             episodes: spec
                 .episodes
                 .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
+            is_moody: !spec.outages.is_empty() || spec.episodes.is_some(),
+            is_steady: spec.pauses.is_empty() && spec.slowdowns.is_empty(),
             is_direct: spec.network.is_none()
                 && spec.contention.is_none()
                 && !matches!(spec.capacity, Capacity::Servers { .. }),
@@ -205,8 +211,16 @@ impl<'a> Server<'a> {
     }
 
     /// When work of this length ends if it begins now: after a pause, and slowed down.
-    #[inline]
+    #[inline(always)]
     pub fn end_of_work(&self, now: Time, work: Span) -> Time {
+        match self.is_steady {
+            true => now + work,
+            false => self.end_of_unsteady_work(now, work),
+        }
+    }
+
+    #[inline(never)]
+    fn end_of_unsteady_work(&self, now: Time, work: Span) -> Time {
         let start = self.spec.pauses.free_from(now);
         match self.spec.slowdowns.at(start) {
             Some((_, factor)) => start + Span::from_nanos_f64(work.0 as f64 * factor),
@@ -239,6 +253,11 @@ impl<'a> Server<'a> {
             true => self.line.pop_back(),
             false => self.line.pop_front(),
         }
+    }
+
+    /// Whether requests may wait too long.
+    pub fn knows_stale(&self) -> bool {
+        matches!(self.spec.capacity, Capacity::Servers { stale: Some(_), .. })
     }
 
     /// What becomes of a request whose turn has come, if it has waited too long for it.
@@ -290,7 +309,7 @@ impl<'a> Server<'a> {
     }
 
     /// How the attempt would end if there were room for it, and the `Retry-After` with it.
-    #[inline]
+    #[inline(always)]
     fn nature(
         &mut self,
         now: Time,
@@ -298,21 +317,12 @@ impl<'a> Server<'a> {
         weather: &Weather,
     ) -> (Outcome, Option<Span>) {
         let spec = self.spec;
-        let coin = request.luck[1];
-        if let Some((window, outage)) = spec.outages.at(now) {
-            let left = window.until.since(now);
-            let told = hint(outage.retry_after, Some(left), request, weather);
-            return (outage.outcome, told);
-        }
-        if let Some(episodes) = &mut self.episodes
-            && let Some(episode) = episodes.at(now)
-            && episodes.spec().rate.hits(coin)
+        if self.is_moody
+            && let Some(failure) = self.mood(now, request, weather)
         {
-            let left = episode.until.since(now);
-            let told = hint(episodes.spec().retry_after, Some(left), request, weather);
-            return (spec.failures.outcome, told);
+            return failure;
         }
-        if spec.failures.rate.hits(coin) {
+        if spec.failures.rate.hits(request.luck[1]) {
             return (spec.failures.outcome, spec.failures.retry_after);
         }
         if let Work::Model {
@@ -327,6 +337,29 @@ impl<'a> Server<'a> {
             true => (Outcome::Ok, None),
             false => (Outcome::Invalid, None),
         }
+    }
+
+    /// How an outage or an episode ends the attempt, if one does.
+    #[inline(never)]
+    fn mood(
+        &mut self,
+        now: Time,
+        request: &Request,
+        weather: &Weather,
+    ) -> Option<(Outcome, Option<Span>)> {
+        let spec = self.spec;
+        if let Some((window, outage)) = spec.outages.at(now) {
+            let left = window.until.since(now);
+            let told = hint(outage.retry_after, Some(left), request, weather);
+            return Some((outage.outcome, told));
+        }
+        let episodes = self.episodes.as_mut()?;
+        let left = episodes.at(now)?.until.since(now);
+        let episode = episodes.spec();
+        episode.rate.hits(request.luck[1]).then(|| {
+            let told = hint(episode.retry_after, Some(left), request, weather);
+            (spec.failures.outcome, told)
+        })
     }
 
     /// How long an admitted attempt takes once work on it begins.
