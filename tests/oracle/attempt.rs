@@ -104,6 +104,7 @@ impl Drop for Open {
             row.outcome = None;
             row.end = sim.scenario.horizon.0;
         } else if sim.scenario.targets[self.target].cancels {
+            sim.clock.gives_up();
             sim.clock.kill(self.server);
         }
     }

@@ -29,6 +29,10 @@ pub struct Clock {
     /// How many timers fired at the latest instant, and the instants with more than one.
     fired: Cell<u32>,
     contested: RefCell<BTreeSet<u64>>,
+    /// How many requests were given up at the latest instant at which any were.
+    given_up: Cell<(u64, u32)>,
+    /// Whether it stands still for good.
+    stopped: Cell<bool>,
     agenda: RefCell<BTreeMap<(u64, u64), Signal>>,
     processes: RefCell<Vec<Option<Fut<()>>>>,
 }
@@ -157,14 +161,31 @@ impl Clock {
         }
     }
 
+    /// A request is given up that its target then leaves. Where one event gives up several, their order
+    /// is a matter of taste as well: the first to go may free a server for another of them.
+    pub fn gives_up(&self) {
+        let (at, before) = self.given_up.get();
+        let before = if at == self.now() { before } else { 0 };
+        self.given_up.set((self.now(), before + 1));
+        if before > 0 {
+            self.contested.borrow_mut().insert(self.now());
+        }
+    }
+
     /// The instants at which several things happened that were planned before, so that their order
     /// is a matter of taste.
     pub fn contested(&self) -> BTreeSet<u64> {
         self.contested.take()
     }
 
-    /// Ends all processes.
+    /// Whether it stands still for good: what ends now ends with everything else.
+    pub fn has_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
+    /// Stops for good, and ends all processes.
     pub fn clear(&self) {
+        self.stopped.set(true);
         let processes = std::mem::take(&mut *self.processes.borrow_mut());
         drop(processes);
     }

@@ -112,6 +112,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        if self.clock.has_stopped() {
+            return;
+        }
         let mut state = self.state.borrow_mut();
         if let Some(mine) = &self.turn {
             let is_mine = |w: &Waiting| w.signal.same(&mine.signal);
