@@ -74,19 +74,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.flight.begin = now;
         agent.flight.attempt = attempt;
         agent.ticket = agent.ticket.wrapping_add(1);
-        let server = &mut self.servers[usize::from(call.target.0)];
-        if let (Some(plain), true) = (&server.plain, call.free) {
-            let (outcome, work) = plain.answer(&luck);
-            server.admit();
-            agent.flight.outcome = outcome;
-            agent.flight.admitted = true;
-            agent.flight.counted = false;
-            if let Some(aside) = self.agents.asides.get_mut(a) {
-                aside.told = Span::MAX;
-            }
-            self.wait(a, Doing::InFlight, now + work);
-            return Next::Wait;
-        }
         let request = Request {
             spot,
             luck,
