@@ -3,7 +3,8 @@
 use crate::units::text::{count, money, share, span};
 use crate::units::{Money, Price};
 use crate::world::{
-    Calendar, Capacity, LimitSpec, LimitUnit, Recurring, RetryAfterHint, Target, Window,
+    Calendar, Capacity, Curve, LimitSpec, LimitUnit, LoadBy, Recurring, RetryAfterHint, Shape,
+    Target, Window,
 };
 
 /// One sentence fragment for each assumption: prices, failures, limits, capacity.
@@ -11,6 +12,7 @@ pub fn of(target: &Target) -> Vec<String> {
     let mut words = prices(target);
     words.extend(failures(target));
     words.extend(target.limits.iter().map(limit));
+    words.extend(load(target));
     match target.capacity {
         Capacity::Infinite => {}
         Capacity::Load { each, share: part } => words.push(format!(
@@ -143,6 +145,65 @@ fn told(hint: RetryAfterHint) -> String {
             )
         }
     }
+}
+
+/// What load does to it.
+fn load(target: &Target) -> Vec<String> {
+    let mut words = vec![];
+    if let Some(latency) = &target.under_load.latency {
+        words.push(format!("latency is multiplied by {}", curve(latency)));
+    }
+    if let Some(failures) = &target.under_load.failures {
+        let told = told(
+            failures
+                .retry_after
+                .map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed),
+        );
+        let (outcome, rate) = (failures.outcome.name(), curve(&failures.rate));
+        words.push(format!(
+            "fails by load ({outcome}), a share of {rate}{told}"
+        ));
+    }
+    words
+}
+
+/// A curve as a formula in `n`, and what `n` is.
+fn curve(curve: &Curve) -> String {
+    let above = |beyond: f64| match beyond > 0.0 {
+        true => format!("(n - {beyond}, at least 0)"),
+        false => "n".to_owned(),
+    };
+    let formula = match &curve.shape {
+        Shape::Power {
+            from,
+            times,
+            exponent,
+            beyond,
+            full,
+        } => {
+            format!("{from} + {times}·({}/{full})^{exponent}", above(*beyond))
+        }
+        Shape::Knee { exponent, full } => format!("(n/{full})^{exponent}, at least 1"),
+        Shape::Exponential { base, beyond, full } => {
+            format!("{base}^({}/{full})", above(*beyond))
+        }
+        Shape::Inverse { full } => format!("1/(1 - n/{full})"),
+        Shape::Excess { share, full } => format!("{share}·(1 - {full}/n), at least 0"),
+        Shape::Points(points) => format!("a table of {} points", points.len()),
+        Shape::Steps { steps, .. } => format!("{} steps", steps.len()),
+    };
+    let most = match curve.most.is_finite() {
+        true => format!(", at most {}", curve.most),
+        false => String::new(),
+    };
+    let n = match curve.by {
+        LoadBy::InFlight => "attempts in flight".to_owned(),
+        LoadBy::Others => "other attempts in flight".to_owned(),
+        LoadBy::Waiting => "attempts in line".to_owned(),
+        LoadBy::Serving => "attempts being served".to_owned(),
+        LoadBy::Arrivals(window) => format!("attempts let in within {}", span(window)),
+    };
+    format!("{formula}{most}, where n is {n}")
 }
 
 fn seconds(s: f64) -> String {

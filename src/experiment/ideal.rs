@@ -2,9 +2,9 @@
 
 use crate::scenario::model::{Scenario, Step};
 use crate::units::Share;
-use crate::world::{Calendar, Capacity, Target};
+use crate::world::{Calendar, Capacity, Target, UnderLoad};
 
-/// The scenario without failures, hangs, outages, limits and queues; every answer is valid.
+/// The scenario without failures, hangs, outages, load, limits and queues; every answer is valid.
 ///
 /// Latencies, tokens, prices, arrivals and the horizon stay, so a run of it under the empty policy
 /// says what the work costs by itself.
@@ -27,6 +27,7 @@ fn without_trouble(target: &Target) -> Target {
     target.pauses = Calendar::default();
     target.slowdowns = Calendar::default();
     target.capacity = Capacity::Infinite;
+    target.under_load = UnderLoad::default();
     target.contention = None;
     target.limits.clear();
     target

@@ -26,6 +26,8 @@ pub enum Purpose {
     Store = 8,
     /// The row of a step at a target with contention, and the hops between read and write.
     Rows = 9,
+    /// Failure by load, and whether an outage strikes an attempt.
+    Trouble = 10,
 }
 
 /// The place of a draw within a run.

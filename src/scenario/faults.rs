@@ -64,7 +64,7 @@ pub(super) fn failures(node: &Node, r: &mut Reader) -> Option<Failing> {
 }
 
 /// An outcome that a failing server may cause.
-fn failure(node: &Node, r: &mut Reader) -> Option<Outcome> {
+pub(super) fn failure(node: &Node, r: &mut Reader) -> Option<Outcome> {
     let name = r.text(node, "an outcome")?;
     let outcome = if name == "fail" {
         Some(Outcome::Transient)
@@ -88,7 +88,7 @@ fn failure(node: &Node, r: &mut Reader) -> Option<Outcome> {
 const TELLING: [&str; 3] = ["rate_limited", "overloaded", "transient"];
 
 /// Notes a `Retry-After`, written there, that comes with an outcome without one.
-fn tells(outcome: Outcome, told: Option<Place>, r: &mut Reader) {
+pub(super) fn tells(outcome: Outcome, told: Option<Place>, r: &mut Reader) {
     if let Some(place) = told
         && !TELLING.contains(&outcome.name())
     {

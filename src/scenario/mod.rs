@@ -27,6 +27,7 @@ mod hedge;
 mod layers;
 mod limits;
 pub mod lint;
+mod load;
 pub mod model;
 pub mod nesting;
 mod overrides;

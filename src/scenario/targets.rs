@@ -8,6 +8,7 @@ use super::distributions::times;
 use super::faults::{self, Failing};
 use super::fields::Fields;
 use super::limits::limits;
+use super::load::under_load;
 use super::prices::{self, ModelPrice};
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
@@ -113,6 +114,8 @@ fn rest(
     let network = f.optional("network", r, times);
     let rejection_latency = f.optional("rejection_latency", r, times);
     let capacity = f.optional("capacity", r, capacity);
+    let loaded = capacity.unwrap_or(Capacity::Infinite);
+    let under_load = f.optional("under_load", r, |n, r| under_load(n, loaded, r));
     let cancels = f.optional("cancels", r, |n, r| r.boolean(n));
     let limits = f.optional("limits", r, limits);
     let billing = f.optional("billing", r, billing);
@@ -129,7 +132,8 @@ fn rest(
         slowdowns: slowdowns.unwrap_or_default(),
         network: network.filter(|network| !network.is_zero()),
         rejection_latency: rejection_latency.unwrap_or(Distribution::Constant(REJECTION_LATENCY)),
-        capacity: capacity.unwrap_or(Capacity::Infinite),
+        capacity: loaded,
+        under_load: under_load.unwrap_or_default(),
         contention: None,
         cancels: cancels.unwrap_or(false),
         limits: limits.unwrap_or_default(),

@@ -15,7 +15,7 @@
 //! `drive` steps through ops and blocks, `layers` and `gates` through single layers, `stored` through those that
 //! ask a store; `attempts` launches and ends attempts, `bills` says what
 //! they use and cost; `jobs` moves those that travel or queue, `rows` is what
-//! some of them write; `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work from `queues`;
+//! some of them write; `pressure` is what load does to them; `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work from `queues`;
 //! [`agent`] and [`server`] hold the state.
 
 pub mod agent;
@@ -35,6 +35,7 @@ mod later;
 mod layers;
 pub mod observer;
 mod pages;
+mod pressure;
 pub mod program;
 mod queues;
 mod rows;

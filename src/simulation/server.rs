@@ -8,8 +8,9 @@ use crate::wire::Outcome;
 use crate::world::failure::EpisodeTimeline;
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
 use crate::world::price::Usage;
-use crate::world::{Capacity, LimitSpec, Order, Target, WhenFull, Work};
+use crate::world::{Capacity, LimitSpec, Order, Target, UnderLoad, WhenFull, Work};
 
+use super::pressure::{Pressure, Standing};
 use super::rows::Rows;
 
 /// A target during one run.
@@ -20,10 +21,12 @@ pub struct Server<'a> {
     is_direct: bool,
     limits: Vec<Quota<'a>>,
     episodes: Option<EpisodeTimeline>,
-    /// Whether it has outages or episodes.
+    /// Whether it has outages or episodes, or fails under load.
     is_moody: bool,
-    /// Whether it is never paused nor slowed down.
+    /// Whether it is never paused nor slowed down, by nothing.
     is_steady: bool,
+    /// What load does to it, if it does anything.
+    pressure: Option<Box<Pressure<'a>>>,
     /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
     latencies: [&'a Distribution; Outcome::COUNT],
     /// How it answers, where nothing but luck decides that.
@@ -107,8 +110,13 @@ impl<'a> Server<'a> {
             episodes: spec
                 .episodes
                 .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
-            is_moody: !spec.outages.is_empty() || spec.episodes.is_some(),
-            is_steady: spec.pauses.is_empty() && spec.slowdowns.is_empty(),
+            is_moody: !spec.outages.is_empty()
+                || spec.episodes.is_some()
+                || spec.under_load.failures.is_some(),
+            is_steady: spec.pauses.is_empty()
+                && spec.slowdowns.is_empty()
+                && spec.under_load.latency.is_none(),
+            pressure: Pressure::of(&spec.under_load),
             is_direct: spec.network.is_none()
                 && spec.contention.is_none()
                 && !matches!(spec.capacity, Capacity::Servers { .. }),
@@ -153,7 +161,7 @@ impl<'a> Server<'a> {
                 return self.refused(outcome, retry_after, request);
             }
             let work = self.work(outcome, request, weather);
-            self.admit();
+            self.let_in(now);
             return Verdict::Admitted {
                 outcome,
                 retry_after,
@@ -195,7 +203,7 @@ impl<'a> Server<'a> {
             self.take_quota(now, request);
         }
         let work = self.work(outcome, request, weather);
-        self.admit();
+        self.let_in(now);
         Verdict::Admitted {
             outcome,
             retry_after: told,
@@ -204,6 +212,15 @@ impl<'a> Server<'a> {
         }
     }
 
+    #[inline]
+    fn let_in(&mut self, now: Time) {
+        self.admit();
+        if let Some(pressure) = &mut self.pressure {
+            pressure.note(now);
+        }
+    }
+
+    /// Counts an attempt that is let in.
     #[inline]
     pub fn admit(&mut self) {
         self.busy += 1;
@@ -222,9 +239,16 @@ impl<'a> Server<'a> {
     #[inline(never)]
     fn end_of_unsteady_work(&self, now: Time, work: Span) -> Time {
         let start = self.spec.pauses.free_from(now);
-        match self.spec.slowdowns.at(start) {
-            Some((_, factor)) => start + Span::from_nanos_f64(work.0 as f64 * factor),
-            None => start + work,
+        let mut factor = 1.0;
+        if let Some(pressure) = &self.pressure {
+            factor = pressure.slows(now, self.standing());
+        }
+        if let Some((_, slower)) = self.spec.slowdowns.at(start) {
+            factor *= slower;
+        }
+        match factor {
+            1.0 => start + work,
+            _ => start + Span::from_nanos_f64(work.0 as f64 * factor),
         }
     }
 
@@ -236,6 +260,29 @@ impl<'a> Server<'a> {
                 self.serving += 1;
                 true
             }
+        }
+    }
+
+    /// How many are in flight, in line and being served.
+    fn standing(&self) -> Standing {
+        Standing {
+            in_flight: u64::from(self.busy),
+            waiting: self.line.len() as u64,
+            serving: u64::from(self.serving),
+        }
+    }
+
+    /// How many there are once one more is let in.
+    fn standing_with_one_more(&self) -> Standing {
+        let now = self.standing();
+        let servers = match self.spec.capacity {
+            Capacity::Servers { servers, .. } => u64::from(servers),
+            _ => u64::MAX,
+        };
+        Standing {
+            in_flight: now.in_flight + 1,
+            serving: (now.serving + 1).min(servers),
+            ..now
         }
     }
 
@@ -339,7 +386,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// How an outage or an episode ends the attempt, if one does.
+    /// How an outage, an episode or load ends the attempt, if one does.
     #[inline(never)]
     fn mood(
         &mut self,
@@ -353,12 +400,17 @@ impl<'a> Server<'a> {
             let told = hint(outage.retry_after, Some(left), request, weather);
             return Some((outage.outcome, told));
         }
-        let episodes = self.episodes.as_mut()?;
-        let left = episodes.at(now)?.until.since(now);
-        let episode = episodes.spec();
-        episode.rate.hits(request.luck[1]).then(|| {
-            let told = hint(episode.retry_after, Some(left), request, weather);
-            (spec.failures.outcome, told)
+        if let Some(episodes) = &mut self.episodes
+            && let Some(window) = episodes.at(now)
+            && episodes.spec().rate.hits(request.luck[1])
+        {
+            let left = window.until.since(now);
+            let told = hint(episodes.spec().retry_after, Some(left), request, weather);
+            return Some((spec.failures.outcome, told));
+        }
+        let pressure = self.pressure.as_ref()?;
+        pressure.fails(now, self.standing_with_one_more(), || {
+            weather.draw(request.spot, Purpose::Trouble)[0]
         })
     }
 
@@ -493,6 +545,7 @@ impl<'a> Plain<'a> {
     pub fn of(spec: &'a Target) -> Option<Plain<'a>> {
         let plain = matches!(spec.work, Work::Tool { .. })
             && spec.capacity == Capacity::Infinite
+            && spec.under_load == UnderLoad::default()
             && spec.hangs.is_none()
             && spec.outages.is_empty()
             && spec.episodes.is_none()

@@ -2,7 +2,7 @@
 
 use super::{
     Billing, CachePolicy, Calendar, Contention, Episodes, LimitSpec, Outage, PriceList,
-    RetryAfterHint, Script,
+    RetryAfterHint, Script, UnderLoad,
 };
 use crate::random::Distribution;
 use crate::units::{Share, Span};
@@ -11,7 +11,7 @@ use crate::wire::Outcome;
 /// A model or a tool, as the scenario describes it.
 ///
 /// An attempt meets a target in this order: network delay there, rate limits, capacity, failure
-/// (script, outages, episodes, rate), pause, work, network delay back.
+/// (script, outages, episodes, load, rate), pause, work, network delay back.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// Its name in the scenario.
@@ -38,6 +38,8 @@ pub struct Target {
     pub rejection_latency: Distribution,
     /// How many it can work on at once.
     pub capacity: Capacity,
+    /// What load does to it.
+    pub under_load: UnderLoad,
     /// Whether its clients write over each other.
     pub contention: Option<Contention>,
     /// Whether it stops working when its client has gone.
@@ -185,6 +187,8 @@ impl Target {
         });
         let failures = (self.failures.rate != Share::NONE)
             .then_some((self.failures.outcome, self.failures.retry_after));
+        let loaded = self.under_load.failures.as_ref();
+        let loaded = loaded.map(|failures| (failures.outcome, failures.retry_after));
         let full = match self.capacity {
             Capacity::Servers { retry_after, .. } => Some((Outcome::Overloaded, retry_after)),
             Capacity::Infinite | Capacity::Load { .. } => None,
@@ -193,6 +197,7 @@ impl Target {
             .chain(outages)
             .chain(episodes)
             .chain(failures)
+            .chain(loaded)
             .chain(full)
             .filter_map(|(outcome, told)| Some((outcome, told?)))
     }

@@ -249,11 +249,44 @@ fn target(c: &mut Choices, world: World) -> String {
             _ => "{slows_by: 20%}".to_owned(),
         }
     });
+    let servers = text.contains("servers:");
+    text += &c.maybe(4, "under_load", |c| under_load(c, servers));
     text += &c.maybe(3, "limits", |c| {
         let limits: Vec<String> = (0..1 + c.below(2)).map(|_| limit(c)).collect();
         format!("[{}]", limits.join(", "))
     });
     text
+}
+
+fn under_load(c: &mut Choices, servers: bool) -> String {
+    let by = |c: &mut Choices| match c.below(5) {
+        0 => ", by: others",
+        1 => ", by: {arrivals: 5s}",
+        2 if servers => ", by: waiting",
+        3 if servers => ", by: serving",
+        _ => "",
+    };
+    let slows = c.of(&[
+        "power: 2, full: 4, times: 0.5, beyond: 50%",
+        "knee: 1.5, full: 3, most: 20x",
+        "exponential: 1.3x, full: 2, most: 50x",
+        "inverse: 10x, full: 6",
+        "points: {1: 1x, 80%: 2x, 100%: 5x}, full: 5",
+        "steps: {3: 2x, 6: 0.5x}",
+    ]);
+    let fails = c.of(&[
+        "power: 2, full: 10, most: 70%",
+        "excess: 100%, full: 3",
+        "points: {0: 1%, 8: 60%}, outcome: transient, retry_after: 3s",
+        "steps: {4: 100%}, outcome: permanent",
+    ]);
+    let slows = format!("latency: {{{slows}{}}}", by(c));
+    let fails = format!("failures: {{{fails}{}}}", by(c));
+    match c.below(3) {
+        0 => format!("{{{slows}}}"),
+        1 => format!("{{{fails}}}"),
+        _ => format!("{{{slows}, {fails}}}"),
+    }
 }
 
 fn failures(c: &mut Choices) -> String {

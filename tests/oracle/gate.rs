@@ -10,6 +10,7 @@ use super::clock::{Clock, Signal};
 /// So many places.
 pub struct Gate {
     clock: Rc<Clock>,
+    places: u32,
     state: Rc<RefCell<State>>,
 }
 
@@ -45,6 +46,7 @@ impl Gate {
     pub fn new(clock: &Rc<Clock>, places: u32, longest_line: Option<u32>, order: Order) -> Gate {
         Gate {
             clock: clock.clone(),
+            places,
             state: Rc::new(RefCell::new(State {
                 free: places,
                 longest_line: longest_line.map_or(usize::MAX, |n| n as usize),
@@ -58,6 +60,13 @@ impl Gate {
     /// From now on nobody gets a place who has waited longer than this.
     pub fn lose_patience(&self, after: u64) {
         self.state.borrow_mut().patience = after;
+    }
+
+    /// How many are in line, how many have a place, and how many places there are.
+    pub fn census(&self) -> (u64, u64, u64) {
+        let state = self.state.borrow();
+        let taken = self.places - state.free;
+        (state.line.len() as u64, taken.into(), self.places.into())
     }
 
     /// A ticket, unless the line is full.

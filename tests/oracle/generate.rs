@@ -197,6 +197,11 @@ fn target(d: &mut Dice, model: bool) -> String {
         2 => writeln!(text, "    capacity: {{slows_by: {}}}", d.time(1, 50)).expect(ROOM),
         _ => {}
     }
+    let pressed = &mut Dice(d.0 ^ 0x0070_7265_7373);
+    if pressed.chance(25) {
+        let servers = text.contains("servers:");
+        text += &under_load(pressed, servers);
+    }
     if d.chance(40) {
         writeln!(text, "    cancels: true").expect(ROOM);
     }
@@ -233,6 +238,37 @@ fn again(d: &mut Dice, length_ms: u64) -> String {
         true => format!(", every: {every}, count: {}", d.from(1, 4)),
         false => format!(", every: {every}"),
     }
+}
+
+/// What load does, without luck.
+fn under_load(d: &mut Dice, servers: bool) -> String {
+    let mut text = "    under_load:\n".to_owned();
+    let by = |d: &mut Dice| match d.below(5) {
+        0 => "others".to_owned(),
+        1 => format!("{{arrivals: {}}}", d.time(100, 3000)),
+        2 if servers => "waiting".to_owned(),
+        3 if servers => "serving".to_owned(),
+        _ => "in_flight".to_owned(),
+    };
+    let both = d.below(3);
+    if both != 1 {
+        let curve = d.pick(&[
+            "points: {1: 1x, 3: 2x, 6: 3.5x}",
+            "points: {0: 0.5x, 4: 4x}, most: 3x",
+            "steps: {2: 1.7x, 4: 3x}",
+        ]);
+        writeln!(text, "      latency: {{by: {}, {curve}}}", by(d)).expect(ROOM);
+    }
+    if both != 0 {
+        let curve = d.pick(&["steps: {3: 100%}", "steps: {1: 100%, 2: 0%}"]);
+        let outcome = d.pick(&[
+            "",
+            ", outcome: transient, retry_after: 1s",
+            ", retry_after: 90ms",
+        ]);
+        writeln!(text, "      failures: {{by: {}, {curve}{outcome}}}", by(d)).expect(ROOM);
+    }
+    text
 }
 
 /// In which order a line is served, and for how long its members may wait.

@@ -7,7 +7,8 @@ use squall::random::Distribution;
 use squall::units::{Share, Span};
 use squall::wire::{Outcome, Reply};
 use squall::world::{
-    Algorithm, Calendar, Capacity, LimitPer, RetryAfterHint, Target, WhenFull, Work,
+    Algorithm, Calendar, Capacity, Curve, LimitPer, LoadBy, RetryAfterHint, Shape, Target,
+    WhenFull, Work,
 };
 
 use super::clock::Signal;
@@ -22,6 +23,8 @@ pub struct Server {
     gate: Option<Gate>,
     in_flight: Cell<u64>,
     scripted: Cell<u64>,
+    /// When it let requests in, all of them.
+    let_in: RefCell<Vec<u64>>,
 }
 
 /// A request under way.
@@ -115,6 +118,7 @@ impl Server {
             gate,
             in_flight: Cell::new(0),
             scripted: Cell::new(0),
+            let_in: RefCell::default(),
         }
     }
 
@@ -174,6 +178,33 @@ impl Server {
         Err(worst.and_then(|(_, hint)| hint))
     }
 
+    /// What a curve says; `new` requests are there that have not been let in.
+    fn pressed(&self, curve: &Curve, now: u64, new: u64) -> f64 {
+        let (waiting, serving, servers) = match &self.gate {
+            Some(gate) => gate.census(),
+            None => (0, 0, u64::MAX),
+        };
+        let n = match curve.by {
+            LoadBy::InFlight => self.in_flight.get() + new,
+            LoadBy::Others => self.in_flight.get() + new - 1,
+            LoadBy::Waiting => waiting,
+            LoadBy::Serving => (serving + new).min(servers),
+            LoadBy::Arrivals(window) => {
+                let recent = |came: &&u64| **came + window.0 > now;
+                self.let_in.borrow().iter().filter(recent).count() as u64 + new
+            }
+        };
+        let value = match &curve.shape {
+            Shape::Points(points) => along(points, n as f64),
+            Shape::Steps { from, steps } => {
+                let passed = steps.iter().rev().find(|(load, _)| *load <= n as f64);
+                passed.map_or(*from, |(_, value)| *value)
+            }
+            other => panic!("{other:?} is for closed forms"),
+        };
+        value.min(curve.most)
+    }
+
     /// The script's line for a request, while it speaks.
     fn line(&self, target: &Target, request: &Request) -> Option<Reply> {
         let script = target.script.as_ref()?;
@@ -187,8 +218,22 @@ impl Server {
     }
 }
 
+/// On the straight lines between points, found by walking along them.
+fn along(points: &[(f64, f64)], n: f64) -> f64 {
+    let mut at = points[0].1;
+    for pair in points.windows(2) {
+        let [(from, low), (upto, high)] = [pair[0], pair[1]];
+        if n >= upto {
+            at = high;
+        } else if n > from {
+            at = low + (high - low) * ((n - from) / (upto - from));
+        }
+    }
+    at
+}
+
 /// How a request that arrived then ends, if there is room for it.
-fn nature(target: &Target, request: &Request, arrived: u64) -> Reply {
+fn nature(target: &Target, server: &Server, request: &Request, arrived: u64) -> Reply {
     if let Some((until, outage)) = within(&target.outages, arrived) {
         let told = match outage.retry_after {
             RetryAfterHint::Silent => None,
@@ -197,6 +242,13 @@ fn nature(target: &Target, request: &Request, arrived: u64) -> Reply {
             RetryAfterHint::Jittered(_) => panic!("not certain"),
         };
         return Reply::of(outage.outcome).asking(told);
+    }
+    if let Some(loaded) = &target.under_load.failures {
+        let rate = server.pressed(&loaded.rate, arrived, 1);
+        assert!(rate == 0.0 || rate == 1.0, "{rate} is not certain");
+        if rate == 1.0 {
+            return Reply::of(loaded.outcome).asking(loaded.retry_after);
+        }
     }
     if always(target.failures.rate) {
         return Reply::of(target.failures.outcome).asking(target.failures.retry_after);
@@ -257,7 +309,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     }
     let arrived = clock.now();
     let line = server.line(target, &request);
-    let natural = nature(target, &request, arrived);
+    let natural = nature(target, server, &request, arrived);
     let reply = line.unwrap_or(natural);
     if line.is_some() && matches!(reply.outcome, Outcome::RateLimited | Outcome::Overloaded) {
         return refuse(reply).await;
@@ -302,6 +354,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     };
     request.fate.set(Some(reply.outcome));
     let others = server.in_flight.replace(server.in_flight.get() + 1);
+    server.let_in.borrow_mut().push(arrived);
     let in_flight = {
         let (sim, request) = (sim.clone(), request.clone());
         OnDrop(move || {
@@ -334,14 +387,19 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     if let Capacity::Load { each, share } = target.capacity {
         span += others as f64 * (each.0 as f64 + span * share);
     }
+    let mut factor = 1.0;
+    if let Some(curve) = &target.under_load.latency {
+        factor = server.pressed(curve, clock.now(), 0);
+    }
     // One pause may begin where another ends.
     let mut begin = clock.now();
     while let Some((until, ())) = within(&target.pauses, begin) {
         begin = until;
     }
-    if let Some((_, factor)) = within(&target.slowdowns, begin) {
-        span *= factor;
+    if let Some((_, slower)) = within(&target.slowdowns, begin) {
+        factor *= slower;
     }
+    span *= factor;
     clock.sleep(begin - clock.now() + span as u64).await;
     drop((ticket, in_flight, slots));
     answer(reply).await;

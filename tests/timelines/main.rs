@@ -9,6 +9,7 @@ mod breakers;
 mod client;
 mod fleets;
 mod hedges;
+mod load;
 mod money;
 mod routes;
 mod targets;
