@@ -23,7 +23,7 @@ struct State {
     line: Vec<Waiting>,
 }
 
-type Deed = Box<dyn Fn()>;
+type Deed = Box<dyn Fn(bool)>;
 
 /// Somebody in the line.
 #[derive(Clone)]
@@ -31,8 +31,8 @@ struct Waiting {
     signal: Signal,
     since: u64,
     stale: Rc<Cell<bool>>,
-    /// What is done at once when its turn comes too late.
-    too_late: Rc<RefCell<Option<Deed>>>,
+    /// What is done at once when its turn comes; told whether it comes too late.
+    deed: Rc<RefCell<Option<Deed>>>,
 }
 
 /// A place, or a place in the line; given back when dropped.
@@ -88,7 +88,7 @@ impl Gate {
                 signal: self.clock.signal(),
                 since: self.clock.now(),
                 stale: Rc::default(),
-                too_late: Rc::default(),
+                deed: Rc::default(),
             };
             state.line.push(waiting.clone());
             Some(waiting)
@@ -102,10 +102,12 @@ impl Gate {
 }
 
 impl Ticket {
-    /// Says what is done at the very moment at which its turn comes too late.
-    pub fn when_too_late(&self, f: impl Fn() + 'static) {
-        if let Some(mine) = &self.turn {
-            *mine.too_late.borrow_mut() = Some(Box::new(f));
+    /// Says what is done at the very moment at which its turn comes, now if it need not wait;
+    /// it is told whether the turn comes too late.
+    pub fn when_its_turn_comes(&self, f: impl Fn(bool) + 'static) {
+        match &self.turn {
+            Some(mine) => *mine.deed.borrow_mut() = Some(Box::new(f)),
+            None => f(false),
         }
     }
 
@@ -147,11 +149,14 @@ impl Drop for Ticket {
             let stale = self.clock.now() - next.since > state.patience;
             next.stale.set(stale);
             self.clock.fire_now(&next.signal);
-            match next.too_late.borrow().as_ref() {
-                _ if !stale => return,
-                Some(f) => f(),
-                None => {}
+            drop(state);
+            if let Some(deed) = next.deed.borrow().as_ref() {
+                deed(stale);
             }
+            if !stale {
+                return;
+            }
+            state = self.state.borrow_mut();
         }
         state.free += 1;
     }

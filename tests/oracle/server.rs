@@ -355,23 +355,43 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     request.fate.set(Some(reply.outcome));
     let others = server.in_flight.replace(server.in_flight.get() + 1);
     server.let_in.borrow_mut().push(arrived);
-    let in_flight = {
+    // It leaves once: when it is through, or at the moment at which its turn comes too late.
+    let has_left = Rc::new(Cell::new(false));
+    let leave = {
         let (sim, request) = (sim.clone(), request.clone());
-        OnDrop(move || {
+        move || {
             let busy = &sim.servers[request.target].in_flight;
-            busy.set(busy.get() - 1);
-        })
+            busy.set(busy.get() - u64::from(!has_left.replace(true)));
+        }
+    };
+    let in_flight = OnDrop(leave.clone());
+    let factor = Rc::new(Cell::new(1.0));
+    let begin_work = {
+        let (sim, target, factor) = (sim.clone(), request.target, factor.clone());
+        move || {
+            if let Some(curve) = &sim.scenario.targets[target].under_load.latency {
+                factor.set(sim.servers[target].pressed(curve, sim.clock.now(), 0));
+            }
+        }
     };
     if let (Some(it), Capacity::Servers { stale, .. }) = (&ticket, target.capacity) {
         let answered = stale.is_some_and(|stale| stale.then == WhenFull::Overloaded);
         let fate = answered.then_some(Outcome::Overloaded);
         let request = request.clone();
-        it.when_too_late(move || request.fate.set(fate));
+        it.when_its_turn_comes(move |too_late| match too_late {
+            false => begin_work(),
+            true => {
+                leave();
+                request.fate.set(fate);
+            }
+        });
+    } else {
+        begin_work();
     }
     if let Some(it) = &ticket
         && !it.turn().await
     {
-        drop((ticket, in_flight, slots));
+        drop((in_flight, slots, ticket));
         if let Capacity::Servers {
             stale: Some(stale),
             retry_after,
@@ -387,10 +407,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     if let Capacity::Load { each, share } = target.capacity {
         span += others as f64 * (each.0 as f64 + span * share);
     }
-    let mut factor = 1.0;
-    if let Some(curve) = &target.under_load.latency {
-        factor = server.pressed(curve, clock.now(), 0);
-    }
+    let mut factor = factor.get();
     // One pause may begin where another ends.
     let mut begin = clock.now();
     while let Some((until, ())) = within(&target.pauses, begin) {
@@ -401,6 +418,6 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     }
     span *= factor;
     clock.sleep(begin - clock.now() + span as u64).await;
-    drop((ticket, in_flight, slots));
+    drop((in_flight, slots, ticket));
     answer(reply).await;
 }
