@@ -130,67 +130,73 @@ impl Program {
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The call of an agent has succeeded, and what comes then is known: on to the next attempt.
+    ///
+    /// How that will end is worked out first and booked last: luck takes long, step by step, and
+    /// the processor keeps the books of what has ended meanwhile.
     #[inline(never)]
     pub(super) fn stride(&mut self, a: AgentId, call: &Call) {
         let now = self.agenda.now();
         let (agent, words, counters) = self.agents.whole(a);
-        let (fleet, begun) = (agent.fleet, agent.flight);
-        self.servers[usize::from(call.target.0)].finish(fleet, begun.counted);
-        let attempt = attempt_of((a, agent), call, now, Bill::NOTHING);
-        self.observer.attempt(&attempt);
-        let threshold = match &call.onward {
+        let fleet = agent.fleet;
+        let (threshold, fresh) = match &call.onward {
             Onward::Plan => unreachable!("a stride leads somewhere"),
-            Onward::Call(threshold) => threshold,
+            Onward::Call(threshold) => (threshold, None),
             Onward::Task(threshold) => {
-                self.last_end = now;
-                self.observer.task(&TaskEnd {
-                    fleet,
-                    task: agent.task,
-                    ready: agent.ready,
-                    end: now,
-                    outcome: Outcome::Ok,
-                });
-                let queue = &mut self.queues[usize::from(fleet)];
-                queue.unended -= 1;
-                if queue.unended == 0 {
-                    self.done = self.all_done();
-                    self.rest(a);
-                    return;
+                let fresh = self.queues[usize::from(fleet)].fresh_task(a, now);
+                if fresh.is_none() {
+                    return self.last_stride(a, call);
                 }
-                let Some((task, ready)) = queue.fresh_task(a, now) else {
-                    self.rest(a);
-                    return;
-                };
                 reset(counters);
-                agent.task = task;
-                agent.ready = ready;
-                agent.round = 0;
-                agent.cause = [NO_LAYER; 3];
-                agent.ticket = agent.ticket.wrapping_add(1);
-                threshold
+                (threshold, fresh)
             }
         };
+        let counter = &mut counters[usize::from(threshold.counter)];
+        let attempt = *counter;
+        *counter = attempt.wrapping_add(1);
+        let (task, round) = match fresh {
+            Some((task, _)) => (task, 0),
+            None => (agent.task, agent.round),
+        };
+        let spot = Spot {
+            fleet,
+            task,
+            step: threshold.step,
+            round,
+            attempt,
+            hedge: 0,
+        };
+        let luck = self.weather.draw(spot, Purpose::Attempt);
+
+        self.servers[usize::from(call.target.0)].finish(fleet, false);
+        let ended = attempt_of((a, agent), call, now, Bill::NOTHING);
+        self.observer.attempt(&ended);
+        if let Some((task, ready)) = fresh {
+            self.last_end = now;
+            self.observer.task(&TaskEnd {
+                fleet,
+                task: agent.task,
+                ready: agent.ready,
+                end: now,
+                outcome: Outcome::Ok,
+            });
+            // It is not the last to end: another has just begun.
+            self.queues[usize::from(fleet)].unended -= 1;
+            agent.task = task;
+            agent.ready = ready;
+            agent.round = 0;
+            agent.cause = [NO_LAYER; 3];
+            agent.ticket = agent.ticket.wrapping_add(1);
+        }
+
+        let target = threshold.target;
+        let server = &mut self.servers[usize::from(target.0)];
+        let (flight, work) = take_off(server, (now, attempt), &luck);
         if threshold.retry != NO_LAYER {
             self.observer.entered(threshold.retry);
             let word = usize::from(threshold.word);
             words[word..word + 3].copy_from_slice(&[1, now.0 as u32, (now.0 >> 32) as u32]);
         }
-        let counter = &mut counters[usize::from(threshold.counter)];
-        let attempt = *counter;
-        *counter = attempt.wrapping_add(1);
-        let spot = Spot {
-            fleet,
-            task: agent.task,
-            step: threshold.step,
-            round: agent.round,
-            attempt,
-            hedge: 0,
-        };
-        let luck = self.weather.draw(spot, Purpose::Attempt);
-        let target = threshold.target;
         self.observer.begun(now, target, attempt == 0);
-        let server = &mut self.servers[usize::from(target.0)];
-        let (flight, work) = take_off(server, (now, attempt), &luck);
         agent.flight = flight;
         agent.ticket = agent.ticket.wrapping_add(1);
         agent.call = threshold.call;
@@ -198,5 +204,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.layer = threshold.end;
         agent.cause[Scope::Call as usize] = agent.cause[Scope::Task as usize];
         agent.wake = self.agenda.schedule(now + work, About::Agent.entity(a));
+    }
+
+    /// The call of an agent has succeeded, and with it the task; there is none to take next.
+    #[cold]
+    #[inline(never)]
+    fn last_stride(&mut self, a: AgentId, call: &Call) {
+        let agent = self.agents.all[a as usize];
+        self.servers[usize::from(call.target.0)].finish(agent.fleet, false);
+        let now = self.agenda.now();
+        self.observer
+            .attempt(&attempt_of((a, &agent), call, now, Bill::NOTHING));
+        self.finish_task(agent.fleet, agent.task, agent.ready, Outcome::Ok);
+        self.rest(a);
     }
 }

@@ -246,7 +246,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     #[inline(always)]
-    fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
+    pub(super) fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
         let end = self.agenda.now();
         self.last_end = end;
         self.observer.task(&TaskEnd {
