@@ -3,8 +3,8 @@
 use crate::units::text::{count, money, share, span};
 use crate::units::{Money, Price};
 use crate::world::{
-    Calendar, Capacity, Curve, LimitSpec, LimitUnit, LoadBy, Recurring, RetryAfterHint, Shape,
-    Target, Window,
+    Calendar, Capacity, Curve, LimitSpec, LimitUnit, LoadBy, Reach, Recurring, RetryAfterHint,
+    Shape, StruckBy, Target, Window,
 };
 
 /// One sentence fragment for each assumption: prices, failures, limits, capacity.
@@ -79,15 +79,17 @@ fn failures(target: &Target) -> Vec<String> {
     }
     each(&target.outages, |when, outage| {
         words.push(format!(
-            "outage {when} ({}){}",
+            "outage {when} ({}){}{}",
             outage.outcome.name(),
+            struck(outage.reach),
             told(outage.retry_after)
         ));
     });
     if let Some(episodes) = &target.episodes {
         words.push(format!(
-            "fails {} of attempts in episodes of {} on average, {} apart{}",
-            share(episodes.rate),
+            "fails {} of {}s in episodes of {} on average, {} apart{}",
+            share(episodes.reach.rate),
+            whom(episodes.reach),
             span(episodes.mean_down),
             span(episodes.mean_up),
             told(episodes.retry_after)
@@ -102,8 +104,9 @@ fn failures(target: &Target) -> Vec<String> {
     for (pause, ()) in &target.pauses.again {
         words.push(format!("pauses {}{}", when(pause.first), again(*pause)));
     }
-    each(&target.slowdowns, |when, factor| {
-        words.push(format!("{factor}× slower {when}"));
+    each(&target.slowdowns, |when, slowdown| {
+        let (factor, struck) = (slowdown.factor, struck(slowdown.reach));
+        words.push(format!("{factor}× slower {when}{struck}"));
     });
     words
 }
@@ -144,6 +147,23 @@ fn told(hint: RetryAfterHint) -> String {
                 span(more)
             )
         }
+    }
+}
+
+/// Whom something strikes that does not strike all, behind the rest.
+fn struck(reach: Reach) -> String {
+    match reach.strikes_all() {
+        true => String::new(),
+        false => format!(", for {} of {}s", share(reach.rate), whom(reach)),
+    }
+}
+
+fn whom(reach: Reach) -> &'static str {
+    match reach.by {
+        StruckBy::Attempt => "attempt",
+        StruckBy::Task => "task",
+        StruckBy::Agent => "agent",
+        StruckBy::Fleet => "fleet",
     }
 }
 

@@ -26,8 +26,10 @@ pub enum Purpose {
     Store = 8,
     /// The row of a step at a target with contention, and the hops between read and write.
     Rows = 9,
-    /// Failure by load, and whether an outage strikes an attempt.
+    /// Whether load, an outage, an episode or a slowdown strikes an attempt.
     Trouble = 10,
+    /// Whether one strikes an agent, a task or a fleet: keyed by the window, not by an attempt.
+    Struck = 11,
 }
 
 /// The place of a draw within a run.

@@ -1,10 +1,11 @@
 //! Windows in time: once, or again and again.
 
+use super::faults::reach;
 use super::fields::Fields;
 use super::reader::Reader;
 use super::tree::{Node, Place};
 use crate::units::{Span, Time};
-use crate::world::{Calendar, Recurring, Window};
+use crate::world::{Calendar, Recurring, Slowdown, Window};
 
 /// The most times that a window comes again.
 const MOST_TIMES: u64 = 1_000_000;
@@ -35,14 +36,16 @@ pub(super) fn pauses(node: &Node, r: &mut Reader) -> Option<Calendar<()>> {
     Some(pauses)
 }
 
-/// A list of `{at: 1m, for: 2m, factor: 20x}`.
-pub(super) fn slowdowns(node: &Node, r: &mut Reader) -> Option<Calendar<f64>> {
+/// A list of `{at: 1m, for: 2m, factor: 20x, rate: 30%, per: agent}`.
+pub(super) fn slowdowns(node: &Node, r: &mut Reader) -> Option<Calendar<Slowdown>> {
     calendar(node, "a list of slowdowns", r, |node, r| {
         let mut f = Fields::of(node, "a slowdown", r)?;
         let window = window(&mut f, r);
         let factor = f.required("factor", r, |n, r| r.positive_factor(n));
+        let reach = reach(&mut f, r);
         f.finish(r);
-        Some((window?, factor?))
+        let factor = factor?;
+        Some((window?, Slowdown { factor, reach }))
     })
 }
 
@@ -129,7 +132,7 @@ mod tests {
         let told = read("[{at: 5s, for: 1s}, {at: 0, for: 6s}]", windows).unwrap_err();
         assert_eq!(told, "this window overlaps another one");
         let slow = read("[{at: 1m, for: 2m, factor: 20x}]", slowdowns).unwrap();
-        assert_eq!(slow.once[0].1, 20.0);
+        assert_eq!(slow.once[0].1.factor, 20.0);
     }
 
     #[test]

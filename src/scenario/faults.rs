@@ -10,7 +10,8 @@ use super::tree::{Kind, Node, Place};
 use crate::units::{Share, Span};
 use crate::wire::Outcome;
 use crate::world::{
-    Calendar, Episodes, Failures, Hangs, Outage, RetryAfterHint, Script, ScriptThen, ScriptedReply,
+    Calendar, Episodes, Failures, Hangs, Outage, Reach, RetryAfterHint, Script, ScriptThen,
+    ScriptedReply, StruckBy,
 };
 
 /// What the key `failures` says.
@@ -115,7 +116,7 @@ pub(super) fn episodes(node: &Node, failures: &Failures, r: &mut Reader) -> Opti
     let mut f = Fields::of(node, "`episodes`", r)?;
     let mean_up = f.required("mean_up", r, |n, r| r.positive_time(n));
     let mean_down = f.required("mean_down", r, |n, r| r.positive_time(n));
-    let rate = f.optional("rate", r, |n, r| r.share(n));
+    let reach = reach(&mut f, r);
     let told = f.optional("retry_after", r, |n, r| Some((n.owner, retry_after(n, r)?)));
     f.finish(r);
     tells(failures.outcome, told.map(|(place, _)| place), r);
@@ -127,7 +128,7 @@ pub(super) fn episodes(node: &Node, failures: &Failures, r: &mut Reader) -> Opti
     Some(Episodes {
         mean_up,
         mean_down,
-        rate: rate.unwrap_or(Share::ALL),
+        reach,
         retry_after: told.map_or(failures.hint(), |(_, told)| told),
     })
 }
@@ -144,6 +145,7 @@ pub(super) fn outages(
         let window = window(&mut f, r);
         let own = f.optional("outcome", r, failure);
         let told = f.optional("retry_after", r, |n, r| Some((n.owner, retry_after(n, r)?)));
+        let reach = reach(&mut f, r);
         f.finish(r);
         let outcome = own.unwrap_or(failures.outcome);
         tells(outcome, told.map(|(place, _)| place), r);
@@ -154,9 +156,30 @@ pub(super) fn outages(
         let outage = Outage {
             outcome,
             retry_after: told.map_or(inherited, |(_, told)| told),
+            reach,
         };
         Some((window?, outage))
     })
+}
+
+/// The keys `rate` and `per`: whom something strikes while it lasts.
+pub(super) fn reach(f: &mut Fields, r: &mut Reader) -> Reach {
+    let rate = f.optional("rate", r, |n, r| r.share(n));
+    let words = [
+        ("attempt", StruckBy::Attempt),
+        ("task", StruckBy::Task),
+        ("agent", StruckBy::Agent),
+        ("fleet", StruckBy::Fleet),
+    ];
+    let by = f.optional("per", r, |n, r| Some((n.owner, r.choice(n, &words)?)));
+    if let (Some((place, _)), None) = (by, f.get("rate")) {
+        let help = "write `rate: 30%` beside it";
+        r.error_help(place, "`per` needs the key `rate`: this strikes all", help);
+    }
+    Reach {
+        rate: rate.unwrap_or(Share::ALL),
+        by: by.map_or(StruckBy::Attempt, |(_, by)| by),
+    }
 }
 
 /// `{outcomes: […], then: normal, per: target}`.
@@ -264,10 +287,31 @@ mod tests {
     }
 
     #[test]
+    fn what_strikes_some_says_how_many_and_who_throws_the_coin() {
+        let reach = |keys: &str| {
+            let yaml = format!("[{{at: 0, for: 1s{keys}}}]");
+            let read = read(&yaml, |n, r| outages(n, &never(), r))?;
+            Ok::<_, String>(read.once[0].1.reach)
+        };
+        assert_eq!(reach(""), Ok(Reach::ALL));
+        let third = Reach {
+            rate: Share(300_000),
+            by: StruckBy::Agent,
+        };
+        assert_eq!(reach(", rate: 30%, per: agent"), Ok(third));
+        assert_eq!(
+            reach(", per: agent"),
+            Err("`per` needs the key `rate`: this strikes all".to_owned())
+        );
+        let told = reach(", rate: 30%, per: replica").unwrap_err();
+        assert!(told.ends_with("found `replica`"), "{told}");
+    }
+
+    #[test]
     fn episodes_hangs_and_scripts_have_their_defaults() {
         let yaml = "{mean_up: 2h, mean_down: 74m}";
         let episodes = read(yaml, |n, r| episodes(n, &never(), r)).unwrap();
-        assert_eq!(episodes.rate, Share::ALL);
+        assert_eq!(episodes.reach, Reach::ALL);
         assert_eq!(
             read("{rate: 5%, for: 10m}", hangs).unwrap().rate,
             Share(50_000)

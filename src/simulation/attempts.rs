@@ -2,7 +2,7 @@
 
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit_open};
-use crate::scenario::model::TargetId;
+use crate::scenario::model::{Agents, TargetId};
 use crate::units::{Money, Share, Span, Time};
 use crate::wire::{Outcome, Reply};
 use crate::world::price::Usage;
@@ -81,6 +81,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             usage,
             passes: self.passes(a, call),
             of_call,
+            client: match self.servers[usize::from(call.target.0)].knows_agents {
+                true => self.client(a),
+                false => 0,
+            },
         };
         if self.servers[usize::from(call.target.0)].is_direct() {
             self.fly(a, call.target, &request)
@@ -136,7 +140,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 told = retry_after;
                 flight.admitted = true;
                 flight.counted = counted;
-                server.end_of_work(now, work)
+                server.end_of_work(now, work, request, &self.weather)
             }
             Verdict::Refused {
                 outcome,
@@ -294,6 +298,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             round: agent.round,
             attempt,
             hedge: 0,
+        }
+    }
+
+    /// Who an agent is to the targets that it calls: its number, that of the agent it is a part of, in
+    /// its fleet; in an open loop, where each task has an agent of its own, the task's.
+    #[inline(never)]
+    fn client(&self, a: AgentId) -> u32 {
+        let agent = &self.agents.all[a as usize];
+        let queue = &self.queues[usize::from(agent.fleet)];
+        match queue.spec.agents {
+            Agents::Unlimited => agent.task,
+            Agents::Count(_) => self.agents.root(a) - queue.first_agent,
         }
     }
 

@@ -228,7 +228,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn serve(&mut self, job: u32) {
         let this = self.jobs.all[job as usize];
         let server = &self.servers[usize::from(this.target.0)];
-        let mut end = server.end_of_work(self.agenda.now(), this.work);
+        let mut end =
+            server.end_of_work(self.agenda.now(), this.work, &this.request, &self.weather);
         if let Some(rows) = &server.rows {
             let access = rows.read(&self.weather, this.request.spot, server.spec);
             end += access.between;
@@ -380,5 +381,6 @@ impl Request {
         },
         passes: Share::ALL,
         of_call: 0,
+        client: 0,
     };
 }

@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use crate::random::{Distribution, Purpose, Spot, Weather, unit_open};
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
-use crate::world::failure::EpisodeTimeline;
-use crate::world::limiter::{LimitPer, LimitUnit, Limiter, RetryAfterHint};
+use crate::world::limiter::{LimitPer, LimitUnit, Limiter};
 use crate::world::price::Usage;
-use crate::world::{Capacity, LimitSpec, Order, Target, UnderLoad, WhenFull, Work};
+use crate::world::{
+    Capacity, LimitSpec, Order, Reach, StruckBy, Target, UnderLoad, WhenFull, Work,
+};
 
-use super::pressure::{Pressure, Standing};
+use super::moods::{Moods, hint};
+use super::pressure::Standing;
 use super::rows::Rows;
 
 /// A target during one run.
@@ -20,13 +22,15 @@ pub struct Server<'a> {
     pub spec: &'a Target,
     is_direct: bool,
     limits: Vec<Quota<'a>>,
-    episodes: Option<EpisodeTimeline>,
+    moods: Moods<'a>,
     /// Whether it has outages or episodes, or fails under load.
     is_moody: bool,
+    /// Whether load does anything to it.
+    is_pressed: bool,
     /// Whether it is never paused nor slowed down, by nothing.
     is_steady: bool,
-    /// What load does to it, if it does anything.
-    pressure: Option<Box<Pressure<'a>>>,
+    /// Whether something strikes some of its clients and spares others.
+    pub knows_agents: bool,
     /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
     latencies: [&'a Distribution; Outcome::COUNT],
     /// How it answers, where nothing but luck decides that.
@@ -64,6 +68,8 @@ pub struct Request {
     pub passes: Share,
     /// Which attempt of its call it is, from 0.
     pub of_call: u32,
+    /// Which agent of its fleet it comes from (in an open loop which task), where that matters.
+    pub client: u32,
 }
 
 /// What becomes of an attempt that arrives.
@@ -96,7 +102,6 @@ pub enum Verdict {
 impl<'a> Server<'a> {
     /// A target at the begin of a run: number `number`, called by so many fleets.
     pub fn new(spec: &'a Target, weather: &Weather, number: u32, fleets: usize) -> Server<'a> {
-        let (seed, replication) = weather.origin();
         let quota = |spec: &'a LimitSpec| Quota {
             spec,
             limiters: match spec.per {
@@ -107,16 +112,15 @@ impl<'a> Server<'a> {
         Server {
             spec,
             limits: spec.limits.iter().map(quota).collect(),
-            episodes: spec
-                .episodes
-                .map(|e| EpisodeTimeline::new(e, seed, replication, number)),
+            moods: Moods::new(spec, weather, number),
             is_moody: !spec.outages.is_empty()
                 || spec.episodes.is_some()
                 || spec.under_load.failures.is_some(),
+            is_pressed: spec.under_load != UnderLoad::default(),
             is_steady: spec.pauses.is_empty()
                 && spec.slowdowns.is_empty()
                 && spec.under_load.latency.is_none(),
-            pressure: Pressure::of(&spec.under_load),
+            knows_agents: knows_agents(spec),
             is_direct: spec.network.is_none()
                 && spec.contention.is_none()
                 && !matches!(spec.capacity, Capacity::Servers { .. }),
@@ -215,8 +219,8 @@ impl<'a> Server<'a> {
     #[inline]
     fn let_in(&mut self, now: Time) {
         self.admit();
-        if let Some(pressure) = &mut self.pressure {
-            pressure.note(now);
+        if self.is_pressed {
+            self.moods.note(now);
         }
     }
 
@@ -229,26 +233,14 @@ impl<'a> Server<'a> {
 
     /// When work of this length ends if it begins now: after a pause, and slowed down.
     #[inline(always)]
-    pub fn end_of_work(&self, now: Time, work: Span) -> Time {
+    pub fn end_of_work(&self, now: Time, work: Span, request: &Request, weather: &Weather) -> Time {
         match self.is_steady {
             true => now + work,
-            false => self.end_of_unsteady_work(now, work),
-        }
-    }
-
-    #[inline(never)]
-    fn end_of_unsteady_work(&self, now: Time, work: Span) -> Time {
-        let start = self.spec.pauses.free_from(now);
-        let mut factor = 1.0;
-        if let Some(pressure) = &self.pressure {
-            factor = pressure.slows(now, self.standing());
-        }
-        if let Some((_, slower)) = self.spec.slowdowns.at(start) {
-            factor *= slower;
-        }
-        match factor {
-            1.0 => start + work,
-            _ => start + Span::from_nanos_f64(work.0 as f64 * factor),
+            false => {
+                let standing = self.standing();
+                self.moods
+                    .end_of_work(now, work, request, weather, standing)
+            }
         }
     }
 
@@ -364,10 +356,12 @@ impl<'a> Server<'a> {
         weather: &Weather,
     ) -> (Outcome, Option<Span>) {
         let spec = self.spec;
-        if self.is_moody
-            && let Some(failure) = self.mood(now, request, weather)
-        {
-            return failure;
+        if self.is_moody {
+            let standing = self.standing_with_one_more();
+            let failure = self.moods.failure(now, request, weather, standing);
+            if let Some(failure) = failure {
+                return failure;
+            }
         }
         if spec.failures.rate.hits(request.luck[1]) {
             return (spec.failures.outcome, spec.failures.retry_after);
@@ -384,34 +378,6 @@ impl<'a> Server<'a> {
             true => (Outcome::Ok, None),
             false => (Outcome::Invalid, None),
         }
-    }
-
-    /// How an outage, an episode or load ends the attempt, if one does.
-    #[inline(never)]
-    fn mood(
-        &mut self,
-        now: Time,
-        request: &Request,
-        weather: &Weather,
-    ) -> Option<(Outcome, Option<Span>)> {
-        let spec = self.spec;
-        if let Some((window, outage)) = spec.outages.at(now) {
-            let left = window.until.since(now);
-            let told = hint(outage.retry_after, Some(left), request, weather);
-            return Some((outage.outcome, told));
-        }
-        if let Some(episodes) = &mut self.episodes
-            && let Some(window) = episodes.at(now)
-            && episodes.spec().rate.hits(request.luck[1])
-        {
-            let left = window.until.since(now);
-            let told = hint(episodes.spec().retry_after, Some(left), request, weather);
-            return Some((spec.failures.outcome, told));
-        }
-        let pressure = self.pressure.as_ref()?;
-        pressure.fails(now, self.standing_with_one_more(), || {
-            weather.draw(request.spot, Purpose::Trouble)[0]
-        })
     }
 
     /// How long an admitted attempt takes once work on it begins.
@@ -504,16 +470,19 @@ impl Quota<'_> {
     }
 }
 
-/// What a hint tells this request. Draws purpose [`Purpose::Network`] where it has jitter.
-fn hint(
-    hint: RetryAfterHint,
-    reset: Option<Span>,
-    request: &Request,
-    weather: &Weather,
-) -> Option<Span> {
-    hint.told(reset, || {
-        unit_open(weather.draw(request.spot, Purpose::Network)[3])
-    })
+/// Whether some of a target's troubles strike certain agents.
+fn knows_agents(spec: &Target) -> bool {
+    let of_agents = |reach: Reach| reach.by == StruckBy::Agent;
+    spec.outages
+        .firsts()
+        .any(|(_, outage)| of_agents(outage.reach))
+        || spec
+            .slowdowns
+            .firsts()
+            .any(|(_, slowdown)| of_agents(slowdown.reach))
+        || spec
+            .episodes
+            .is_some_and(|episodes| of_agents(episodes.reach))
 }
 
 /// How long a target takes to answer with this outcome, a model's tokens not counted \[ns\].

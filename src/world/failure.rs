@@ -13,6 +13,54 @@ pub struct Outage {
     pub outcome: Outcome,
     /// When it says to come back; it knows the end of the window.
     pub retry_after: RetryAfterHint,
+    /// Whom it strikes.
+    pub reach: Reach,
+}
+
+/// A time in which work takes longer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slowdown {
+    /// How many times as long, if it begins then.
+    pub factor: f64,
+    /// Whom it strikes.
+    pub reach: Reach,
+}
+
+/// Whom something strikes while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// The probability that it strikes.
+    pub rate: Share,
+    /// Who is struck or spared as one.
+    pub by: StruckBy,
+}
+
+/// Who throws one coin: each attempt, or somebody once for as long as it lasts, as one of three
+/// replicas is down for those whom it serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StruckBy {
+    /// Each attempt.
+    Attempt = 0,
+    /// Each task.
+    Task = 1,
+    /// Each agent, with its sub-agents; in an open loop each task.
+    Agent = 2,
+    /// Each fleet.
+    Fleet = 3,
+}
+
+impl Reach {
+    /// Everybody.
+    pub const ALL: Reach = Reach {
+        rate: Share::ALL,
+        by: StruckBy::Attempt,
+    };
+
+    /// Whether nobody is spared.
+    pub fn strikes_all(self) -> bool {
+        self.rate == Share::ALL
+    }
 }
 
 /// On/off failure: exponential times up and down, by turns, beginning up.
@@ -24,8 +72,8 @@ pub struct Episodes {
     pub mean_up: Span,
     /// Mean length of an episode.
     pub mean_down: Span,
-    /// The probability that an attempt in an episode fails.
-    pub rate: Share,
+    /// Whom an episode strikes.
+    pub reach: Reach,
     /// When a failure says to come back; an episode's end is known to the target.
     pub retry_after: RetryAfterHint,
 }
@@ -148,7 +196,7 @@ mod tests {
         let spec = Episodes {
             mean_up: Span::seconds(30),
             mean_down: Span::seconds(10),
-            rate: Share::ALL,
+            reach: Reach::ALL,
             retry_after: RetryAfterHint::Silent,
         };
         let mut timeline = EpisodeTimeline::new(spec, 7, 0, 0);

@@ -20,7 +20,7 @@ mod target;
 pub use billing::{Billing, BillingRule};
 pub use calendar::{Calendar, Recurring, Window};
 pub use contention::Contention;
-pub use failure::{Episodes, Outage, Script, ScriptThen, ScriptedReply};
+pub use failure::{Episodes, Outage, Reach, Script, ScriptThen, ScriptedReply, Slowdown, StruckBy};
 pub use limiter::{Algorithm, LimitPer, LimitSpec, LimitUnit, Limiter, RetryAfterHint};
 pub use load::{Curve, LoadBy, LoadFailures, Shape, UnderLoad};
 pub use price::{CachePolicy, PriceList, TokenPrices};

@@ -2,7 +2,7 @@
 
 use super::{
     Billing, CachePolicy, Calendar, Contention, Episodes, LimitSpec, Outage, PriceList,
-    RetryAfterHint, Script, UnderLoad,
+    RetryAfterHint, Script, Slowdown, UnderLoad,
 };
 use crate::random::Distribution;
 use crate::units::{Share, Span};
@@ -30,8 +30,8 @@ pub struct Target {
     pub script: Option<Script>,
     /// Pauses at fixed times: work that would start in one starts at its end.
     pub pauses: Calendar<()>,
-    /// Times at which work takes longer, and by which factor if it starts then.
-    pub slowdowns: Calendar<f64>,
+    /// Times at which work takes longer if it starts then.
+    pub slowdowns: Calendar<Slowdown>,
     /// Network delay each way \[ns\].
     pub network: Option<Distribution>,
     /// How long it takes to answer 429 or 529 \[ns\].

@@ -214,8 +214,9 @@ fn target(c: &mut Choices, world: World) -> String {
         let up = c.of(&["20s", "2m"]);
         let down = c.of(&["5s", "1m"]);
         format!(
-            "{{mean_up: {up}, mean_down: {down}, rate: {}}}",
-            c.of(&SHARES)
+            "{{mean_up: {up}, mean_down: {down}, rate: {}{}}}",
+            c.of(&SHARES),
+            c.of(&["", "", ", per: agent", ", per: task"])
         )
     });
     if c.once_in(6) {
@@ -224,7 +225,7 @@ fn target(c: &mut Choices, world: World) -> String {
     text += &c.maybe(5, "pauses", windows);
     text += &c.maybe(5, "slowdowns", |c| {
         let factor = c.of(&["20x", "2", "0.5"]);
-        format!("[{{at: 5s, for: 20s, factor: {factor}}}]")
+        format!("[{{at: 5s, for: 20s, factor: {factor}{}}}]", reach(c))
     });
     text += &c.maybe(4, "rejection_latency", |c| c.of(&LATENCIES).to_owned());
     text += &c.maybe(3, "capacity", |c| {
@@ -303,6 +304,17 @@ fn failures(c: &mut Choices) -> String {
     format!("{{rate: {rate}, outcome: {outcome}{latency}{told}}}")
 }
 
+/// Whom something strikes while it lasts.
+fn reach(c: &mut Choices) -> &'static str {
+    match c.below(8) {
+        0 => ", rate: 30%",
+        1 => ", rate: 50%, per: agent",
+        2 => ", rate: 40%, per: task",
+        3 => ", rate: 50%, per: fleet",
+        _ => "",
+    }
+}
+
 fn outages(c: &mut Choices) -> String {
     let own = c.maybe(2, "outcome", |c| {
         let told = c.of(&["none", "reset", "1s", "{jittered: 5s}"]);
@@ -311,7 +323,8 @@ fn outages(c: &mut Choices) -> String {
             c.of(&["overloaded", "transient"])
         )
     });
-    windows(c).replace('}', &format!("{own}}}"))
+    let struck = reach(c);
+    windows(c).replace('}', &format!("{own}{struck}}}"))
 }
 
 fn script(c: &mut Choices) -> String {

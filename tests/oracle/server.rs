@@ -414,7 +414,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
         begin = until;
     }
     if let Some((_, slower)) = within(&target.slowdowns, begin) {
-        factor *= slower;
+        factor *= slower.factor;
     }
     span *= factor;
     clock.sleep(begin - clock.now() + span as u64).await;

@@ -11,6 +11,7 @@ mod fleets;
 mod hedges;
 mod load;
 mod money;
+mod partial;
 mod routes;
 mod targets;
 mod weather;
