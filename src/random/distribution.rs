@@ -3,6 +3,8 @@
 //! Each is sampled by inverting its distribution function on one uniform number, so a sample is
 //! monotone in its luck: the same draw is a slow call under every policy.
 
+use super::gamma::Gamma;
+use super::hyperexponential::Hyperexponential;
 use super::math;
 
 /// A distribution of a non-negative quantity; a sample is one `f64` in the quantity's base unit.
@@ -50,6 +52,11 @@ pub enum Distribution {
         /// Its shape: below 1 heavier than exponential, above 1 lighter.
         shape: f64,
     },
+    /// Gamma; with a whole shape Erlang: a sum of so many exponentials. Apart, for the size of the
+    /// others.
+    Gamma(Box<Gamma>),
+    /// Exponentials with weights: more variable than one.
+    Hyperexponential(Hyperexponential),
     /// Each of these with its weight; the weights ascend as sums, to 1. Never empty.
     ///
     /// A sample is not monotone in its luck: the lower luck is the earlier part's.
@@ -83,6 +90,8 @@ impl Distribution {
             Distribution::Weibull { scale, shape } => {
                 scale * math::pow(-math::ln(1.0 - u), 1.0 / shape)
             }
+            Distribution::Gamma(gamma) => gamma.quantile(u),
+            Distribution::Hyperexponential(parts) => parts.quantile(u),
             Distribution::Mixture(parts) => of_mixture(parts, u),
             Distribution::Empirical(values) => {
                 let i = (u * values.len() as f64) as usize;
@@ -103,6 +112,8 @@ impl Distribution {
             Distribution::Uniform { low, high } => (low + high) / 2.0,
             Distribution::Pareto { shape, .. } if *shape <= 1.0 => f64::INFINITY,
             Distribution::Pareto { scale, shape } => scale * shape / (shape - 1.0),
+            Distribution::Gamma(gamma) => gamma.mean(),
+            Distribution::Hyperexponential(parts) => parts.mean(),
             Distribution::Empirical(values) => values.iter().sum::<f64>() / values.len() as f64,
             Distribution::Mixture(parts) => {
                 let mut from = 0.0;
@@ -218,6 +229,8 @@ mod tests {
                 scale: 2.0,
                 shape: 2.0,
             },
+            Distribution::Gamma(Box::new(Gamma::new(2.5, 3.0))),
+            Distribution::Hyperexponential(Hyperexponential::balanced(3.0, 2.0)),
             Distribution::Mixture(vec![
                 (0.9, Distribution::Constant(1.0)),
                 (1.0, Distribution::Exponential { mean: 10.0 }),

@@ -10,6 +10,8 @@
 mod distribution;
 mod exponential;
 mod fixed;
+mod gamma;
+mod hyperexponential;
 mod logarithm;
 pub mod math;
 pub mod philox;
@@ -19,4 +21,6 @@ mod ulps;
 mod weather;
 
 pub use distribution::Distribution;
+pub use gamma::{Gamma, SHAPES};
+pub use hyperexponential::Hyperexponential;
 pub use weather::{Purpose, Spot, Weather, unit, unit_open};

@@ -4,8 +4,8 @@ use super::diagnostics::Diagnostic;
 use super::fields::Fields;
 use super::files::{read_text, sha256};
 use super::reader::Reader;
-use super::tree::{Kind, Node};
-use crate::random::Distribution;
+use super::tree::{Kind, Node, Place};
+use crate::random::{Distribution, Gamma, Hyperexponential, SHAPES};
 use crate::units::Share;
 
 /// The most tokens that one value may be; far above every context window, far below overflow.
@@ -14,6 +14,8 @@ pub(super) const MOST_TOKENS: u64 = 100_000_000;
 const MOST_BYTES: u64 = 64 << 20;
 /// The largest sigma of a lognormal; above it nearly every sample is nothing or for ever.
 const MOST_SIGMA: f64 = 10.0;
+/// The largest coefficient of variation of a hyperexponential; above it one part hardly ever comes.
+const MOST_CV: f64 = 1000.0;
 
 /// What is distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +36,16 @@ pub(super) fn tokens(node: &Node, r: &mut Reader) -> Option<Distribution> {
     distribution(node, Quantity::Tokens, r)
 }
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 11] = [
     "lognormal",
     "exponential",
     "uniform",
     "normal",
     "pareto",
     "weibull",
+    "gamma",
+    "erlang",
+    "hyperexponential",
     "mixture",
     "empirical",
 ];
@@ -93,9 +98,112 @@ fn distribution(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distr
                 shape: shape?,
             })
         }
+        "gamma" => gamma(node, quantity, r),
+        "erlang" => {
+            let mut f = Fields::of(node, "an erlang", r)?;
+            let phases = f.required("phases", r, |n, r| r.count_in(n, 1, *SHAPES.end() as u64));
+            let mean = f.required("mean", r, |n, r| quantity.positive(n, r));
+            f.finish(r);
+            let gamma = Gamma::new(phases? as f64, mean?);
+            Some(Distribution::Gamma(Box::new(gamma)))
+        }
+        "hyperexponential" => hyperexponential(node, quantity, r),
         "mixture" => mixture(node, quantity, r),
         _ => empirical(node, quantity, r),
     }
+}
+
+/// `{shape: 2, mean: 1s}`, `{cv: 0.5, mean: 1s}`, or with `scale` in place of `mean`.
+fn gamma(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    let mut f = Fields::of(node, "a gamma", r)?;
+    let shape = f.optional("shape", r, |n, r| Some((n.owner, r.positive_factor(n)?)));
+    let cv = f.optional("cv", r, |n, r| {
+        let cv = r.positive_factor(n)?;
+        Some((n.owner, 1.0 / (cv * cv)))
+    });
+    let mean = f.optional("mean", r, |n, r| Some((n.owner, quantity.positive(n, r)?)));
+    let scale = f.optional("scale", r, |n, r| Some((n.owner, quantity.positive(n, r)?)));
+    let shape = one_of(&mut f, ["shape", "cv"], [shape, cv], r);
+    let size = one_of(&mut f, ["mean", "scale"], [mean, scale], r);
+    f.finish(r);
+    let ((place, shape), (_, size)) = (shape?, size?);
+    if !SHAPES.contains(&shape) {
+        let help = "a shape from 0.01 to 1,000, or a `cv` from 0.032 to 10, which is 1/√shape";
+        r.error_help(
+            place,
+            format!("a gamma of shape {shape} is out of reach"),
+            help,
+        );
+        return None;
+    }
+    let mean = if scale.is_some() { size * shape } else { size };
+    Some(Distribution::Gamma(Box::new(Gamma::new(shape, mean))))
+}
+
+/// The one of two keys that is there.
+fn one_of(
+    f: &mut Fields,
+    keys: [&'static str; 2],
+    found: [Option<(Place, f64)>; 2],
+    r: &mut Reader,
+) -> Option<(Place, f64)> {
+    match keys.map(|key| f.get(key)) {
+        [None, None] => f.needs(&format!("the key `{}` or `{}`", keys[0], keys[1]), r),
+        [Some(_), Some(second)] => {
+            let message = format!("it has either `{}` or `{}`, not both", keys[0], keys[1]);
+            r.error(second.owner, message);
+        }
+        _ => {}
+    }
+    match found {
+        [Some(one), None] | [None, Some(one)] => Some(one),
+        _ => None,
+    }
+}
+
+/// `{mean: 1s, cv: 2}` or `[{share: 90%, mean: 100ms}, {share: 10%, mean: 9s}]`.
+fn hyperexponential(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distribution> {
+    if let Kind::Map(_) = node.kind {
+        let mut f = Fields::of(node, "a hyperexponential", r)?;
+        let mean = f.required("mean", r, |n, r| quantity.positive(n, r));
+        let cv = f.required("cv", r, |n, r| Some((n.place, r.factor(n)?)));
+        f.finish(r);
+        let (place, cv) = cv?;
+        if !(1.0..=MOST_CV).contains(&cv) {
+            let help = "below 1 write a `gamma`, which has a `cv` too";
+            r.error_help(
+                place,
+                "expected a coefficient of variation from 1 to 1,000",
+                help,
+            );
+            return None;
+        }
+        let two = Hyperexponential::balanced(mean?, cv);
+        return Some(Distribution::Hyperexponential(two));
+    }
+    let parts = r.each(node, "a list of parts, or `{mean: 1s, cv: 2}`", |n, r| {
+        let mut f = Fields::of(n, "a part of a hyperexponential", r)?;
+        let share = f.required("share", r, |n, r| r.share(n));
+        let mean = f.required("mean", r, |n, r| quantity.positive(n, r));
+        f.finish(r);
+        Some((share?, mean?))
+    })?;
+    all_of_it(parts.iter().map(|(share, _)| *share), node, r)?;
+    let part = |(share, mean): (Share, f64)| (share.as_f64(), mean);
+    let parts = parts.into_iter().filter(|(share, _)| *share != Share::NONE);
+    let parts = Hyperexponential::new(parts.map(part).collect());
+    Some(Distribution::Hyperexponential(parts))
+}
+
+/// Whether these shares come to 100%.
+fn all_of_it(shares: impl Iterator<Item = Share>, node: &Node, r: &mut Reader) -> Option<()> {
+    let total: u64 = shares.map(|share| u64::from(share.0)).sum();
+    if total == u64::from(Share::ALL.0) {
+        return Some(());
+    }
+    let help = "shares of a mixture come to 100% together";
+    r.error_help(node.place, "the shares do not come to 100%", help);
+    None
 }
 
 /// `[{share: 90%, of: 1s}, {share: 10%, of: {exponential: {mean: 10s}}}]`.
@@ -115,20 +223,14 @@ fn mixture(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distributi
         f.finish(r);
         Some((share?, of?))
     })?;
+    all_of_it(parts.iter().map(|(share, _)| *share), node, r)?;
     let mut sum = 0.0;
-    let mut total = 0;
     let mut upto = vec![];
     for (share, part) in parts {
-        total += u64::from(share.0);
         sum += share.as_f64();
         if share != Share::NONE {
             upto.push((sum, part));
         }
-    }
-    if total != u64::from(Share::ALL.0) {
-        let help = "shares of a mixture come to 100% together";
-        r.error_help(node.place, "the shares do not come to 100%", help);
-        return None;
     }
     upto.last_mut()?.0 = 1.0;
     Some(Distribution::Mixture(upto))
@@ -312,6 +414,47 @@ mod tests {
         assert!((by_sigma.quantile(0.5) - 150.0).abs() < 1e-9);
         let by_tail = read("{lognormal: {p50: 300ms, p99: 2s}}", times).unwrap();
         assert!((by_tail.quantile(0.99) / 2e9 - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn gamma_erlang_and_hyperexponential_say_what_they_need() {
+        let two = Distribution::Gamma(Box::new(Gamma::new(2.0, 1e9)));
+        for yaml in [
+            "{gamma: {shape: 2, mean: 1s}}",
+            "{gamma: {shape: 2, scale: 500ms}}",
+            "{erlang: {phases: 2, mean: 1s}}",
+        ] {
+            assert_eq!(read(yaml, times), Ok(two.clone()), "{yaml}");
+        }
+        let quarter = Distribution::Gamma(Box::new(Gamma::new(4.0, 300.0)));
+        assert_eq!(read("{gamma: {cv: 0.5, mean: 300}}", tokens), Ok(quarter));
+        let parts = vec![(0.9, 1e8), (0.1, 9e9)];
+        let parts = Distribution::Hyperexponential(Hyperexponential::new(parts));
+        let yaml = "{hyperexponential: [{share: 90%, mean: 100ms}, {share: 10%, mean: 9s}]}";
+        assert_eq!(read(yaml, times), Ok(parts));
+        let fitted = read("{hyperexponential: {mean: 1s, cv: 2}}", times).unwrap();
+        assert!((fitted.mean() / 1e9 - 1.0).abs() < 1e-12);
+        let told = |yaml: &str| read(yaml, times).unwrap_err();
+        assert_eq!(
+            told("{gamma: {mean: 1s}}"),
+            "a gamma needs the key `shape` or `cv`"
+        );
+        assert_eq!(
+            told("{gamma: {shape: 1, cv: 1, mean: 1s}}"),
+            "it has either `shape` or `cv`, not both"
+        );
+        assert_eq!(
+            told("{gamma: {shape: 2000, mean: 1s}}"),
+            "a gamma of shape 2000 is out of reach"
+        );
+        assert_eq!(
+            told("{hyperexponential: {mean: 1s, cv: 0.5}}"),
+            "expected a coefficient of variation from 1 to 1,000"
+        );
+        assert_eq!(
+            told("{hyperexponential: [{share: 90%, mean: 1s}]}"),
+            "the shares do not come to 100%"
+        );
     }
 
     #[test]

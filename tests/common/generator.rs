@@ -89,7 +89,7 @@ impl Choices<'_> {
     }
 }
 
-const LATENCIES: [&str; 11] = [
+const LATENCIES: [&str; 14] = [
     "100ms",
     "0",
     "{exponential: {mean: 200ms}}",
@@ -100,6 +100,9 @@ const LATENCIES: [&str; 11] = [
     "{pareto: {min: 100ms, shape: 1.5}}",
     "{empirical: [10ms, 12ms, 80ms, 5s]}",
     "{weibull: {scale: 200ms, shape: 2}}",
+    "{gamma: {cv: 0.5, mean: 300ms}}",
+    "{erlang: {phases: 3, mean: 200ms}}",
+    "{hyperexponential: {mean: 200ms, cv: 3}}",
     "{mixture: [{share: 99%, of: 20ms}, {share: 1%, of: {exponential: {mean: 9s}}}]}",
 ];
 const CONTENTIONS: [&str; 3] = [
