@@ -296,7 +296,7 @@ fn targets_never_hold_more_than_they_can() {
                 servers,
                 queue: Some(queue),
                 ..
-            } = target.capacity
+            } = &target.capacity
             {
                 prop_assert!(*peak <= servers + queue, "{}: {peak}", target.name);
             }

@@ -1,7 +1,7 @@
 //! What a scenario assumes of a target, in words, for the reader of a report.
 
 use crate::units::text::{count, money, share, span};
-use crate::units::{Money, Price};
+use crate::units::{Money, Price, Span};
 use crate::world::{
     Calendar, Capacity, Curve, LimitSpec, LimitUnit, LoadBy, Reach, Recurring, RetryAfterHint,
     Shape, StruckBy, Target, Window,
@@ -13,11 +13,11 @@ pub fn of(target: &Target) -> Vec<String> {
     words.extend(failures(target));
     words.extend(target.limits.iter().map(limit));
     words.extend(load(target));
-    match target.capacity {
+    match &target.capacity {
         Capacity::Infinite => {}
         Capacity::Load { each, share: part } => words.push(format!(
             "each other attempt in flight adds {} and {:.1}% to the latency",
-            span(each),
+            span(*each),
             part * 100.0
         )),
         Capacity::Servers {
@@ -28,7 +28,7 @@ pub fn of(target: &Target) -> Vec<String> {
             ..
         } => {
             let queue = queue.map_or("any number".to_owned(), |n| count(u128::from(n)));
-            let told = told(retry_after.map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed));
+            let told = told(retry_after);
             words.push(format!("{servers} servers, {queue} may wait{told}"));
             if let Some(stale) = stale {
                 let after = span(stale.after);
@@ -71,7 +71,7 @@ fn failures(target: &Target) -> Vec<String> {
         words.push(format!(
             "fails {} of attempts ({outcome}){}",
             share(failures.rate),
-            told(failures.hint())
+            told(&failures.retry_after)
         ));
     }
     if let Some(hangs) = &target.hangs {
@@ -82,7 +82,7 @@ fn failures(target: &Target) -> Vec<String> {
             "outage {when} ({}){}{}",
             outage.outcome.name(),
             struck(outage.reach),
-            told(outage.retry_after)
+            told(&outage.retry_after)
         ));
     });
     if let Some(episodes) = &target.episodes {
@@ -92,7 +92,7 @@ fn failures(target: &Target) -> Vec<String> {
             whom(episodes.reach),
             span(episodes.mean_down),
             span(episodes.mean_up),
-            told(episodes.retry_after)
+            told(&episodes.retry_after)
         ));
     }
     if target.script.is_some() {
@@ -136,15 +136,19 @@ fn again(recurring: Recurring) -> String {
 }
 
 /// What is said of when to come back, behind the rest.
-fn told(hint: RetryAfterHint) -> String {
+fn told(hint: &RetryAfterHint) -> String {
     match hint {
         RetryAfterHint::Silent => String::new(),
-        RetryAfterHint::Fixed(wait) => format!(", with a Retry-After of {}", span(wait)),
+        RetryAfterHint::Fixed(wait) => format!(", with a Retry-After of {}", span(*wait)),
+        RetryAfterHint::Drawn(wait) => format!(
+            ", with a Retry-After of {} on average",
+            span(Span::from_nanos_f64(wait.mean()))
+        ),
         RetryAfterHint::ToReset => ", with a Retry-After until its end".to_owned(),
         RetryAfterHint::Jittered(more) => {
             format!(
                 ", with a Retry-After until its end and up to {} more",
-                span(more)
+                span(*more)
             )
         }
     }
@@ -174,11 +178,7 @@ fn load(target: &Target) -> Vec<String> {
         words.push(format!("latency is multiplied by {}", curve(latency)));
     }
     if let Some(failures) = &target.under_load.failures {
-        let told = told(
-            failures
-                .retry_after
-                .map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed),
-        );
+        let told = told(&failures.retry_after);
         let (outcome, rate) = (failures.outcome.name(), curve(&failures.rate));
         words.push(format!(
             "fails by load ({outcome}), a share of {rate}{told}"

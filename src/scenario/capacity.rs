@@ -1,10 +1,11 @@
 //! How many attempts a target works on at once, and what becomes of the others.
 
 use super::fields::Fields;
+use super::limits::told;
 use super::reader::Reader;
 use super::tree::{Kind, Node};
 use crate::units::Span;
-use crate::world::{Capacity, Order, Stale, WhenFull};
+use crate::world::{Capacity, Order, RetryAfterHint, Stale, WhenFull};
 
 /// What a target does with an attempt that it does not work on.
 const FATES: [(&str, WhenFull); 2] = [
@@ -15,7 +16,7 @@ const FATES: [(&str, WhenFull); 2] = [
 /// `infinite`, `{servers: 4, queue: 100}` or `{slows_by: 5ms}`.
 pub(super) fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     if let Kind::Scalar { .. } = node.kind {
-        return r.choice(node, &[("infinite", Capacity::Infinite)]);
+        return (r.choice(node, &[("infinite", ())])).map(|()| Capacity::Infinite);
     }
     let mut f = Fields::of(node, "a capacity", r)?;
     if let Some(slower) = f.get("slows_by") {
@@ -30,14 +31,15 @@ pub(super) fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     let when_full = f.optional("when_full", r, |n, r| Some((n.owner, r.choice(n, &FATES)?)));
     let order = f.optional("order", r, order);
     let stale = stale(&mut f, queue == Some(0), r);
-    let retry_after = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
+    let retry_after = f.optional("retry_after", r, |n, r| Some((n.owner, told(n, r)?)));
     let drops = when_full.is_some_and(|(_, full)| full == WhenFull::Drop);
     let stale_answers = stale.is_some_and(|stale| stale.then == WhenFull::Overloaded);
-    let told = retry_after.filter(|_| !stale_answers);
-    if let (Some(place), true) = (when_full.map(|w| w.0).or(told.map(|t| t.0)), endless) {
+    let told = retry_after.as_ref().map(|(place, _)| *place);
+    let told = told.filter(|_| !stale_answers);
+    if let (Some(place), true) = (when_full.map(|w| w.0).or(told), endless) {
         let help = "bound it with `queue: 100`";
         r.error_help(place, "an unlimited queue is never full", help);
-    } else if let (Some((place, _)), true) = (told, drops) {
+    } else if let (Some(place), true) = (told, drops) {
         let help = "leave it out, or write `when_full: overloaded`";
         r.error_help(place, "who is dropped is told nothing", help);
     }
@@ -46,7 +48,7 @@ pub(super) fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
         servers: servers?,
         queue,
         when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
-        retry_after: retry_after.map(|(_, told)| told),
+        retry_after: retry_after.map_or(RetryAfterHint::Silent, |(_, told)| told),
         order: order.unwrap_or_default(),
         stale,
     })
@@ -113,7 +115,7 @@ mod tests {
         servers: 4,
         queue: None,
         when_full: WhenFull::Overloaded,
-        retry_after: None,
+        retry_after: RetryAfterHint::Silent,
         order: Order::Fifo,
         stale: None,
     };
@@ -159,6 +161,6 @@ mod tests {
             (stale.after, stale.then),
             (Span::seconds(5), WhenFull::Overloaded)
         );
-        assert_eq!(retry_after, Some(Span::SECOND));
+        assert_eq!(retry_after, RetryAfterHint::Fixed(Span::SECOND));
     }
 }

@@ -4,7 +4,7 @@ use super::billing::{server_outcome, server_outcomes};
 use super::calendars::{calendar, window};
 use super::distributions::times;
 use super::fields::Fields;
-use super::limits::retry_after;
+use super::limits::{retry_after, told};
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
 use crate::units::{Share, Span};
@@ -27,7 +27,7 @@ pub(super) fn never() -> Failures {
     Failures {
         rate: Share::NONE,
         outcome: Outcome::Transient,
-        retry_after: None,
+        retry_after: RetryAfterHint::Silent,
         latency: None,
     }
 }
@@ -45,14 +45,14 @@ pub(super) fn failures(node: &Node, r: &mut Reader) -> Option<Failing> {
             let rate = f.required("rate", r, |n, r| r.share(n));
             let outcome = f.optional("outcome", r, failure);
             let latency = f.optional("latency", r, times);
-            let told = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
+            let hint = f.optional("retry_after", r, |n, r| Some((n.owner, told(n, r)?)));
             f.finish(r);
             let outcome = outcome.unwrap_or(Outcome::Transient);
-            tells(outcome, told.map(|(place, _)| place), r);
+            tells(outcome, hint.as_ref().map(|(place, _)| *place), r);
             Some(Failing::Independent(Failures {
                 rate: rate?,
                 outcome,
-                retry_after: told.map(|(_, told)| told),
+                retry_after: hint.map_or(RetryAfterHint::Silent, |(_, told)| told),
                 latency,
             }))
         }
@@ -119,7 +119,7 @@ pub(super) fn episodes(node: &Node, failures: &Failures, r: &mut Reader) -> Opti
     let reach = reach(&mut f, r);
     let told = f.optional("retry_after", r, |n, r| Some((n.owner, retry_after(n, r)?)));
     f.finish(r);
-    tells(failures.outcome, told.map(|(place, _)| place), r);
+    tells(failures.outcome, told.as_ref().map(|(place, _)| *place), r);
     let (mean_up, mean_down) = (mean_up?, mean_down?);
     if mean_up + mean_down < Span::MILLISECOND {
         let help = "use `failures: {rate: …}` for failures that do not come in runs";
@@ -129,7 +129,7 @@ pub(super) fn episodes(node: &Node, failures: &Failures, r: &mut Reader) -> Opti
         mean_up,
         mean_down,
         reach,
-        retry_after: told.map_or(failures.hint(), |(_, told)| told),
+        retry_after: told.map_or(failures.retry_after.clone(), |(_, told)| told),
     })
 }
 
@@ -148,10 +148,10 @@ pub(super) fn outages(
         let reach = reach(&mut f, r);
         f.finish(r);
         let outcome = own.unwrap_or(failures.outcome);
-        tells(outcome, told.map(|(place, _)| place), r);
+        tells(outcome, told.as_ref().map(|(place, _)| *place), r);
         let inherited = match own {
             Some(_) => RetryAfterHint::Silent,
-            None => failures.hint(),
+            None => failures.retry_after.clone(),
         };
         let outage = Outage {
             outcome,
@@ -267,7 +267,7 @@ mod tests {
     fn an_outage_fails_as_its_target_does_unless_it_says_otherwise() {
         let failures = Failures {
             outcome: Outcome::Overloaded,
-            retry_after: Some(Span::seconds(2)),
+            retry_after: RetryAfterHint::Fixed(Span::seconds(2)),
             ..never()
         };
         let yaml = "[{at: 0, for: 1s}, {at: 2s, for: 1s, outcome: transient}, \
@@ -276,7 +276,7 @@ mod tests {
         let told: Vec<_> = read
             .once
             .iter()
-            .map(|(_, o)| (o.outcome, o.retry_after))
+            .map(|(_, o)| (o.outcome, o.retry_after.clone()))
             .collect();
         let expected = [
             (Outcome::Overloaded, RetryAfterHint::Fixed(Span::seconds(2))),

@@ -1,5 +1,6 @@
 //! Server-side rate limits.
 
+use super::distributions::times;
 use super::fields::Fields;
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
@@ -155,11 +156,27 @@ fn over(rate: Rate, window: Span, place: Place, r: &mut Reader) -> Option<u64> {
     None
 }
 
-/// `none`, `reset`, a time or `{jittered: 5s}`.
+/// `none`, a time or a distribution of times: of what knows of no end.
+pub(super) fn told(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
+    match &node.kind {
+        Kind::Map(_) => drawn(node, r),
+        Kind::Scalar { text, .. } if text == "none" => Some(RetryAfterHint::Silent),
+        _ => Some(RetryAfterHint::Fixed(r.time(node)?)),
+    }
+}
+
+fn drawn(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
+    Some(RetryAfterHint::Drawn(Box::new(times(node, r)?)))
+}
+
+/// `none`, `reset`, a time or distribution, or `{jittered: 5s}`.
 pub(super) fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
-    if let Kind::Map(_) = node.kind {
-        let (_, node) = r.variant(node, "a hint", &["jittered"])?;
-        return Some(RetryAfterHint::Jittered(r.time(node)?));
+    if let Kind::Map(entries) = &node.kind {
+        if entries.iter().any(|(key, _)| key.text == "jittered") {
+            let (_, node) = r.variant(node, "a hint", &["jittered"])?;
+            return Some(RetryAfterHint::Jittered(r.time(node)?));
+        }
+        return drawn(node, r);
     }
     match r.text(node, "`none`, `reset`, a time or `{jittered: 5s}`")? {
         "none" => Some(RetryAfterHint::Silent),

@@ -2,12 +2,13 @@
 
 use super::faults::{failure, tells};
 use super::fields::Fields;
+use super::limits::told;
 use super::reader::Reader;
 use super::tree::{Key, Kind, Node, Place};
 use crate::units::Span;
 use crate::units::text::{parse_count, parse_factor};
 use crate::wire::Outcome;
-use crate::world::{Capacity, Curve, LoadBy, LoadFailures, Shape, UnderLoad};
+use crate::world::{Capacity, Curve, LoadBy, LoadFailures, RetryAfterHint, Shape, UnderLoad};
 
 /// The longest time over which arrivals are counted; what is remembered grows with it.
 const LONGEST_WINDOW: Span = Span::seconds(3600);
@@ -48,7 +49,7 @@ impl Gives {
 }
 
 /// `{latency: CURVE, failures: CURVE with an outcome}`.
-pub(super) fn under_load(node: &Node, capacity: Capacity, r: &mut Reader) -> Option<UnderLoad> {
+pub(super) fn under_load(node: &Node, capacity: &Capacity, r: &mut Reader) -> Option<UnderLoad> {
     let mut f = Fields::of(node, "`under_load`", r)?;
     let latency = f.optional("latency", r, |n, r| {
         let mut f = Fields::of(n, "a latency under load", r)?;
@@ -64,23 +65,23 @@ pub(super) fn under_load(node: &Node, capacity: Capacity, r: &mut Reader) -> Opt
     Some(UnderLoad { latency, failures })
 }
 
-fn failures(node: &Node, capacity: Capacity, r: &mut Reader) -> Option<LoadFailures> {
+fn failures(node: &Node, capacity: &Capacity, r: &mut Reader) -> Option<LoadFailures> {
     let mut f = Fields::of(node, "failures under load", r)?;
     let rate = curve(&mut f, Gives::Share, capacity, r);
     let outcome = f.optional("outcome", r, failure);
-    let told = f.optional("retry_after", r, |n, r| Some((n.owner, r.time(n)?)));
+    let hint = f.optional("retry_after", r, |n, r| Some((n.owner, told(n, r)?)));
     f.finish(r);
     let outcome = outcome.unwrap_or(Outcome::Overloaded);
-    tells(outcome, told.map(|(place, _)| place), r);
+    tells(outcome, hint.as_ref().map(|(place, _)| *place), r);
     Some(LoadFailures {
         rate: rate?,
         outcome,
-        retry_after: told.map(|(_, told)| told),
+        retry_after: hint.map_or(RetryAfterHint::Silent, |(_, told)| told),
     })
 }
 
 /// The keys of a curve: a shape, and what it is about.
-fn curve(f: &mut Fields, gives: Gives, capacity: Capacity, r: &mut Reader) -> Option<Curve> {
+fn curve(f: &mut Fields, gives: Gives, capacity: &Capacity, r: &mut Reader) -> Option<Curve> {
     let by = f.optional("by", r, |n, r| by(n, capacity, r));
     let full = f.optional("full", r, |n, r| r.count32(n, 1)).map(f64::from);
     let (known, all) = match gives {
@@ -201,7 +202,7 @@ fn at_least_one(node: &Node, r: &mut Reader) -> Option<f64> {
 }
 
 /// `in_flight`, `others`, `waiting`, `serving` or `{arrivals: 1s}`.
-fn by(node: &Node, capacity: Capacity, r: &mut Reader) -> Option<LoadBy> {
+fn by(node: &Node, capacity: &Capacity, r: &mut Reader) -> Option<LoadBy> {
     if let Kind::Map(_) = node.kind {
         let (_, window) = r.variant(node, "a load", &["arrivals"])?;
         let length = r.positive_time(window)?;
@@ -279,7 +280,7 @@ mod tests {
 
     fn loaded(yaml: &str, of: &str) -> Result<UnderLoad, String> {
         let of = read(of, super::super::capacity::capacity).unwrap();
-        read(yaml, |n, r| under_load(n, of, r))
+        read(yaml, |n, r| under_load(n, &of, r))
     }
 
     fn shape(yaml: &str) -> Curve {
@@ -334,7 +335,7 @@ mod tests {
         let (share, full) = (1.0, 10.0);
         assert_eq!(excess.rate.shape, Shape::Excess { share, full });
         assert_eq!(excess.outcome, Outcome::Overloaded);
-        assert_eq!(excess.retry_after, Some(Span::SECOND));
+        assert_eq!(excess.retry_after, RetryAfterHint::Fixed(Span::SECOND));
         let steps = failures("{steps: {80: 50%}, outcome: permanent}").unwrap();
         assert_eq!(steps.rate.at(80), 0.5);
         let told = failures("{steps: {80: 50%}, outcome: permanent, retry_after: 1s}");

@@ -115,7 +115,7 @@ fn rest(
     let rejection_latency = f.optional("rejection_latency", r, times);
     let capacity = f.optional("capacity", r, capacity);
     let loaded = capacity.unwrap_or(Capacity::Infinite);
-    let under_load = f.optional("under_load", r, |n, r| under_load(n, loaded, r));
+    let under_load = f.optional("under_load", r, |n, r| under_load(n, &loaded, r));
     let cancels = f.optional("cancels", r, |n, r| r.boolean(n));
     let limits = f.optional("limits", r, limits);
     let billing = f.optional("billing", r, billing);

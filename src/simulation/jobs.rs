@@ -286,7 +286,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let this = self.jobs.all[job as usize];
         let server = &mut self.servers[usize::from(this.target.0)];
         let waited = self.agenda.now().since(this.lined_up);
-        let Some(verdict) = server.stale(waited, &this.request) else {
+        let Some(verdict) = server.stale(waited, &this.request, &self.weather) else {
             return false;
         };
         server.finish(this.fleet, this.counted);

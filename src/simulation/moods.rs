@@ -4,7 +4,7 @@ use crate::random::{Purpose, Spot, Weather, unit_open};
 use crate::units::{Span, Time};
 use crate::wire::Outcome;
 use crate::world::failure::EpisodeTimeline;
-use crate::world::{Reach, RetryAfterHint, StruckBy, Target, Window};
+use crate::world::{Episodes, Reach, RetryAfterHint, StruckBy, Target, Window};
 
 use super::pressure::{Pressure, Standing};
 use super::server::Request;
@@ -32,11 +32,11 @@ impl<'a> Moods<'a> {
     /// The moods of target number `number` at the begin of a run.
     pub(super) fn new(spec: &'a Target, weather: &Weather, number: u32) -> Moods<'a> {
         let (seed, replication) = weather.origin();
-        let timeline = |e| EpisodeTimeline::new(e, seed, replication, number);
+        let timeline = |e: &Episodes| EpisodeTimeline::new(e, seed, replication, number);
         Moods {
             spec,
             number: number as u16,
-            episodes: spec.episodes.map(timeline),
+            episodes: spec.episodes.as_ref().map(timeline),
             pressure: Pressure::of(&spec.under_load),
         }
     }
@@ -63,13 +63,12 @@ impl<'a> Moods<'a> {
             && self.strikes(outage.reach, window, Word::Outage, request, weather)
         {
             let left = window.until.since(now);
-            let told = hint(outage.retry_after, Some(left), request, weather);
+            let told = hint(&outage.retry_after, Some(left), request, weather);
             return Some((outage.outcome, told));
         }
-        if let Some(episodes) = &mut self.episodes
+        if let (Some(episodes), Some(episode)) = (&mut self.episodes, &spec.episodes)
             && let Some(window) = episodes.at(now)
         {
-            let episode = episodes.spec();
             let struck = match episode.reach.by {
                 // The coin of the target's own failures, as ever.
                 StruckBy::Attempt => episode.reach.rate.hits(request.luck[1]),
@@ -77,14 +76,14 @@ impl<'a> Moods<'a> {
             };
             if struck {
                 let left = window.until.since(now);
-                let told = hint(episode.retry_after, Some(left), request, weather);
+                let told = hint(&episode.retry_after, Some(left), request, weather);
                 return Some((spec.failures.outcome, told));
             }
         }
         let pressure = self.pressure.as_ref()?;
-        pressure.fails(now, standing, || {
-            weather.draw(request.spot, Purpose::Trouble)[0]
-        })
+        let coin = || weather.draw(request.spot, Purpose::Trouble)[0];
+        let (outcome, told) = pressure.fails(now, standing, coin)?;
+        Some((outcome, hint(told, None, request, weather)))
     }
 
     /// When work ends that would take so long, if it begins now: after pauses, slowed down.
@@ -146,9 +145,10 @@ impl<'a> Moods<'a> {
     }
 }
 
-/// What a hint tells this request. Draws purpose [`Purpose::Network`] where it has jitter.
+/// What a hint tells this request. Draws purpose [`Purpose::Network`] where it is drawn or has
+/// jitter.
 pub(super) fn hint(
-    hint: RetryAfterHint,
+    hint: &RetryAfterHint,
     reset: Option<Span>,
     request: &Request,
     weather: &Weather,

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use crate::random::unit;
-use crate::units::{Span, Time};
+use crate::units::Time;
 use crate::wire::Outcome;
-use crate::world::{Curve, LoadBy, LoadFailures, UnderLoad};
+use crate::world::{Curve, LoadBy, LoadFailures, RetryAfterHint, UnderLoad};
 
 /// What load does to a target during one run.
 #[derive(Debug)]
@@ -64,17 +64,17 @@ impl<'a> Pressure<'a> {
         self.latency.as_ref().map_or(1.0, at)
     }
 
-    /// How load ends an attempt that arrives, if it does, and the `Retry-After` with it.
+    /// How load ends an attempt that arrives, if it does, and what is told with it.
     pub(super) fn fails(
         &self,
         now: Time,
         standing: Standing,
         coin: impl FnOnce() -> u32,
-    ) -> Option<(Outcome, Option<Span>)> {
+    ) -> Option<(Outcome, &'a RetryAfterHint)> {
         let (gauge, failures) = self.failures.as_ref()?;
         let rate = gauge.curve.at(gauge.load(now, standing, 1));
         let fails = rate > 0.0 && unit(coin()) < rate;
-        fails.then_some((failures.outcome, failures.retry_after))
+        fails.then_some((failures.outcome, &failures.retry_after))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::wire::Outcome;
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter};
 use crate::world::price::Usage;
 use crate::world::{
-    Capacity, LimitSpec, Order, Reach, StruckBy, Target, UnderLoad, WhenFull, Work,
+    Capacity, LimitSpec, Order, Reach, RetryAfterHint, StruckBy, Target, UnderLoad, WhenFull, Work,
 };
 
 use super::moods::{Moods, hint};
@@ -187,9 +187,9 @@ impl<'a> Server<'a> {
             when_full,
             retry_after,
             ..
-        } = self.spec.capacity
+        } = &self.spec.capacity
         {
-            let full = self.serving >= servers
+            let full = self.serving >= *servers
                 && queue.is_some_and(|room| self.line.len() as u64 >= u64::from(room));
             if full {
                 // The limits stand before the servers: they have counted it.
@@ -198,7 +198,10 @@ impl<'a> Server<'a> {
                     self.finish_quota(request.spot.fleet);
                 }
                 return match when_full {
-                    WhenFull::Overloaded => self.refused(Outcome::Overloaded, retry_after, request),
+                    WhenFull::Overloaded => {
+                        let told = hint(retry_after, None, request, weather);
+                        self.refused(Outcome::Overloaded, told, request)
+                    }
                     WhenFull::Drop => Verdict::Dropped,
                 };
             }
@@ -300,14 +303,17 @@ impl<'a> Server<'a> {
     }
 
     /// What becomes of a request whose turn has come, if it has waited too long for it.
-    pub fn stale(&self, waited: Span, request: &Request) -> Option<Verdict> {
-        match self.spec.capacity {
+    pub fn stale(&self, waited: Span, request: &Request, weather: &Weather) -> Option<Verdict> {
+        match &self.spec.capacity {
             Capacity::Servers {
                 stale: Some(stale),
                 retry_after,
                 ..
             } if waited > stale.after => Some(match stale.then {
-                WhenFull::Overloaded => self.refused(Outcome::Overloaded, retry_after, request),
+                WhenFull::Overloaded => {
+                    let told = hint(retry_after, None, request, weather);
+                    self.refused(Outcome::Overloaded, told, request)
+                }
                 WhenFull::Drop => Verdict::Dropped,
             }),
             _ => None,
@@ -364,7 +370,8 @@ impl<'a> Server<'a> {
             }
         }
         if spec.failures.rate.hits(request.luck[1]) {
-            return (spec.failures.outcome, spec.failures.retry_after);
+            let told = hint(&spec.failures.retry_after, None, request, weather);
+            return (spec.failures.outcome, told);
         }
         if let Work::Model {
             context_window: Some(window),
@@ -440,7 +447,7 @@ impl<'a> Server<'a> {
         }
         let known = reset != Span::ZERO && reset != Span::MAX;
         let reset = known.then_some(reset);
-        Some(hint(spec.retry_after, reset, request, weather))
+        Some(hint(&spec.retry_after, reset, request, weather))
     }
 
     fn take_quota(&mut self, now: Time, request: &Request) {
@@ -480,9 +487,7 @@ fn knows_agents(spec: &Target) -> bool {
             .slowdowns
             .firsts()
             .any(|(_, slowdown)| of_agents(slowdown.reach))
-        || spec
-            .episodes
-            .is_some_and(|episodes| of_agents(episodes.reach))
+        || (spec.episodes.iter()).any(|episodes| of_agents(episodes.reach))
 }
 
 /// How long a target takes to answer with this outcome, a model's tokens not counted \[ns\].
@@ -524,7 +529,7 @@ impl<'a> Plain<'a> {
             && spec.network.is_none()
             && spec.contention.is_none()
             && spec.limits.is_empty()
-            && spec.failures.retry_after.is_none();
+            && spec.failures.retry_after == RetryAfterHint::Silent;
         plain.then(|| Plain {
             rate: spec.failures.rate.of_coins(),
             fails_with: spec.failures.outcome,

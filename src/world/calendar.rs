@@ -77,18 +77,18 @@ impl<T> Default for Calendar<T> {
     }
 }
 
-impl<T: Copy> Calendar<T> {
+impl<T> Calendar<T> {
     /// The window that holds `t`, if one does, and what is about it.
     #[inline]
-    pub fn at(&self, t: Time) -> Option<(Window, T)> {
+    pub fn at(&self, t: Time) -> Option<(Window, &T)> {
         let next = self.once.partition_point(|(w, _)| w.until <= t);
-        if let Some(once) = self.once.get(next)
-            && once.0.holds(t)
+        if let Some((window, about)) = self.once.get(next)
+            && window.holds(t)
         {
-            return Some(*once);
+            return Some((*window, about));
         }
         let mut again = self.again.iter();
-        again.find_map(|(recurring, about)| Some((recurring.at(t)?, *about)))
+        again.find_map(|(recurring, about)| Some((recurring.at(t)?, about)))
     }
 
     /// The first instant from `t` on that no window holds.
@@ -100,9 +100,7 @@ impl<T: Copy> Calendar<T> {
         }
         free
     }
-}
 
-impl<T> Calendar<T> {
     /// Whether nothing is in it.
     #[inline]
     pub fn is_empty(&self) -> bool {
@@ -145,9 +143,9 @@ mod tests {
             again: vec![],
         };
         assert_eq!(calendar.at(Time(4)), None);
-        assert_eq!(calendar.at(Time(5)), Some(calendar.once[0]));
+        assert_eq!(calendar.at(Time(5)), Some((window(5, 10), &'a')));
         assert_eq!(calendar.at(Time(10)), None);
-        assert_eq!(calendar.at(Time(29)), Some(calendar.once[1]));
+        assert_eq!(calendar.at(Time(29)), Some((window(20, 30), &'b')));
         assert_eq!(calendar.at(Time(30)), None);
         assert_eq!(calendar.end(), Some(Time(30)));
     }
@@ -181,8 +179,8 @@ mod tests {
             once: vec![(window(12, 20), 'a')],
             again: vec![(again, 'b')],
         };
-        assert_eq!(calendar.at(Time(11)), Some((window(10, 14), 'b')));
-        assert_eq!(calendar.at(Time(12)), Some((window(12, 20), 'a')));
+        assert_eq!(calendar.at(Time(11)), Some((window(10, 14), &'b')));
+        assert_eq!(calendar.at(Time(12)), Some((window(12, 20), &'a')));
         // From 10 to 14, from 12 to 20, from 20 to 24.
         assert_eq!(calendar.free_from(Time(11)), Time(24));
         assert_eq!(calendar.end(), Some(Time(20)));

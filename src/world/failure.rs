@@ -7,7 +7,7 @@ use crate::wire::Outcome;
 use super::{RetryAfterHint, Window};
 
 /// How a target is down for a time: attempts that arrive in it fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Outage {
     /// What a failure in it looks like.
     pub outcome: Outcome,
@@ -66,7 +66,7 @@ impl Reach {
 /// On/off failure: exponential times up and down, by turns, beginning up.
 ///
 /// Failures then come in runs, which is what makes nested retries dear.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Episodes {
     /// Mean time between the end of an episode and the begin of the next.
     pub mean_up: Span,
@@ -127,44 +127,45 @@ impl Script {
 /// The episodes of one target in one replication, drawn as time goes on.
 #[derive(Clone, Debug)]
 pub struct EpisodeTimeline {
-    spec: Episodes,
+    mean_up: Span,
+    mean_down: Span,
     stream: Stream,
     current: Window,
 }
 
 impl EpisodeTimeline {
     /// The episodes of target number `target`; draws from its own ChaCha8 stream.
-    pub fn new(spec: Episodes, seed: u64, replication: u64, target: u32) -> EpisodeTimeline {
-        let mut stream = Stream::new(seed, replication, Process::Episodes, target);
-        let current = next_episode(&mut stream, spec, Time::ZERO);
-        EpisodeTimeline {
-            spec,
-            stream,
-            current,
-        }
+    pub fn new(spec: &Episodes, seed: u64, replication: u64, target: u32) -> EpisodeTimeline {
+        let mut timeline = EpisodeTimeline {
+            mean_up: spec.mean_up,
+            mean_down: spec.mean_down,
+            stream: Stream::new(seed, replication, Process::Episodes, target),
+            current: Window {
+                from: Time::ZERO,
+                until: Time::ZERO,
+            },
+        };
+        timeline.advance();
+        timeline
     }
 
     /// The episode that holds `now`, if one does; time must not go back.
     pub fn at(&mut self, now: Time) -> Option<Window> {
         while self.current.until <= now {
-            self.current = next_episode(&mut self.stream, self.spec, self.current.until);
+            self.advance();
         }
         Some(self.current).filter(|w| w.holds(now))
     }
 
-    /// What the scenario says of them.
-    pub fn spec(&self) -> Episodes {
-        self.spec
-    }
-}
-
-fn next_episode(stream: &mut Stream, spec: Episodes, after: Time) -> Window {
-    // At least a nanosecond each, so that time always moves on.
-    let mut span = |mean: Span| Span((stream.exponential(mean.0 as f64) as u64).max(1));
-    let from = after + span(spec.mean_up);
-    Window {
-        from,
-        until: from + span(spec.mean_down),
+    /// On to the next episode.
+    fn advance(&mut self) {
+        // At least a nanosecond each, so that time always moves on.
+        let mut span = |mean: Span| Span((self.stream.exponential(mean.0 as f64) as u64).max(1));
+        let from = self.current.until + span(self.mean_up);
+        self.current = Window {
+            from,
+            until: from + span(self.mean_down),
+        };
     }
 }
 
@@ -199,7 +200,7 @@ mod tests {
             reach: Reach::ALL,
             retry_after: RetryAfterHint::Silent,
         };
-        let mut timeline = EpisodeTimeline::new(spec, 7, 0, 0);
+        let mut timeline = EpisodeTimeline::new(&spec, 7, 0, 0);
         let steps = 2_000_000u32;
         let down = (0..steps)
             .filter(|i| timeline.at(Time(u64::from(*i) * 100_000_000)).is_some())

@@ -3,6 +3,7 @@
 //! A [`Curve`] turns a number of attempts into a factor or a share. Which attempts are counted is
 //! its [`LoadBy`]; most shapes look at that number as a part of what the curve calls full.
 
+use super::RetryAfterHint;
 use crate::random::math;
 use crate::units::Span;
 use crate::wire::Outcome;
@@ -23,8 +24,8 @@ pub struct LoadFailures {
     pub rate: Curve,
     /// What such a failure looks like.
     pub outcome: Outcome,
-    /// When it says to come back.
-    pub retry_after: Option<Span>,
+    /// When it says to come back; it knows of no end.
+    pub retry_after: RetryAfterHint,
 }
 
 /// A number as a function of load.

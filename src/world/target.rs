@@ -80,18 +80,10 @@ pub struct Failures {
     pub rate: Share,
     /// What a failure looks like; also in episodes, and in outages that do not say.
     pub outcome: Outcome,
-    /// When a failure says to come back.
-    pub retry_after: Option<Span>,
+    /// When a failure says to come back; it knows of no end.
+    pub retry_after: RetryAfterHint,
     /// How long a failure takes \[ns\]; by default as long as success (of a model: the first token).
     pub latency: Option<Distribution>,
-}
-
-impl Failures {
-    /// When a failure says to come back, as a hint.
-    pub fn hint(&self) -> RetryAfterHint {
-        self.retry_after
-            .map_or(RetryAfterHint::Silent, RetryAfterHint::Fixed)
-    }
 }
 
 /// Attempts that hang.
@@ -104,7 +96,7 @@ pub struct Hangs {
 }
 
 /// How many attempts a target can work on at once.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Capacity {
     /// Any number, without getting slower.
     Infinite,
@@ -123,8 +115,8 @@ pub enum Capacity {
         queue: Option<u32>,
         /// What happens to one attempt more.
         when_full: WhenFull,
-        /// When it is told to come back, if it is told anything.
-        retry_after: Option<Span>,
+        /// When it is told to come back.
+        retry_after: RetryAfterHint,
         /// Who is served first.
         order: Order,
         /// What becomes of those who have waited for long.
@@ -185,12 +177,19 @@ impl Target {
             let longest = episodes.retry_after.longest(episodes.mean_down);
             (self.failures.outcome, longest)
         });
-        let failures = (self.failures.rate != Share::NONE)
-            .then_some((self.failures.outcome, self.failures.retry_after));
+        let failures = (self.failures.rate != Share::NONE).then(|| {
+            (
+                self.failures.outcome,
+                self.failures.retry_after.longest(Span::ZERO),
+            )
+        });
         let loaded = self.under_load.failures.as_ref();
-        let loaded = loaded.map(|failures| (failures.outcome, failures.retry_after));
-        let full = match self.capacity {
-            Capacity::Servers { retry_after, .. } => Some((Outcome::Overloaded, retry_after)),
+        let loaded =
+            loaded.map(|failures| (failures.outcome, failures.retry_after.longest(Span::ZERO)));
+        let full = match &self.capacity {
+            Capacity::Servers { retry_after, .. } => {
+                Some((Outcome::Overloaded, retry_after.longest(Span::ZERO)))
+            }
             Capacity::Infinite | Capacity::Load { .. } => None,
         };
         limits

@@ -301,7 +301,9 @@ fn failures(c: &mut Choices) -> String {
     let outcome = SERVER_OUTCOMES[c.below(7)];
     let latency = c.maybe(3, "latency", |c| c.of(&LATENCIES).to_owned());
     let told = match outcome {
-        "transient" | "rate_limited" | "overloaded" => c.maybe(3, "retry_after", |_| "3s".into()),
+        "transient" | "rate_limited" | "overloaded" => c.maybe(3, "retry_after", |c| {
+            c.of(&["3s", "{exponential: {mean: 1s}}"]).into()
+        }),
         _ => String::new(),
     };
     format!("{{rate: {rate}, outcome: {outcome}{latency}{told}}}")
@@ -320,7 +322,13 @@ fn reach(c: &mut Choices) -> &'static str {
 
 fn outages(c: &mut Choices) -> String {
     let own = c.maybe(2, "outcome", |c| {
-        let told = c.of(&["none", "reset", "1s", "{jittered: 5s}"]);
+        let told = c.of(&[
+            "none",
+            "reset",
+            "1s",
+            "{jittered: 5s}",
+            "{uniform: [0, 3s]}",
+        ]);
         format!(
             "{}, retry_after: {told}",
             c.of(&["overloaded", "transient"])

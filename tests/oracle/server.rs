@@ -73,10 +73,10 @@ fn always(share: Share) -> bool {
 }
 
 /// When the window ends that holds a time, and what is about it: found by going from one to the next.
-fn within<T: Copy>(calendar: &Calendar<T>, now: u64) -> Option<(u64, T)> {
+fn within<T>(calendar: &Calendar<T>, now: u64) -> Option<(u64, &T)> {
     for (window, about) in &calendar.once {
         if window.from.0 <= now && now < window.until.0 {
-            return Some((window.until.0, *about));
+            return Some((window.until.0, about));
         }
     }
     for (recurring, about) in &calendar.again {
@@ -84,7 +84,7 @@ fn within<T: Copy>(calendar: &Calendar<T>, now: u64) -> Option<(u64, T)> {
         let mut left = recurring.times.map_or(u64::MAX, u64::from);
         while from <= now && left > 0 {
             if now < until {
-                return Some((until, *about));
+                return Some((until, about));
             }
             from += recurring.every.0;
             until += recurring.every.0;
@@ -97,7 +97,7 @@ fn within<T: Copy>(calendar: &Calendar<T>, now: u64) -> Option<(u64, T)> {
 impl Server {
     pub fn new(sim_clock: &Rc<super::clock::Clock>, target: &Target, fleets: usize) -> Server {
         let of_fleets = |_| (0..fleets).map(|_| RefCell::default()).collect();
-        let gate = match target.capacity {
+        let gate = match &target.capacity {
             Capacity::Servers {
                 servers,
                 queue,
@@ -105,7 +105,7 @@ impl Server {
                 stale,
                 ..
             } => {
-                let gate = Gate::new(sim_clock, servers, queue, order);
+                let gate = Gate::new(sim_clock, *servers, *queue, *order);
                 if let Some(stale) = stale {
                     gate.lose_patience(stale.after.0);
                 }
@@ -164,12 +164,7 @@ impl Server {
                 Algorithm::Concurrency => Some(0),
                 _ => limit.wait(spec, now, cost),
             };
-            let hint = match spec.retry_after {
-                RetryAfterHint::Silent => None,
-                RetryAfterHint::Fixed(span) => Some(span),
-                RetryAfterHint::ToReset => wait.filter(|w| *w > 0).map(Span),
-                RetryAfterHint::Jittered(_) => panic!("not certain"),
-            };
+            let hint = told(&spec.retry_after, wait.filter(|w| *w > 0));
             let wait = wait.unwrap_or(u64::MAX);
             if worst.is_none_or(|(longest, _)| wait > longest) {
                 worst = Some((wait, hint));
@@ -218,6 +213,16 @@ impl Server {
     }
 }
 
+/// What a hint tells where the reason is known to go away after so long.
+fn told(hint: &RetryAfterHint, reset: Option<u64>) -> Option<Span> {
+    match hint {
+        RetryAfterHint::Silent => None,
+        RetryAfterHint::Fixed(wait) => Some(*wait),
+        RetryAfterHint::ToReset => reset.map(Span),
+        other => panic!("{other:?} is not certain"),
+    }
+}
+
 /// On the straight lines between points, found by walking along them.
 fn along(points: &[(f64, f64)], n: f64) -> f64 {
     let mut at = points[0].1;
@@ -235,23 +240,18 @@ fn along(points: &[(f64, f64)], n: f64) -> f64 {
 /// How a request that arrived then ends, if there is room for it.
 fn nature(target: &Target, server: &Server, request: &Request, arrived: u64) -> Reply {
     if let Some((until, outage)) = within(&target.outages, arrived) {
-        let told = match outage.retry_after {
-            RetryAfterHint::Silent => None,
-            RetryAfterHint::Fixed(wait) => Some(wait),
-            RetryAfterHint::ToReset => Some(Span(until - arrived)),
-            RetryAfterHint::Jittered(_) => panic!("not certain"),
-        };
+        let told = told(&outage.retry_after, Some(until - arrived));
         return Reply::of(outage.outcome).asking(told);
     }
     if let Some(loaded) = &target.under_load.failures {
         let rate = server.pressed(&loaded.rate, arrived, 1);
         assert!(rate == 0.0 || rate == 1.0, "{rate} is not certain");
         if rate == 1.0 {
-            return Reply::of(loaded.outcome).asking(loaded.retry_after);
+            return Reply::of(loaded.outcome).asking(told(&loaded.retry_after, None));
         }
     }
     if always(target.failures.rate) {
-        return Reply::of(target.failures.outcome).asking(target.failures.retry_after);
+        return Reply::of(target.failures.outcome).asking(told(&target.failures.retry_after, None));
     }
     Reply::of(match target.work {
         Work::Model {
@@ -339,13 +339,13 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
                     when_full,
                     retry_after,
                     ..
-                } = target.capacity
+                } = &target.capacity
                 else {
                     unreachable!("only servers have a gate");
                 };
                 request.fate.set(None);
-                if when_full == WhenFull::Overloaded {
-                    refuse(Reply::of(Outcome::Overloaded).asking(retry_after)).await;
+                if *when_full == WhenFull::Overloaded {
+                    refuse(Reply::of(Outcome::Overloaded).asking(told(retry_after, None))).await;
                 }
                 return;
             }
@@ -374,7 +374,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             }
         }
     };
-    if let (Some(it), Capacity::Servers { stale, .. }) = (&ticket, target.capacity) {
+    if let (Some(it), Capacity::Servers { stale, .. }) = (&ticket, &target.capacity) {
         let answered = stale.is_some_and(|stale| stale.then == WhenFull::Overloaded);
         let fate = answered.then_some(Outcome::Overloaded);
         let request = request.clone();
@@ -396,10 +396,10 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             stale: Some(stale),
             retry_after,
             ..
-        } = target.capacity
+        } = &target.capacity
             && stale.then == WhenFull::Overloaded
         {
-            refuse(Reply::of(Outcome::Overloaded).asking(retry_after)).await;
+            refuse(Reply::of(Outcome::Overloaded).asking(told(retry_after, None))).await;
         }
         return;
     }

@@ -47,6 +47,45 @@ fn an_outage_tells_a_time_or_its_end() {
 }
 
 #[test]
+fn a_retry_after_may_be_drawn() {
+    // Whoever tells it: a failure, an outage, a limit, a full queue, load. All answer at once, so the
+    // second attempt begins after what was told, and what was told is what the text allows.
+    let tools = [
+        "latency: 1s, rejection_latency: 0, failures: {rate: 100%, outcome: overloaded, retry_after: DRAWN}",
+        "latency: 1s, rejection_latency: 0, outages: [{at: 0, for: 1h, outcome: overloaded, retry_after: DRAWN}]",
+        "latency: 1s, rejection_latency: 0, limits: [{concurrent: 1, retry_after: DRAWN}]",
+        "latency: 1s, rejection_latency: 0, capacity: {servers: 1, queue: 0, retry_after: DRAWN}",
+        "latency: 1s, rejection_latency: 0, under_load: {failures: {steps: {2: 100%}, retry_after: DRAWN}}",
+    ];
+    for tool in tools {
+        let tool = tool.replace("DRAWN", "{uniform: [2s, 4s]}");
+        let (_, attempts) = crate::play(&calls(&tool, "20", "count: 20", TWICE));
+        let told: Vec<u64> = (attempts.iter())
+            .filter_map(|a| (a.number == 1).then_some(a.retry_after?.0))
+            .collect();
+        assert!(told.len() >= 19, "{tool}");
+        let low = told
+            .iter()
+            .filter(|t| (2_000_000_000..3_000_000_000).contains(*t));
+        let high = told
+            .iter()
+            .filter(|t| (3_000_000_000..=4_000_000_000).contains(*t));
+        let (low, high) = (low.count(), high.count());
+        assert!(
+            low + high == told.len() && low > 2 && high > 2,
+            "{tool}: {told:?}"
+        );
+        for again in attempts.iter().filter(|a| a.number == 2) {
+            let first = attempts
+                .iter()
+                .find(|a| a.number == 1 && a.task == again.task);
+            let told = first.unwrap().retry_after.unwrap();
+            assert_eq!(again.begin.since(first.unwrap().end), told, "{tool}");
+        }
+    }
+}
+
+#[test]
 fn an_outage_without_words_of_its_own_fails_as_its_target_does() {
     // The first outage takes outcome and Retry-After from `failures`; the second has its own outcome,
     // and so says nothing of when to come back: the retry waits for its own delay.

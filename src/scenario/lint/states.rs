@@ -197,7 +197,12 @@ fn longest_outage(used: &Used) -> Option<Span> {
     let outages = used.target.outages.firsts();
     let windows = outages.map(|(window, _)| window.length());
     windows
-        .chain(used.target.episodes.map(|episodes| episodes.mean_down))
+        .chain(
+            used.target
+                .episodes
+                .iter()
+                .map(|episodes| episodes.mean_down),
+        )
         .max()
 }
 

@@ -25,6 +25,7 @@ use sliding_log::{SlidingLog, WeightedLog};
 use sliding_window::SlidingWindow;
 use token_bucket::TokenBucket;
 
+use crate::random::Distribution;
 use crate::units::{Span, Time};
 
 /// A rate limit at work: its algorithm and what that remembers.
@@ -224,7 +225,7 @@ pub enum Algorithm {
 }
 
 /// What `Retry-After` a rejection or failure carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RetryAfterHint {
     /// None.
     Silent,
@@ -234,15 +235,18 @@ pub enum RetryAfterHint {
     ToReset,
     /// The time until reset plus a uniform draw from zero to this.
     Jittered(Span),
+    /// A draw, whenever the reason goes away \[ns\].
+    Drawn(Box<Distribution>),
 }
 
 impl RetryAfterHint {
     /// What is told where the reason goes away after `reset`, if anybody knows when; `luck` is drawn,
-    /// uniform in (0, 1), where the hint has jitter.
-    pub fn told(self, reset: Option<Span>, luck: impl FnOnce() -> f64) -> Option<Span> {
+    /// uniform in (0, 1), where the hint needs it.
+    pub fn told(&self, reset: Option<Span>, luck: impl FnOnce() -> f64) -> Option<Span> {
         match self {
             RetryAfterHint::Silent => None,
-            RetryAfterHint::Fixed(span) => Some(span),
+            RetryAfterHint::Fixed(span) => Some(*span),
+            RetryAfterHint::Drawn(span) => Some(Span::from_nanos_f64(span.quantile(luck()))),
             RetryAfterHint::ToReset => reset,
             RetryAfterHint::Jittered(more) => {
                 let reset = reset?;
@@ -251,11 +255,13 @@ impl RetryAfterHint {
         }
     }
 
-    /// The longest that is told where the reason goes away after `reset` at the latest.
-    pub fn longest(self, reset: Span) -> Option<Span> {
+    /// The longest that is told where the reason goes away after `reset` at the latest; of a draw
+    /// without a longest the 99th percentile.
+    pub fn longest(&self, reset: Span) -> Option<Span> {
         match self {
             RetryAfterHint::Silent => None,
-            RetryAfterHint::Fixed(span) => Some(span),
+            RetryAfterHint::Fixed(span) => Some(*span),
+            RetryAfterHint::Drawn(span) => Some(Span::from_nanos_f64(span.high())),
             RetryAfterHint::ToReset => Some(reset),
             RetryAfterHint::Jittered(more) => Some(Span(reset.0.saturating_add(more.0))),
         }
