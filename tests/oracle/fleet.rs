@@ -299,6 +299,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         path: vec![],
         retry_budgets: vec![],
         budgets: vec![],
+        timeouts: vec![],
     };
     let reply = client::task(env, &sim.scenario.fleets[crew.number].plan).await;
     let now = sim.clock.now();
