@@ -36,7 +36,7 @@ pub struct Env {
     pub retry_budgets: Vec<Bound>,
     /// The budgets around this.
     pub budgets: Vec<Rc<Purse>>,
-    /// The timeouts around this, up to the sub-agent or the attempt of a hedge that it is in.
+    /// The timeouts around this, up to the sub-agent that it is in.
     pub timeouts: Vec<Rc<TimeLimit>>,
 }
 

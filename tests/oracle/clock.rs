@@ -204,13 +204,24 @@ pub struct TimeLimit {
 
 impl TimeLimit {
     pub fn new(clock: &Rc<Clock>, after: u64) -> TimeLimit {
-        let (at, signal) = (clock.now().saturating_add(after), clock.signal());
+        let at = clock.now().saturating_add(after);
+        TimeLimit::at(clock.clone(), at, clock.signal())
+    }
+
+    fn at(clock: Rc<Clock>, at: u64, signal: Signal) -> TimeLimit {
+        let place = Cell::new(clock.fire(at, &signal));
         TimeLimit {
-            clock: clock.clone(),
+            clock,
             at,
-            place: Cell::new(clock.fire(at, &signal)),
+            place,
             signal,
         }
+    }
+
+    /// The same limit, planned once more for one of several who wait side by side: the first that is
+    /// due counts.
+    pub fn beside(&self) -> TimeLimit {
+        TimeLimit::at(self.clock.clone(), self.at, self.signal())
     }
 
     /// Plans it anew: behind what is due at the same time and was planned before.

@@ -285,7 +285,8 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
             if sent == 0 || may_go(&mut env, Some(&call), Outcome::Timeout) {
                 sent += 1;
                 env.lane = sent as usize;
-                env.timeouts = vec![];
+                let beside = whole.timeouts.iter().map(|limit| limit.beside().into());
+                env.timeouts = beside.collect();
                 let taken = env.retry_budgets.iter().map(|b| b.held.clone());
                 held.push(taken.collect());
                 call.grown[env.lane].set(call.grown[0].get());
