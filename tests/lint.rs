@@ -80,16 +80,84 @@ fn waits() -> Vec<Case> {
             format!("tool: [{{§retry: {{{unlimited}}}}}]"),
             format!("tool: [{{§retry: {{{unlimited}, deadline: 1m}}}}]"),
         ),
+        // A budget does not shrink by failures that are free, as those of a model are by default.
+        case(
+            "no-cap",
+            format!("llm: [{{budget: {{limit: $1}}}}, {{§retry: {{{unlimited}}}}}]"),
+            format!("llm: [{{budget: {{limit: $1}}}}, {{§retry: {{{unlimited}, on: [invalid]}}}}]"),
+        ),
+        case(
+            "no-cap",
+            format!("llm: [{{retry_budget: {{cost: 2x}}}}, {{§retry: {{{unlimited}}}}}]"),
+            format!(
+                "llm: [{{retry_budget: {{cost: 2x}}}}, {{§retry: {{{unlimited}, on: [invalid]}}}}]"
+            ),
+        ),
+        Case {
+            set: &[
+                "models.planner.billing={transient: {input: 100%, output: 0%, call: 0%}}",
+                "fleets.workers.plan.0.prompt=100",
+            ],
+            ..case(
+                "no-cap",
+                format!(
+                    "task: [{{budget: {{limit: $1}}}}]\n    llm: [{{§retry: {{{unlimited}, on: [transient, overloaded]}}}}]"
+                ),
+                format!(
+                    "task: [{{budget: {{limit: $1}}}}]\n    llm: [{{§retry: {{{unlimited}, on: [transient]}}}}]"
+                ),
+            )
+        },
+        case(
+            "no-cap",
+            format!(
+                "task: [{{budget: {{limit: $1}}}}]\n    llm: [{{§retry: {{{unlimited}, on: [timeout, circuit_open]}}}}, {{timeout: 9s}}, {{circuit_breaker: {{failures: 5, open_for: 9s}}}}]"
+            ),
+            format!(
+                "task: [{{budget: {{limit: $1}}}}]\n    llm: [{{§retry: {{{unlimited}, on: [timeout, circuit_open]}}}}, {{timeout: 9s}}]"
+            ),
+        ),
         case(
             "no-backoff",
             "tool: [{§retry: {attempts: 3}}]",
             "tool: [{§retry: {attempts: 3, on: [invalid]}}]",
+        ),
+        // The backoff after throttling counts where it is come to, and the other one where not only it is.
+        case(
+            "no-backoff",
+            with("throttled_backoff: {fixed: 0s}"),
+            with("throttled_backoff: {fixed: 0s}, on: [transient]"),
+        ),
+        case(
+            "no-backoff",
+            "tool: [{§retry: {attempts: 3, throttled_backoff: {fixed: 1s, jitter: full}}}]",
+            "tool: [{§retry: {attempts: 3, throttled_backoff: {fixed: 1s, jitter: full}, on: [rate_limited, invalid]}}]",
+        ),
+        case(
+            "uncapped-backoff",
+            with("attempts: 15, throttled_backoff: {exponential: {base: 1s}, jitter: full}")
+                .replace("attempts: 3, ", ""),
+            with("throttled_backoff: {exponential: {base: 1s}, jitter: full}"),
         ),
         case("uncapped-backoff", growing(15), growing(10)),
         case(
             "no-jitter",
             "tool: [{§retry: {attempts: 3, delay: 1s}}]",
             "tool: [{§retry: {attempts: 3, backoff: {fixed: 1s, jitter: equal}}}]",
+        ),
+        case(
+            "no-jitter",
+            with("throttled_backoff: {fixed: 9s}"),
+            with("throttled_backoff: {fixed: 9s, jitter: equal}"),
+        ),
+        case(
+            "backoff-outlives-cache",
+            format!(
+                "llm: [{{§retry: {{{GOOD}, throttled_backoff: {{fixed: 2m, jitter: equal}}}}}}]"
+            ),
+            format!(
+                "llm: [{{§retry: {{{GOOD}, throttled_backoff: {{fixed: 1m, jitter: equal}}}}}}]"
+            ),
         ),
         case(
             "backoff-outlives-cache",
@@ -149,12 +217,30 @@ fn calls() -> Vec<Case> {
 
 fn states() -> Vec<Case> {
     let breaker = |keys: &str| format!("tool: [{{§circuit_breaker: {{{keys}}}}}]");
+    let windowed = |time: &str| {
+        let window = format!("window: {{time: {time}, buckets: 10}}");
+        format!(
+            "llm: [{{§circuit_breaker: {{failures: 5, {window}, open_for: 10s, shared: agent}}}}]"
+        )
+    };
     vec![
         // 100 tasks for 20 agents: each makes five calls.
         case(
             "breaker-never-trips",
             breaker("failures: 6, open_for: 10s, shared: agent"),
             breaker("failures: 5, open_for: 10s, shared: agent"),
+        ),
+        // And an answer of the model takes two seconds or more: four in less than eight.
+        case("breaker-never-trips", windowed("7s"), windowed("8s")),
+        case(
+            "breaker-never-trips",
+            windowed("7s"),
+            windowed("7s").replace("}}]", "}}, {timeout: 1700ms, allow: [timeout-too-short]}]"),
+        ),
+        case(
+            "breaker-never-trips",
+            windowed("7s"),
+            windowed("7s").replace("10}", "10, begin: call_in_turn}"),
         ),
         case(
             "breaker-outlasts-outage",
