@@ -10,6 +10,7 @@ use crate::wire::Outcome;
 use crate::world::price::Usage;
 
 use super::fleet_book::FleetBook;
+use super::recovery::Recovery;
 use super::series::{ROWS, Series};
 
 /// The books of one run under one policy.
@@ -41,14 +42,8 @@ pub struct Ledger {
     pub peak_per_second: u64,
     /// When the second of the clock ends in which the latest attempt began, and how many began in it.
     this_second: (Time, u64),
-    /// The end of the last scheduled outage.
-    outage_end: Option<Time>,
-    /// Which fleets call a target that has one.
-    meets_outage: Vec<bool>,
-    /// When the last task that had begun before that ended.
-    recovered: Time,
-    /// Whether such a task never ended.
-    unrecovered: bool,
+    /// How long the work took that outages caught.
+    recovery: Recovery,
 }
 
 /// A target's page.
@@ -112,7 +107,6 @@ impl Ledger {
             first_steps.push(steps);
             steps += steps_of(&fleet.plan);
         }
-        let outage_ends = scenario.targets.iter().filter_map(|t| t.outages.end());
         Ledger {
             targets: vec![TargetBook::default(); scenario.targets.len()],
             causes: vec![CauseBook::default(); layers + 1],
@@ -127,17 +121,8 @@ impl Ledger {
             series: Series::default(),
             peak_per_second: 0,
             this_second: (Time::ZERO, 0),
-            outage_end: outage_ends.max(),
-            meets_outage: meets_outage(scenario, program),
-            recovered: Time::ZERO,
-            unrecovered: false,
+            recovery: Recovery::new(scenario, program),
         }
-    }
-
-    /// Whether a task of this fleet, ready then, counts for recovery.
-    #[inline]
-    fn is_caught(&self, fleet: u8, ready: Time) -> bool {
-        self.outage_end.is_some_and(|end| ready < end) && self.meets_outage[usize::from(fleet)]
     }
 
     /// How many attempts on the wire a fleet made.
@@ -163,16 +148,10 @@ impl Ledger {
         self.causes.last().map_or(Money::ZERO, |c| c.spend)
     }
 
-    /// From the end of the last outage until all work begun before it was done; until the end of
-    /// the run where it never was. `None` without outages.
+    /// From the end of the run's last outage until all work that had been ready before was done; until
+    /// the end of the run where it never was. `None` where no outage ended in the run.
     pub fn recovery(&self, end: &RunEnd) -> Option<Span> {
-        let outage_end = self.outage_end?;
-        let recovered = if self.unrecovered {
-            end.end
-        } else {
-            self.recovered
-        };
-        Some(recovered.since(outage_end))
+        self.recovery.after(end)
     }
 }
 
@@ -190,20 +169,6 @@ impl Tokens {
         self.written += u64::from(usage.written);
         self.output += u64::from(usage.output);
     }
-}
-
-/// Which fleets have a plan that may call a target with a scheduled outage that ends for good.
-fn meets_outage(scenario: &Scenario, program: &Program) -> Vec<bool> {
-    let entries: Vec<usize> = program.fleets.iter().map(|f| f.entry.into()).collect();
-    let meets = |target: TargetId| {
-        let target = &scenario.targets[usize::from(target.0)];
-        target.outages.end().is_some()
-    };
-    let of_fleet = |(i, from): (usize, &usize)| {
-        let to = entries.get(i + 1).copied().unwrap_or(program.ops.len());
-        program.targets_of(*from..to).any(meets)
-    };
-    entries.iter().enumerate().map(of_fleet).collect()
 }
 
 fn row(outcome: Option<Outcome>) -> usize {
@@ -291,9 +256,7 @@ impl Observer for Ledger {
         } else {
             page.failed += 1;
         }
-        if self.is_caught(task.fleet, task.ready) {
-            self.recovered = self.recovered.max(task.end);
-        }
+        self.recovery.task(task.fleet, task.ready, task.end);
     }
 
     fn arrived(&mut self, fleet: u8, tasks: u64) {
@@ -306,8 +269,6 @@ impl Observer for Ledger {
 
     fn unfinished(&mut self, fleet: u8, ready: Time) {
         self.fleets[usize::from(fleet)].unfinished += 1;
-        if self.is_caught(fleet, ready) {
-            self.unrecovered = true;
-        }
+        self.recovery.unfinished(fleet, ready);
     }
 }
