@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "bb849f408de8b56e");
+    assert_eq!(digest(&documents), "b44e8f8dd1801a6a");
 }

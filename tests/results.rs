@@ -38,6 +38,31 @@ fn in_parts(text: &str, replications: u32, cut: u32) -> Document {
     books.document()
 }
 
+#[test]
+fn tasks_that_would_have_come_too_late_are_said_and_cut_nothing_off() {
+    let text = "name: late
+horizon: 10500ms
+tools: {tool: {latency: 1ms}}
+fleets:
+  short: {agents: 1, tasks: {arrivals: {every: 1/s}, count: 25}, plan: [{tool: tool}]}
+  whole: {agents: 1, tasks: {arrivals: {every: 1/s}, count: 10}, plan: [{tool: tool}]}
+  open: {agents: 1, tasks: {arrivals: {every: 1/s}}, plan: [{tool: tool}]}
+  batch: {agents: 1, tasks: {count: 25}, plan: [{tool: tool}]}
+policies: {plain: {}}
+";
+    let document = document(text, 2);
+    let policy = &document.policies[0];
+    let mean = |metric| policy.metric(metric).mean;
+    assert_eq!(mean(Metric::Tasks), Some(10.0 + 10.0 + 10.0 + 25.0));
+    assert_eq!(mean(Metric::TasksUnfinished), Some(0.0));
+    assert_eq!(mean(Metric::CutOff), Some(0.0));
+    let late = document.warnings.iter().filter(|w| w.contains("horizon"));
+    let expected = "of the 25 tasks of short only 10 arrived before the horizon on average; the \
+                    others are not counted";
+    assert_eq!(late.collect::<Vec<_>>(), [expected]);
+    assert_eq!(in_parts(text, 2, 1).warnings, document.warnings);
+}
+
 fn summary(document: &Document) -> serde_json::Value {
     serde_json::from_slice(&report::summary_json(document).unwrap()).unwrap()
 }

@@ -181,9 +181,9 @@ impl Metric {
             Metric::End => ("end_seconds", "when the last task ended, in seconds"),
             Metric::Recovery => (
                 "recovery_seconds",
-                "from the end of the last outage until all tasks that were ready before that were \
-                 done, of fleets that call a target with an outage; null without \
-                 outages; one that comes again without end is none",
+                "from the end of the run's last outage until all tasks that were ready before that \
+                 were done, of fleets that call a target with an outage; null without one; one that \
+                 comes again without end is none",
             ),
             Metric::PeakRate => (
                 "peak_attempts_per_second",
