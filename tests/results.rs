@@ -6,7 +6,8 @@ mod common;
 
 use common::scenario;
 use common::trials::Quiet;
-use squall::experiment::document::{CutResult, Document, Limit, Verdict};
+use sha2::{Digest, Sha256};
+use squall::experiment::document::{self, CutResult, Document, Limit, Verdict};
 use squall::experiment::{self, Books, Frame, Metric, Plan, go_on};
 use squall::report;
 
@@ -221,8 +222,11 @@ fn each_fleet_has_its_own_results() {
             Metric::TaskP50,
             Metric::TaskP90,
             Metric::TaskP99,
+            Metric::TaskP999,
         ];
-        assert_eq!(times.map(|m| mean(p, 0, m)), [Some(2.0); 4]);
+        assert_eq!(times.map(|m| mean(p, 0, m)), [Some(2.0); 5]);
+        let lost = [Metric::Retry, Metric::Wasted];
+        assert_eq!(lost.map(|m| mean(p, 0, m)), [Some(0.0); 2]);
         let rate = mean(p, 1, Metric::SuccessRate).unwrap();
         assert!(rate > 0.0 && rate < 1.0, "{rate}");
     }
@@ -247,6 +251,8 @@ fn fleets_add_up_to_the_policy() {
     let doc = document(TWO_FLEETS, 8);
     let counted = [
         Metric::Spend,
+        Metric::Wasted,
+        Metric::Retry,
         Metric::Attempts,
         Metric::Tasks,
         Metric::TasksOk,
@@ -287,4 +293,59 @@ fn one_fleet_alone_has_the_policys_results() {
 fn fleets_of_parts_add_up() {
     let whole = document(TWO_FLEETS, 9);
     assert!(in_parts(TWO_FLEETS, 9, 4) == whole);
+}
+
+/// The keys of a file and what is behind each, of lists the first entry.
+fn form(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", form(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(list) => format!("[{}]", list.first().map_or_else(String::new, form)),
+        Value::Null => "-".to_owned(),
+        Value::Bool(_) => "b".to_owned(),
+        Value::Number(_) => "n".to_owned(),
+        Value::String(_) => "s".to_owned(),
+    }
+}
+
+/// Results of an earlier version were refused as damaged, because their form had changed but not its name.
+///
+/// Who finds another digest here has changed the form of saved results or books: where squall can no
+/// longer read the old ones (another metric is enough), the number in `SCHEMA` goes up.
+#[test]
+fn a_form_that_changes_has_another_name() {
+    let text = "name: form
+tools: {tool: {latency: 1s, failures: 50%, outages: [{at: 1s, for: 1s}]}}
+fleets: {f: {agents: 1, tasks: {count: 10}, plan: [{tool: tool}]}}
+policies: {p: {tool: [{retry: {attempts: 3, delay: 1s}}]}, q: {}}
+thresholds: [p.cut_off <= 0]
+";
+    let scenario = scenario(text);
+    let mut books = Books::new(Frame::new(&scenario, &plan(2)), 0);
+    go_on(&scenario, 2, &mut books, &Quiet);
+    let result = serde_json::to_value(books.document()).unwrap();
+    let bytes = books.to_bytes().unwrap();
+    let books_schema = String::from_utf8_lossy(bytes.split(|b| *b == b' ').next().unwrap());
+    let books = serde_json::to_value(&books).unwrap();
+    let keys = |metrics: &[Metric]| {
+        metrics
+            .iter()
+            .map(|m| m.key())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let row = keys(&Metric::ALL) + &keys(&Metric::BY_FLEET);
+    let digest = |value| {
+        let digest = Sha256::digest(form(value) + &row);
+        let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+        digits.collect::<String>()
+    };
+    let named = |schema: &str, value| format!("{schema} {}", digest(value));
+    assert_eq!(named(document::SCHEMA, &result), "squall.result/2 6b6e86b0");
+    assert_eq!(named(&books_schema, &books), "squall.books/2 35f10213");
 }

@@ -32,6 +32,7 @@ pub enum Metric {
     TaskP50,
     TaskP90,
     TaskP99,
+    TaskP999,
     End,
     Recovery,
     PeakRate,
@@ -39,7 +40,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 30;
+    pub const COUNT: usize = 31;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -71,6 +72,7 @@ impl Metric {
             TaskP50,
             TaskP90,
             TaskP99,
+            TaskP999,
             End,
             Recovery,
             PeakRate,
@@ -78,10 +80,12 @@ impl Metric {
     };
 
     /// The metrics that are known of each fleet too, in order.
-    pub const BY_FLEET: [Metric; 13] = {
+    pub const BY_FLEET: [Metric; 16] = {
         use Metric::*;
         [
             Spend,
+            Wasted,
+            Retry,
             SpendPerSuccess,
             Attempts,
             Tasks,
@@ -94,6 +98,7 @@ impl Metric {
             TaskP50,
             TaskP90,
             TaskP99,
+            TaskP999,
         ]
     };
 
@@ -177,6 +182,10 @@ impl Metric {
             Metric::TaskP99 => (
                 "task_seconds_p99",
                 "99th percentile of task time in seconds",
+            ),
+            Metric::TaskP999 => (
+                "task_seconds_p999",
+                "99.9th percentile of task time in seconds",
             ),
             Metric::End => ("end_seconds", "when the last task ended, in seconds"),
             Metric::Recovery => (

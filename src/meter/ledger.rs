@@ -30,8 +30,6 @@ pub struct Ledger {
     pub steps: Vec<StepBook>,
     /// Where each fleet's steps begin.
     first_steps: Vec<usize>,
-    /// Money for attempts whose result was thrown away.
-    pub wasted: Money,
     /// Refusals before the wire.
     pub denied: u64,
     /// A page for each fleet.
@@ -115,7 +113,6 @@ impl Ledger {
             waited: vec![Span::ZERO; layers],
             steps: vec![StepBook::default(); steps],
             first_steps,
-            wasted: Money::ZERO,
             denied: 0,
             fleets: vec![FleetBook::default(); scenario.fleets.len()],
             series: Series::default(),
@@ -141,6 +138,11 @@ impl Ledger {
     /// All that was spent.
     pub fn spend(&self) -> Money {
         self.targets.iter().map(TargetBook::total).sum()
+    }
+
+    /// Money for attempts whose result was thrown away.
+    pub fn wasted(&self) -> Money {
+        self.fleets.iter().map(|page| page.wasted).sum()
     }
 
     /// What first attempts cost.
@@ -212,7 +214,11 @@ impl Observer for Ledger {
         self.series.at(attempt.begin).attempts[row] += 1;
         if attempt.cost != Money::ZERO {
             self.series.at(attempt.end).spend += attempt.cost;
-            self.fleets[usize::from(attempt.fleet)].spend += attempt.cost;
+            let fleet = &mut self.fleets[usize::from(attempt.fleet)];
+            fleet.spend += attempt.cost;
+            if cause != first {
+                fleet.retries += attempt.cost;
+            }
         }
     }
 
@@ -242,8 +248,8 @@ impl Observer for Ledger {
     }
 
     #[inline]
-    fn wasted(&mut self, money: Money) {
-        self.wasted += money;
+    fn wasted(&mut self, fleet: u8, money: Money) {
+        self.fleets[usize::from(fleet)].wasted += money;
     }
 
     #[inline(always)]

@@ -8,7 +8,7 @@ use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.
-pub const METRICS: [&str; 30] = [
+pub const METRICS: [&str; 31] = [
     "spend_usd",
     "wasted_usd",
     "first_attempt_usd",
@@ -36,6 +36,7 @@ pub const METRICS: [&str; 30] = [
     "task_seconds_p50",
     "task_seconds_p90",
     "task_seconds_p99",
+    "task_seconds_p999",
     "end_seconds",
     "recovery_seconds",
     "peak_attempts_per_second",

@@ -13,7 +13,7 @@ const CELL: usize = 10;
 /// What the names of policies need at the least \[columns\].
 const NAME: usize = 14;
 /// The columns in the order in which they stay where there is little room.
-const KEPT: [usize; COLUMNS.len()] = [0, 1, 2, 5, 7, 3, 4, 6];
+const KEPT: [usize; COLUMNS.len()] = [0, 1, 2, 7, 9, 5, 3, 4, 6, 8, 10];
 
 /// Each fleet under each policy, at most `width` columns wide, with a final newline. Empty in
 /// documents that do not know it.
