@@ -245,6 +245,33 @@ fn each_fleet_has_its_own_results() {
     );
 }
 
+#[test]
+fn a_threshold_may_be_about_one_fleet() {
+    let bounds = [
+        ("retry.fleets.lucky.retry <= $0", Verdict::Passed),
+        ("retry.fleets.unlucky.retry <= $0", Verdict::Failed),
+        (
+            "none.fleets.lucky.success_rate.min >= 100%",
+            Verdict::Passed,
+        ),
+        ("none.success_rate.min >= 100%", Verdict::Failed),
+        (
+            "retry.fleets.lucky.task_seconds_p999.max <= 2s",
+            Verdict::Passed,
+        ),
+    ];
+    let list = bounds.map(|(text, _)| text).join(", ");
+    let text = format!("{TWO_FLEETS}thresholds: [{list}]\n");
+    let doc = document(&text, 8);
+    let verdicts = doc.thresholds.iter().map(|t| t.verdict);
+    assert_eq!(
+        verdicts.collect::<Vec<_>>(),
+        bounds.map(|(_, verdict)| verdict)
+    );
+    assert_eq!(doc.thresholds[2].measured, Some(1.0));
+    assert!(in_parts(&text, 8, 3).thresholds == doc.thresholds);
+}
+
 /// Whole numbers and multiples of a quarter of a dollar: the sums are exact.
 #[test]
 fn fleets_add_up_to_the_policy() {
@@ -347,5 +374,5 @@ thresholds: [p.cut_off <= 0]
     };
     let named = |schema: &str, value| format!("{schema} {}", digest(value));
     assert_eq!(named(document::SCHEMA, &result), "squall.result/2 6b6e86b0");
-    assert_eq!(named(&books_schema, &books), "squall.books/2 35f10213");
+    assert_eq!(named(&books_schema, &books), "squall.books/2 95fce52e");
 }

@@ -85,6 +85,9 @@ impl Frame {
             && policies.iter().zip(&self.shapes).all(|(p, s)| s.fits(p))
             && policies.iter().all(|p| p.fleets.len() == self.fleets())
             && self.to_arrive.len() == self.fleets()
+            && self.thresholds.iter().all(|t| {
+                t.policy < policies.len() && t.fleet.is_none_or(|fleet| fleet < self.fleets())
+            })
     }
 
     /// What sets this frame apart from another, in words; `None` if nothing does.

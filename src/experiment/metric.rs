@@ -221,5 +221,7 @@ mod tests {
     fn thresholds_know_the_same_metrics() {
         let keys = Metric::ALL.map(Metric::key);
         assert_eq!(keys.as_slice(), crate::scenario::METRICS);
+        let of_fleets = Metric::BY_FLEET.map(Metric::key);
+        assert_eq!(of_fleets.as_slice(), crate::scenario::FLEET_METRICS);
     }
 }
