@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 
 use common::generator::World;
 use common::log::Log;
+use common::scenario;
 use common::trials::{Quiet, SEED, for_all, play};
 use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 use squall::engine::{Heap, Wheel};
 use squall::experiment::document::Document;
-use squall::experiment::{Plan, run};
+use squall::experiment::{self, Plan};
+use squall::meter::Ledger;
 use squall::random::Weather;
 use squall::scenario::Scenario;
-use squall::simulation::{Program, run_on};
+use squall::simulation::{Program, run, run_on};
 use squall::wire::Outcome;
 
 fn documented(scenario: &Scenario, text: &str, replications: u32) -> Document {
@@ -26,7 +28,7 @@ fn documented(scenario: &Scenario, text: &str, replications: u32) -> Document {
         overrides: vec![],
         scenario_hash: String::new(),
     };
-    let (document, _) = run(scenario, &plan, &Quiet).expect("nobody interrupts");
+    let (document, _) = experiment::run(scenario, &plan, &Quiet).expect("nobody interrupts");
     document
 }
 
@@ -96,6 +98,77 @@ fn heap_and_wheel_give_the_same_run() {
         }
         Ok(())
     });
+}
+
+/// Scenarios of nothing but free tools, agents and retries, one for each number.
+fn plain_scenario(number: u32) -> String {
+    let choose = |place: u32, from: &[&str]| {
+        let scattered = (number + 1)
+            .wrapping_mul(0x9E37_79B9)
+            .rotate_left(5 * place);
+        from[(scattered.wrapping_mul(0x85EB_CA6B) >> 16) as usize % from.len()].to_owned()
+    };
+    let fleet = |at: u32| {
+        let tasks = [
+            "{count: 40}",
+            "{count: 5, each_agent: true}",
+            "{arrivals: {poisson: 2/s}, count: 60}",
+        ];
+        let plans = [
+            "[{tool: a}]",
+            "[{tool: a}, {tool: b}]",
+            "[{tool: a}, {tool: a}, {wait: 1s}, {tool: b}]",
+            "[{repeat: 3, steps: [{tool: b}, {tool: a}]}, {tool: a}]",
+            "[{tool: b, on_failure: continue}, {tool: a}]",
+        ];
+        let (tasks, plan) = (choose(at, &tasks), choose(at + 1, &plans));
+        format!(
+            "{{agents: {}, tasks: {tasks}, plan: {plan}}}",
+            2 + number % 5
+        )
+    };
+    let layers = [
+        "[]",
+        "[{retry: {attempts: 3, backoff: {exponential: {base: 1s, factor: 2}, jitter: full}}}]",
+        "[{retry: {attempts: 2, backoff: {fixed: 0s}}}]",
+        "[{retry: {attempts: 4, backoff: {fixed: 1s}, deadline: 20s}}]",
+        "[{timeout: 1s}, {retry: {attempts: 2, backoff: {fixed: 1s}}}]",
+    ];
+    format!(
+        "name: plain\nhorizon: {}\ntools:\n  a: {{latency: {}, failures: {}}}\n  \
+         b: {{latency: {{exponential: {{mean: 1s}}}}, failures: 20%}}\nfleets:\n  f: {}\n  g: {}\n\
+         policies:\n  p: {{tool: {}}}\n  q: {{tool: {}}}\n",
+        choose(0, &["1h", "20s"]),
+        choose(1, &["100ms", "0s", "{uniform: [0s, 3s]}"]),
+        choose(2, &["0%", "30%"]),
+        fleet(3),
+        fleet(5),
+        choose(7, &layers),
+        choose(8, &layers),
+    )
+}
+
+#[test]
+fn strides_change_no_run() {
+    let mut taken = 0;
+    for number in 0..300 {
+        let scenario = scenario(&plain_scenario(number));
+        for policy in &scenario.policies {
+            let program = Program::new(&scenario, policy);
+            taken += program.strides();
+            let weather = Weather::new(SEED, u64::from(number));
+            let play = |program: &Program| {
+                let (mut log, mut ledger) = (Log::default(), Ledger::new(&scenario, program));
+                let end = run(&scenario, program, weather, &mut log, &|| false);
+                let booked = run(&scenario, program, weather, &mut ledger, &|| false);
+                (log, format!("{ledger:?}"), end, booked)
+            };
+            let strides = play(&program);
+            let steps = play(&program.without_strides());
+            assert!(strides == steps, "strides change scenario {number}");
+        }
+    }
+    assert!(taken > 300, "{taken} calls in strides are too few");
 }
 
 /// What the weather alone decides of an attempt that ended by itself: outcome, length, output.

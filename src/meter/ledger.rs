@@ -205,8 +205,7 @@ impl Observer for Ledger {
         };
         self.causes[cause].attempts += 1;
         self.causes[cause].spend += attempt.cost;
-        let step = self.first_steps[usize::from(attempt.fleet)] + usize::from(attempt.step);
-        let step = &mut self.steps[step];
+        let step = &mut self.steps[usize::from(attempt.page)];
         step.attempts += 1;
         if attempt.number > step.most && attempt.number < LARGEST_NUMBER {
             step.most = attempt.number;

@@ -60,16 +60,31 @@ impl Series {
     /// The bucket of a time.
     #[inline]
     pub fn at(&mut self, time: Time) -> &mut Bucket {
+        let i = self.place_of(time);
+        if i < self.buckets.len() as u64 {
+            &mut self.buckets[i as usize]
+        } else {
+            self.grow_to(time)
+        }
+    }
+
+    /// Which bucket is that of a time.
+    #[inline]
+    fn place_of(&self, time: Time) -> u64 {
         // The width is the first one times a power of two: no division by a variable.
-        let mut i = (time.0 / FIRST_WIDTH.0) >> self.doubled;
-        while i >= BUCKETS as u64 {
+        (time.0 / FIRST_WIDTH.0) >> self.doubled
+    }
+
+    /// The bucket of a time behind the last one.
+    #[cold]
+    #[inline(never)]
+    fn grow_to(&mut self, time: Time) -> &mut Bucket {
+        while self.place_of(time) >= BUCKETS as u64 {
             self.widen();
-            i /= 2;
         }
-        let i = i as usize;
-        if i >= self.buckets.len() {
-            self.buckets.resize(i + 1, Bucket::default());
-        }
+        let i = self.place_of(time) as usize;
+        let len = self.buckets.len().max(i + 1);
+        self.buckets.resize(len, Bucket::default());
         &mut self.buckets[i]
     }
 

@@ -239,6 +239,15 @@ impl Agent {
     }
 }
 
+/// Counts from nothing again.
+#[inline(always)]
+pub fn reset(counters: &mut [u32]) {
+    match counters {
+        [only] => *only = 0,
+        counters => counters.fill(0),
+    }
+}
+
 /// So few words are seldom in two lines of the cache.
 const WORDS_AT_ONCE: usize = 4;
 
@@ -326,6 +335,15 @@ impl Agents {
         let at = id as usize * self.stride + usize::from(word);
         let words = (&mut self.words[at..at + N]).try_into();
         words.expect("that many were asked for")
+    }
+
+    /// An agent's record, the words of its layer state, and its counters.
+    #[inline]
+    pub fn whole(&mut self, id: AgentId) -> (&mut Agent, &mut [u32], &mut [u32]) {
+        let from = id as usize * self.stride;
+        let state = &mut self.words[from..from + self.stride];
+        let (words, counters) = state.split_at_mut(self.counters);
+        (&mut self.all[id as usize], words, counters)
     }
 
     /// Forgets what an agent's pages say about its task: it begins another.

@@ -7,13 +7,13 @@ use crate::units::{Money, Share, Span, Time};
 use crate::wire::{Outcome, Reply};
 use crate::world::price::Usage;
 
-use super::agent::{AgentId, Doing, Flight};
+use super::agent::{Agent, AgentId, Doing, Flight};
 use super::bills::Bill;
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
 use super::program::{Call, CallKind, NO_LAYER, Scope};
 use super::run::Run;
-use super::server::{Request, Verdict};
+use super::server::{Request, Server, Verdict};
 
 /// How an attempt is closed.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn launch(&mut self, a: AgentId) -> Next {
         let call = self.call_of(a);
         if call.is_simple && !self.agents.has_pages {
-            return self.launch_simple(a, call);
+            self.launch_simple(a, call);
+            return Next::Wait;
         }
         let lane = self.agents.all[a as usize].lane;
         let (teller, hedge) = match lane {
@@ -91,33 +92,22 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// [`Run::launch`] of what costs nothing and nobody watches, by an agent of whom no more is known
     /// than its record: the same, without what would come to nothing.
-    #[inline]
-    fn launch_simple(&mut self, a: AgentId, call: &Call) -> Next {
+    #[inline(always)]
+    fn launch_simple(&mut self, a: AgentId, call: &Call) {
         let counter = self.agents.counter_at(a, usize::from(call.counter));
         let counter = self.agents.counter(counter);
         let attempt = *counter;
         *counter = attempt.wrapping_add(1);
         let spot = self.spot(a, call.step, attempt);
-        let luck = self.weather.draw(spot, Purpose::Attempt);
         let now = self.agenda.now();
-        self.observer.begun(now, call.target, attempt == 0);
         let server = &mut self.servers[usize::from(call.target.0)];
-        let Some(plain) = &server.plain else {
-            unreachable!("what a tool keeps of its clients beside luck is on their pages");
-        };
-        let (outcome, work) = plain.answer(&luck);
-        server.admit();
+        let luck = self.weather.draw(spot, Purpose::Attempt);
+        self.observer.begun(now, call.target, attempt == 0);
+        let (flight, work) = take_off(server, (now, attempt), &luck);
         let agent = &mut self.agents.all[a as usize];
         agent.ticket = agent.ticket.wrapping_add(1);
-        agent.flight = Flight {
-            begin: now,
-            outcome,
-            attempt,
-            admitted: true,
-            counted: false,
-        };
-        self.wait(a, Doing::InFlight, now + work);
-        Next::Wait
+        agent.flight = flight;
+        self.wait(a, Doing::InFlight, flight.begin + work);
     }
 
     /// How many attempts of a call's step an agent has made, hedges included.
@@ -169,8 +159,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// The end of an attempt has come.
     #[inline]
-    pub(super) fn end_flight(&mut self, a: AgentId) -> Next {
-        let call = self.call_of(a);
+    pub(super) fn end_flight(&mut self, a: AgentId, call: &Call) -> Next {
         let agent = &self.agents.all[a as usize];
         if agent.flight.admitted {
             let server = &mut self.servers[usize::from(call.target.0)];
@@ -251,42 +240,20 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Closing::Abandoned => (Some(Outcome::Timeout), self.agenda.now()),
             Closing::Open(end) => (None, end),
         };
-        let Bill {
-            usage,
-            charged,
-            cost,
-        } = bill;
+        let (usage, cost) = (bill.usage, bill.cost);
         if call.is_guarded {
             self.settle(a, call, cost);
             self.tell_ended(a, call, outcome, cost);
         }
-        let agent = &self.agents.all[a as usize];
-        let hedge = agent.lane.saturating_sub(1);
-        let first = flight.attempt == 0 && hedge == 0;
-        let cause = match agent.cause[Scope::Call as usize] {
-            _ if first => NO_LAYER,
-            cause => cause,
+        let retry_after = match closing {
+            Closing::Replied => self.retry_after(a),
+            _ => None,
         };
+        let agent = &self.agents.all[a as usize];
         self.observer.attempt(&Attempt {
-            begin: flight.begin,
-            end,
-            agent: a,
-            fleet: agent.fleet,
-            task: agent.task,
-            step: call.step,
-            round: agent.round,
-            number: flight.attempt.wrapping_add(1),
-            hedge,
-            cause,
-            target: call.target,
             outcome,
-            retry_after: match closing {
-                Closing::Replied => self.retry_after(a),
-                _ => None,
-            },
-            usage,
-            charged,
-            cost,
+            retry_after,
+            ..attempt_of((a, agent), call, end, bill)
         });
         match outcome {
             Some(Outcome::Ok) => {
@@ -352,5 +319,61 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
         }
         step.passes
+    }
+}
+
+/// An attempt arrives at a tool that is always there: how it will end, and after how long.
+#[inline(always)]
+pub(super) fn take_off(
+    server: &mut Server,
+    (begin, attempt): (Time, u32),
+    luck: &[u32; 4],
+) -> (Flight, Span) {
+    let Some(plain) = &server.plain else {
+        unreachable!("what a tool keeps of its clients beside luck is on their pages");
+    };
+    let (outcome, work) = plain.answer(luck);
+    server.admit();
+    let flight = Flight {
+        begin,
+        outcome,
+        attempt,
+        admitted: true,
+        counted: false,
+    };
+    (flight, work)
+}
+
+/// What is told of the attempt of an agent that has ended well, at `end`.
+#[inline(always)]
+pub(super) fn attempt_of(
+    (a, agent): (AgentId, &Agent),
+    call: &Call,
+    end: Time,
+    bill: Bill,
+) -> Attempt {
+    let hedge = agent.lane.saturating_sub(1);
+    let first = agent.flight.attempt == 0 && hedge == 0;
+    Attempt {
+        begin: agent.flight.begin,
+        end,
+        agent: a,
+        fleet: agent.fleet,
+        task: agent.task,
+        step: call.step,
+        page: call.page,
+        round: agent.round,
+        number: agent.flight.attempt.wrapping_add(1),
+        hedge,
+        cause: match agent.cause[Scope::Call as usize] {
+            _ if first => NO_LAYER,
+            cause => cause,
+        },
+        target: call.target,
+        outcome: Some(Outcome::Ok),
+        retry_after: None,
+        usage: bill.usage,
+        charged: bill.charged,
+        cost: bill.cost,
     }
 }

@@ -6,18 +6,21 @@ use crate::scenario::model::{
 };
 use crate::world::Target;
 
+use super::pages::Needs;
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
     NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 use super::server::Plain;
+use super::strides::{Onward, look_onward};
 
 pub(super) struct Compiler<'a> {
     scenario: &'a Scenario,
     policy: &'a Policy,
     pub(super) program: Program,
-    /// The number of the fleet's next step.
+    /// The number of the fleet's next step, and how many the fleets before it have.
     next_step: u16,
+    steps_before: u16,
     counters: u16,
     /// Groups already made: (layer id, target) → group.
     made: Vec<((LayerId, Option<TargetId>), u16)>,
@@ -75,6 +78,7 @@ impl<'a> Compiler<'a> {
                 groups: Groups::default(),
             },
             next_step: 0,
+            steps_before: 0,
             counters: 0,
             made: vec![],
             call_words: 0,
@@ -87,6 +91,7 @@ impl<'a> Compiler<'a> {
     pub(super) fn compile(mut self) -> Program {
         self.lay_out_words();
         for fleet in &self.scenario.fleets {
+            self.steps_before += self.next_step;
             self.next_step = 0;
             self.counters = 0;
             let entry = self.pc();
@@ -110,6 +115,8 @@ impl<'a> Compiler<'a> {
             self.program.fleets.push(fleet);
             self.program.counters = self.program.counters.max(usize::from(self.counters));
         }
+        let needs = Needs::of(self.scenario, &self.program);
+        look_onward(&mut self.program, &needs);
         self.program
     }
 
@@ -277,9 +284,11 @@ impl<'a> Compiler<'a> {
                 is_guarded,
                 free,
                 is_simple: free && !is_guarded && Plain::of(spec).is_some(),
+                onward: Onward::Plan,
                 longest_output,
                 target,
                 step,
+                page: self.steps_before + step,
                 counter,
                 lanes,
                 kind: kind.clone(),

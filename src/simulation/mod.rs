@@ -12,11 +12,12 @@
 //! ```
 //!
 //! The order of things, each in a file of its own: [`program`] compiles plans and policies;
-//! `drive` steps through ops and blocks, `layers` and `gates` through single layers, `stored` through those that
-//! ask a store; `attempts` launches and ends attempts, `bills` says what
-//! they use and cost; `jobs` moves those that travel or queue, `rows` is what
-//! some of them write; `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work from `queues`;
-//! [`agent`] and [`server`] hold the state.
+//! `drive` steps through ops and blocks, `strides` goes from call to call where nothing can come
+//! between; `layers` and `gates` go through single layers, `stored` through those that ask a store;
+//! `attempts` launches and ends attempts, `bills` says what they use and cost; `jobs` moves those
+//! that travel or queue, `rows` is what some of them write; `hedges` sends several side by side,
+//! `detours` to other targets; `tasks` hands out work from `queues`; [`agent`] and [`server`] hold
+//! the state.
 
 pub mod agent;
 mod arrivals;
@@ -43,6 +44,7 @@ mod server;
 mod shared;
 mod slots;
 mod stored;
+mod strides;
 mod tasks;
 mod throttles;
 

@@ -51,6 +51,8 @@ pub struct Attempt {
     pub task: u32,
     /// The step, by its number within the plan.
     pub step: u16,
+    /// The same among the steps of all plans, the fleets' one after the other.
+    pub page: u16,
     /// Which round of loops and which branch.
     pub round: u32,
     /// Which attempt of this step in this task, from 1. Of steps in loops and forks that were begun

@@ -23,6 +23,7 @@ use crate::units::{Money, Span};
 use crate::wire::OutcomeSet;
 
 use super::compile::Compiler;
+use super::strides::Onward;
 
 /// Index of an [`Op`].
 pub type Pc = u16;
@@ -235,6 +236,8 @@ pub struct Call {
     pub target: TargetId,
     /// The step's number in the fleet's plan, for draws and logs.
     pub step: u16,
+    /// The same among the steps of all fleets' plans, one after the other.
+    pub page: u16,
     /// Which counter counts its attempts; those after it count its hedges.
     pub counter: u16,
     /// How many counters those are: one, and one for each hedge that may go out.
@@ -253,6 +256,8 @@ pub struct Call {
     pub is_guarded: bool,
     /// Whether it is free, not guarded, and nothing but luck decides how its target answers.
     pub is_simple: bool,
+    /// What comes after its success, where nothing can hold that up.
+    pub onward: Onward,
 }
 
 /// A call's own parameters.
@@ -359,6 +364,11 @@ impl FleetProgram {
         let delay = fleet.retry.as_ref().is_some_and(keeps_delay);
         let returns = fleet.dead_letter.is_some_and(|d| d.resubmit.is_some());
         if delay || returns { 3 } else { 0 }
+    }
+
+    /// Whether its tasks come once each, and nothing but the agents' number holds them up.
+    pub fn is_plain(&self) -> bool {
+        !self.comes_back && self.breaker.is_none()
     }
 
     /// Whether it needs them.

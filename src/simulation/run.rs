@@ -8,7 +8,7 @@ use crate::engine::{Agenda, Queue, Wheel};
 use crate::random::Weather;
 use crate::scenario::model::{Agents as FleetSize, Scenario, Shared};
 use crate::units::Time;
-use crate::wire::Reply;
+use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Agents, Doing};
 use super::attempts::Closing;
@@ -22,6 +22,7 @@ use super::program::Program;
 use super::queues::TaskQueue;
 use super::server::Server;
 use super::shared::{SharedState, Sharer};
+use super::strides::Onward;
 use super::tasks::REOPEN;
 
 /// Why a run was cut off.
@@ -334,7 +335,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Doing::Sleeping | Doing::AwaitsToken => Next::Enter,
             Doing::Asks => self.answered(a),
             Doing::Tells => self.told(a),
-            Doing::InFlight => self.end_flight(a),
+            Doing::InFlight => {
+                let succeeded = agent.flight.outcome == Outcome::Ok;
+                let call = self.call_of(a);
+                if succeeded && call.onward != Onward::Plan {
+                    return self.stride(a, call);
+                }
+                self.end_flight(a, call)
+            }
             Doing::Thinks => Next::Step,
             Doing::Hedges => self.hedge_due(a),
             Doing::InLine => self.leave_line(a),

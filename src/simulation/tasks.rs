@@ -7,7 +7,7 @@ use crate::scenario::model::{Agents as FleetSize, Arrivals, Shared, Start};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{Agent, AgentId, Doing};
+use super::agent::{Agent, AgentId, Doing, reset};
 use super::dead_letters::Tries;
 use super::drive::Next;
 use super::observer::{Denial, Observer, TaskEnd};
@@ -148,10 +148,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         };
         if fresh_first && let Some((task, ready)) = queue.fresh_task(a, now) {
             let (entry, comes_back) = (queue.entry, queue.comes_back);
-            match self.agents.counters_of(a) {
-                [only] => *only = 0,
-                counters => counters.fill(0),
-            }
+            reset(self.agents.counters_of(a));
             self.begin_task(a, task, ready, entry);
             if comes_back {
                 self.note_tries(a, Tries::default());
@@ -185,7 +182,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     #[inline(never)]
-    fn rest(&mut self, a: AgentId) -> Next {
+    pub(super) fn rest(&mut self, a: AgentId) -> Next {
         let agent = &mut self.agents.all[a as usize];
         let f = agent.fleet;
         agent.doing = Doing::Idle;
@@ -249,7 +246,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     #[inline(always)]
-    fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
+    pub(super) fn finish_task(&mut self, fleet: u8, task: u32, ready: Time, outcome: Outcome) {
         let end = self.agenda.now();
         self.last_end = end;
         self.observer.task(&TaskEnd {

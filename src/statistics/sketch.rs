@@ -1,9 +1,12 @@
 //! A quantile sketch of integers: exact while they are few, a histogram once they are many.
 //!
-//! Up to [`EXACT_LIMIT`] values are kept as they are. The next one spills them all into an HDR
-//! histogram with three significant digits over the whole range of `u64`, about half a megabyte,
+//! Up to [`EXACT_LIMIT`] values are kept as they are. The next one spills them all into the bins of an
+//! HDR histogram with three significant digits over the whole range of `u64`, about half a megabyte,
 //! which stays that size for ever. What a sketch answers depends only on the values that it was
 //! given, never on their order or on how they were split among merged sketches.
+//!
+//! A value is counted into its bin here, in a few instructions; the histogram is made of the counts
+//! when a sketch of many values is asked.
 
 use hdrhistogram::Histogram;
 
@@ -23,7 +26,8 @@ pub struct Sketch {
 #[derive(Clone, Debug)]
 enum Values {
     Exact(Vec<u64>),
-    Binned(Box<Histogram<u64>>),
+    /// How many values are in each bin, and in all.
+    Binned(Box<[u64]>, u64),
 }
 
 impl Default for Sketch {
@@ -47,9 +51,19 @@ impl Sketch {
         self.sum += u128::from(value);
         match &mut self.values {
             Values::Exact(values) if values.len() < EXACT_LIMIT => values.push(value),
-            Values::Exact(_) => add(self.spill(), value),
-            Values::Binned(histogram) => add(histogram, value),
+            Values::Binned(bins, all) => {
+                bins[bin_of(value)] += 1;
+                *all += 1;
+            }
+            Values::Exact(_) => self.record_beyond(value),
         }
+    }
+
+    #[cold]
+    fn record_beyond(&mut self, value: u64) {
+        let (bins, all) = self.spill();
+        bins[bin_of(value)] += 1;
+        *all += 1;
     }
 
     /// Adds all values of another sketch. The order of merging does not matter.
@@ -62,15 +76,15 @@ impl Sketch {
                 mine.extend_from_slice(theirs);
             }
             (_, Values::Exact(theirs)) => {
-                let histogram = self.spill();
-                for value in theirs {
-                    add(histogram, *value);
-                }
+                let (bins, all) = self.spill();
+                theirs.iter().for_each(|value| bins[bin_of(*value)] += 1);
+                *all += theirs.len() as u64;
             }
-            (_, Values::Binned(theirs)) => self
-                .spill()
-                .add(theirs.as_ref())
-                .expect("histograms of one shape always add"),
+            (_, Values::Binned(theirs, more)) => {
+                let (bins, all) = self.spill();
+                bins.iter_mut().zip(theirs).for_each(|(n, more)| *n += more);
+                *all += more;
+            }
         }
     }
 
@@ -78,7 +92,7 @@ impl Sketch {
     pub fn len(&self) -> u64 {
         match &self.values {
             Values::Exact(values) => values.len() as u64,
-            Values::Binned(histogram) => histogram.len(),
+            Values::Binned(_, all) => *all,
         }
     }
 
@@ -116,31 +130,57 @@ impl Sketch {
                     sorted.get(rank.saturating_sub(1)).copied()
                 })
             }
-            Values::Binned(histogram) => shares.map(|q| Some(histogram.value_at_quantile(q))),
+            Values::Binned(bins, _) => {
+                let histogram = histogram_of(bins);
+                shares.map(|q| Some(histogram.value_at_quantile(q)))
+            }
         }
     }
 
-    /// Turns exact values into a histogram, once.
-    fn spill(&mut self) -> &mut Histogram<u64> {
+    /// Turns exact values into bins, once.
+    fn spill(&mut self) -> (&mut [u64], &mut u64) {
         if let Values::Exact(values) = &self.values {
-            let mut histogram = Histogram::new_with_bounds(1, u64::MAX, DIGITS)
-                .expect("the bounds and digits are constants that the library accepts");
-            for value in values {
-                add(&mut histogram, *value);
-            }
-            self.values = Values::Binned(Box::new(histogram));
+            let mut bins = vec![0; BINS].into_boxed_slice();
+            values.iter().for_each(|value| bins[bin_of(*value)] += 1);
+            self.values = Values::Binned(bins, values.len() as u64);
         }
         match &mut self.values {
-            Values::Binned(histogram) => histogram,
+            Values::Binned(bins, all) => (bins, all),
             Values::Exact(_) => unreachable!("just spilled"),
         }
     }
 }
 
-fn add(histogram: &mut Histogram<u64>, value: u64) {
+/// The bits of a value that its bin tells apart, the leading one included: enough for [`DIGITS`].
+const BITS: u32 = 11;
+/// Bins of each length; of length 1 there are twice as many.
+const OF_LENGTH: usize = 1 << (BITS - 1);
+/// Bins for every `u64`.
+const BINS: usize = OF_LENGTH * (u64::BITS - BITS + 2) as usize;
+
+/// The bin of a value: those of an HDR histogram, which double in length with each power of two.
+#[inline]
+fn bin_of(value: u64) -> usize {
+    let exponent = (value | ((1 << BITS) - 1)).ilog2() + 1 - BITS;
+    exponent as usize * OF_LENGTH + (value >> exponent) as usize
+}
+
+/// The least value of a bin.
+fn least_of(bin: usize) -> u64 {
+    let exponent = (bin / OF_LENGTH).saturating_sub(1);
+    ((bin - exponent * OF_LENGTH) as u64) << exponent
+}
+
+/// The histogram that has these bins.
+fn histogram_of(bins: &[u64]) -> Histogram<u64> {
+    let mut histogram = Histogram::new_with_bounds(1, u64::MAX, DIGITS)
+        .expect("the bounds and digits are constants that the library accepts");
+    for (bin, count) in bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+        histogram
+            .record_n(least_of(bin), *count)
+            .expect("the histogram covers every u64");
+    }
     histogram
-        .record(value)
-        .expect("the histogram covers every u64");
 }
 
 /// Equal if they answer alike: the same values, or the same bins.
@@ -153,7 +193,7 @@ impl PartialEq for Sketch {
                 b.sort_unstable();
                 a == b
             }
-            (Values::Binned(a), Values::Binned(b)) => a == b,
+            (Values::Binned(a, _), Values::Binned(b, _)) => a == b,
             _ => false,
         }
     }
@@ -205,6 +245,25 @@ mod tests {
             let answer = sketch.quantile(q).unwrap() as f64;
             assert!((answer / exact - 1.0).abs() < 1e-3, "{answer} for {exact}");
         }
+    }
+
+    #[test]
+    fn the_bins_are_those_of_the_histogram() {
+        let whole = histogram_of(&[]);
+        let mut before = None;
+        for bin in 0..BINS {
+            let least = least_of(bin);
+            assert_eq!(bin_of(least), bin);
+            assert_eq!(whole.lowest_equivalent(least), least);
+            assert_eq!(bin_of(whole.highest_equivalent(least)), bin);
+            assert_eq!(
+                before
+                    .replace(whole.next_non_equivalent(least))
+                    .unwrap_or(0),
+                least
+            );
+        }
+        assert_eq!(bin_of(u64::MAX), BINS - 1);
     }
 
     #[test]
