@@ -345,7 +345,7 @@ impl<'p> Walk<'p> {
 }
 
 /// Whether a step ends the turn before it: a model step, or a loop that holds one.
-fn begins_turn(step: &Step) -> bool {
+pub fn begins_turn(step: &Step) -> bool {
     match step {
         Step::Llm(_) => true,
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
