@@ -93,12 +93,6 @@ pub(super) fn columns(doc: &Document) -> Vec<Column> {
             mean(Metric::TaskP99, seconds, &finishing),
         ),
         of(
-            "p99.9",
-            None,
-            8,
-            mean(Metric::TaskP999, seconds, &finishing),
-        ),
-        of(
             "recovery",
             None,
             6,
