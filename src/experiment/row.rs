@@ -62,7 +62,7 @@ pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> 
     set(Metric::Amplification, ratio(attempts as f64, firsts as f64));
     set(Metric::End, Some(end.end.as_seconds()));
     set(Metric::Recovery, ledger.recovery(end).map(Span::as_seconds));
-    set(Metric::PeakRate, count(ledger.peak_per_second));
+    set(Metric::PeakRate, count(ledger.peak_per_second()));
     row.extend(fleets.into_iter().flatten());
     row
 }

@@ -36,8 +36,8 @@ pub struct Ledger {
     pub fleets: Vec<FleetBook>,
     /// Over time.
     pub series: Series,
-    /// Most attempts begun within one second of the clock.
-    pub peak_per_second: u64,
+    /// Most attempts begun within one second of the clock that is over.
+    busiest_second: u64,
     /// When the second of the clock ends in which the latest attempt began, and how many began in it.
     this_second: (Time, u64),
     /// How long the work took that outages caught.
@@ -116,10 +116,22 @@ impl Ledger {
             denied: 0,
             fleets: vec![FleetBook::default(); scenario.fleets.len()],
             series: Series::default(),
-            peak_per_second: 0,
+            busiest_second: 0,
             this_second: (Time::ZERO, 0),
             recovery: Recovery::new(scenario, program),
         }
+    }
+
+    /// Most attempts begun within one second of the clock.
+    pub fn peak_per_second(&self) -> u64 {
+        self.busiest_second.max(self.this_second.1)
+    }
+
+    #[cold]
+    fn next_second(&mut self, now: Time) {
+        self.busiest_second = self.peak_per_second();
+        let second = now.0 / Span::SECOND.0;
+        self.this_second = (Time(second * Span::SECOND.0) + Span::SECOND, 0);
     }
 
     /// How many attempts on the wire a fleet made.
@@ -184,11 +196,9 @@ impl Observer for Ledger {
         page.attempts += 1;
         page.first += u64::from(first);
         if now >= self.this_second.0 {
-            let second = now.0 / Span::SECOND.0;
-            self.this_second = (Time(second * Span::SECOND.0) + Span::SECOND, 0);
+            self.next_second(now);
         }
         self.this_second.1 += 1;
-        self.peak_per_second = self.peak_per_second.max(self.this_second.1);
     }
 
     #[inline(always)]

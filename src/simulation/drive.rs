@@ -36,8 +36,24 @@ pub(super) enum Next {
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Drives an agent until it waits.
     pub(super) fn drive(&mut self, a: AgentId, next: Next) {
-        let mut next = next;
-        let mut refused = 0;
+        self.drive_on(a, next, 0);
+    }
+
+    /// [`Run::drive`], its first step taken already if it is the usual one and leads to a wait.
+    #[inline(always)]
+    pub(super) fn drive_at_once(&mut self, a: AgentId, next: Next) {
+        let (next, refused) = match next {
+            Next::Enter => (self.enter(a), 0),
+            Next::Leave(reply) => (self.leave(a, reply), 1),
+            next => (next, 0),
+        };
+        if !matches!(next, Next::Wait) {
+            self.drive_on(a, next, refused);
+        }
+    }
+
+    /// [`Run::drive`] after so many replies.
+    fn drive_on(&mut self, a: AgentId, mut next: Next, mut refused: u32) {
         loop {
             // From call to call first, because that is what most events come to.
             if matches!(next, Next::Step) {

@@ -27,12 +27,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         match &layer.kind {
             Kind::Retry(spec) => {
                 self.observer.entered(layer.id);
-                if layer.remembers {
-                    self.save_retry(a, layer.word, spec, RetryState::begin(now));
-                } else {
-                    let words = [1, now.0 as u32, (now.0 >> 32) as u32];
-                    *self.agents.words_from(a, layer.word) = words;
-                }
+                self.note_retry(a, layer, spec, RetryState::begin(now));
                 None
             }
             Kind::Timeout(after) => {
@@ -176,7 +171,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if layer.first_of != NO_WORD && *self.agents.word(a, layer.first_of) > 1 {
             return None;
         }
-        let mut state = self.load_retry(a, layer.word, spec);
+        let mut state = match layer.remembers {
+            true => self.load_retry(a, layer.word, spec),
+            false => {
+                let [attempts, low, high] = *self.agents.words_from(a, layer.word);
+                let latest = Time(u64::from(low) | u64::from(high) << 32);
+                RetryState {
+                    attempts,
+                    ..RetryState::begin(latest)
+                }
+            }
+        };
         let luck = if spec.draws(&reply) {
             self.backoff_luck(a, layer, state.attempts)
         } else {
@@ -199,7 +204,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return None;
         }
         state.again(now + delay);
-        self.save_retry(a, layer.word, spec, state);
+        self.note_retry(a, layer, spec, state);
         self.observer.acted(layer.id);
         self.observer.waited(layer.id, delay);
         match b.scope {
@@ -291,6 +296,23 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.load_more(a, at, spec, &mut state);
         }
         state
+    }
+
+    /// Notes where a retry layer is.
+    #[inline(always)]
+    fn note_retry(
+        &mut self,
+        a: AgentId,
+        layer: &CompiledLayer,
+        spec: &RetrySpec,
+        state: RetryState,
+    ) {
+        if layer.remembers {
+            return self.save_retry(a, layer.word, spec, state);
+        }
+        let latest = state.latest.0;
+        let words = [state.attempts, latest as u32, (latest >> 32) as u32];
+        *self.agents.words_from(a, layer.word) = words;
     }
 
     #[inline(never)]

@@ -350,7 +350,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 unreachable!("an agent that others wake has no end of its own")
             }
         };
-        self.drive(a, next);
+        self.drive_at_once(a, next);
     }
 
     /// Makes an agent wait until a time (or its deadline, if that comes first), doing `doing`.
