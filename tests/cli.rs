@@ -374,7 +374,7 @@ fn what_is_no_result_is_said_and_ends_with_2_and_what_is_missing_with_4() {
         (
             "newer",
             "{\"schema\": \"squall.result/99\"}",
-            "this squall reads `squall.result/1`",
+            "this squall reads `squall.result/2`",
         ),
         (
             "summary",
@@ -383,7 +383,7 @@ fn what_is_no_result_is_said_and_ends_with_2_and_what_is_missing_with_4() {
         ),
         (
             "half",
-            "{\"schema\": \"squall.result/1\"}",
+            "{\"schema\": \"squall.result/2\"}",
             "the result is damaged",
         ),
     ];

@@ -52,7 +52,7 @@ fn hash(text: &str) -> String {
 fn a_tool_hiccup() {
     assert_eq!(
         hash(include_str!("data/tool-hiccup.yaml")),
-        "f05f1e739a3086fe"
+        "95fdf43a58cd5971"
     );
 }
 
@@ -87,7 +87,7 @@ policies:
     llm: [{retry: {attempts: 3, backoff: {exponential: {base: 500ms}, jitter: full}}}]
   none: {}
 ";
-    assert_eq!(hash(text), "923a841714eb5fd5");
+    assert_eq!(hash(text), "e7671d9106ab3e73");
 }
 
 #[test]
@@ -134,7 +134,7 @@ policies:
     task: [{budget: {limit: $0.05}}, {timeout: 1m}]
     fleet: [{retry: {attempts: 2, delay: 5s}}, {circuit_breaker: {failures: 3, count: consecutive, open_for: 10s}}]
 ";
-    assert_eq!(hash(text), "08685f7b1562d11d");
+    assert_eq!(hash(text), "36910d25de71a2ec");
 }
 
 #[test]
@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "8c488970f1aca824");
+    assert_eq!(digest(&documents), "58f9ac9619da3966");
 }

@@ -4,8 +4,12 @@
 
 mod common;
 
+#[path = "lint/cases.rs"]
+mod cases;
+
 use std::path::Path;
 
+use cases::{Case, GOOD};
 use common::generator;
 use proptest::prelude::*;
 use squall::scenario::{self, lint};
@@ -43,180 +47,9 @@ fn found(policy: &str, set: &[&str]) -> Vec<String> {
     loaded.lint.iter().map(place).collect()
 }
 
-/// A rule, a policy that it catches where `§` stands, and a near miss.
-struct Case {
-    rule: &'static str,
-    caught: String,
-    missed: String,
-    set: &'static [&'static str],
-}
-
-fn case(rule: &'static str, caught: impl Into<String>, missed: impl Into<String>) -> Case {
-    Case {
-        rule,
-        caught: caught.into(),
-        missed: missed.into(),
-        set: &[],
-    }
-}
-
-const GOOD: &str = "attempts: 3, backoff: {exponential: {base: 1s, max: 20s}, jitter: full}";
-
-/// A tool's retry, the good one but for some keys.
-fn with(more: &str) -> String {
-    format!("tool: [{{§retry: {{{GOOD}, {more}}}}}]")
-}
-
-fn waits() -> Vec<Case> {
-    let unlimited = GOOD.replace("attempts: 3", "attempts: unlimited");
-    let growing = |attempts: u32| {
-        let backoff = "{exponential: {base: 1s}, jitter: full}";
-        format!("tool: [{{§retry: {{attempts: {attempts}, backoff: {backoff}}}}}]")
-    };
-    let model = |backoff: &str| format!("llm: [{{§retry: {{attempts: 4, backoff: {backoff}}}}}]");
-    vec![
-        case(
-            "no-cap",
-            format!("tool: [{{§retry: {{{unlimited}}}}}]"),
-            format!("tool: [{{§retry: {{{unlimited}, deadline: 1m}}}}]"),
-        ),
-        case(
-            "no-backoff",
-            "tool: [{§retry: {attempts: 3}}]",
-            "tool: [{§retry: {attempts: 3, on: [invalid]}}]",
-        ),
-        case("uncapped-backoff", growing(15), growing(10)),
-        case(
-            "no-jitter",
-            "tool: [{§retry: {attempts: 3, delay: 1s}}]",
-            "tool: [{§retry: {attempts: 3, backoff: {fixed: 1s, jitter: equal}}}]",
-        ),
-        case(
-            "backoff-outlives-cache",
-            model("{fixed: 2m, jitter: equal}"),
-            model("{fixed: 1m, jitter: equal}"),
-        ),
-        case(
-            "ignores-retry-after",
-            with("retry_after: ignore"),
-            with("retry_after: ignore, on: [transient]"),
-        ),
-        Case {
-            set: &[
-                "tools.sandbox.limits=[]",
-                "tools.sandbox.capacity={servers: 30, queue: 0, retry_after: 2s}",
-            ],
-            ..case(
-                "ignores-retry-after",
-                with("retry_after: ignore, on: [overloaded]"),
-                with("retry_after: ignore, on: [rate_limited]"),
-            )
-        },
-        case(
-            "retry-after-too-long",
-            with("longest_retry_after: 7s"),
-            with("longest_retry_after: 8s"),
-        ),
-    ]
-}
-
-fn calls() -> Vec<Case> {
-    let four = GOOD.replace("3,", "4,");
-    vec![
-        case(
-            "permanent-retried",
-            with("on: any"),
-            with("on: [transient]"),
-        ),
-        case(
-            "turn-repeats-tools",
-            format!("turn: [{{§retry: {{{GOOD}}}}}]"),
-            format!("turn: [{{§retry: {{{GOOD}, on: [invalid]}}}}]"),
-        ),
-        case(
-            "layers-multiply",
-            format!("task: [{{§retry: {{{four}}}}}]\n    tool: [{{retry: {{{GOOD}}}}}]"),
-            format!("task: [{{§retry: {{{GOOD}}}}}]\n    tool: [{{retry: {{{GOOD}}}}}]"),
-        ),
-        // 2 s for the first token, and 3 s for 300 more.
-        case(
-            "timeout-too-short",
-            "llm: [{§timeout: 4999ms}]",
-            "llm: [{§timeout: 5s}]",
-        ),
-    ]
-}
-
-fn states() -> Vec<Case> {
-    let breaker = |keys: &str| format!("tool: [{{§circuit_breaker: {{{keys}}}}}]");
-    vec![
-        // 100 tasks for 20 agents: each makes five calls.
-        case(
-            "breaker-never-trips",
-            breaker("failures: 6, open_for: 10s, shared: agent"),
-            breaker("failures: 5, open_for: 10s, shared: agent"),
-        ),
-        case(
-            "breaker-outlasts-outage",
-            breaker("failures: 5, open_for: 21s"),
-            breaker("failures: 5, open_for: 20s"),
-        ),
-        case(
-            "half-open-for-all",
-            breaker("failures: 5, open_for: 5s, half_open: all"),
-            breaker("failures: 5, open_for: 5s, half_open: one"),
-        ),
-        case(
-            "slot-held-asleep",
-            format!("tool: [{{§concurrency: {{max: 5}}}}, {{retry: {{{GOOD}}}}}]"),
-            format!("tool: [{{retry: {{{GOOD}}}}}, {{§concurrency: {{max: 5}}}}]"),
-        ),
-        case(
-            "limiter-per-client",
-            "tool: [{§rate_limit: {rate: 1/s, shared: agent}}]",
-            "tool: [{§rate_limit: {rate: 1/2s, shared: agent}}]",
-        ),
-    ]
-}
-
-fn costs() -> Vec<Case> {
-    let six = GOOD.replace("3,", "6,");
-    let hedge =
-        |around: &str, after: &str| format!("llm: [{around}{{§hedge: {{after: {after}}}}}]");
-    let budget = "{retry_budget: {retries: 10, per: fleet}}, ";
-    vec![
-        case(
-            "invalid-without-budget",
-            format!("llm: [{{§retry: {{{six}, on: [invalid], grow_prompt: 50}}}}]"),
-            format!("llm: [{{budget: {{limit: $1}}}}, {{§retry: {{{six}, on: [invalid]}}}}]"),
-        ),
-        Case {
-            set: &[
-                "fleets.workers.agents=100",
-                "models.planner.price.output=$80/M",
-            ],
-            ..case(
-                "crowd-without-budget",
-                format!("llm: [{{§retry: {{{GOOD}}}}}]"),
-                format!("llm: [{{§retry: {{{GOOD}, on: [transient]}}}}]"),
-            )
-        },
-        case("hedge-without-budget", hedge("", "6s"), hedge(budget, "6s")),
-        case("hedge-too-early", hedge(budget, "4s"), hedge(budget, "5s")),
-        case(
-            "same-as-another",
-            format!("tool: [{{retry: {{{GOOD}}}}}]\n  §q:\n    tool: [{{retry: {{{GOOD}}}}}]"),
-            format!("tool: [{{retry: {{{GOOD}}}}}]\n  §q:\n    llm: [{{retry: {{{GOOD}}}}}]"),
-        ),
-    ]
-}
-
 #[test]
 fn each_rule_fires_at_its_place_and_not_on_a_near_miss() {
-    let cases: Vec<Case> = [waits(), calls(), states(), costs()]
-        .into_iter()
-        .flatten()
-        .collect();
+    let cases = cases::all();
     for Case {
         rule,
         caught,

@@ -86,7 +86,7 @@ fn the_ledger_agrees_with_the_log() {
         prop_assert_eq!(sum(ledger.series.buckets().iter().map(|b| b.spend)), spend);
         let first = sum(log.attempts().filter(|a| is_first(a)).map(|a| a.cost));
         prop_assert_eq!(ledger.first_spend(), first);
-        prop_assert_eq!(ledger.wasted, log.wasted());
+        prop_assert_eq!(ledger.wasted(), log.wasted());
         prop_assert_eq!(ledger.denied, log.denials().count() as u64);
         let attempts = log.attempts().count() as u64;
         prop_assert_eq!(
@@ -97,8 +97,12 @@ fn the_ledger_agrees_with_the_log() {
         for (f, page) in ledger.fleets.iter().enumerate() {
             prop_assert_eq!(page.arrived, page.ok + page.failed + page.unfinished);
             prop_assert_eq!(page.times.len(), page.ok);
-            let its = log.attempts().filter(|a| usize::from(a.fleet) == f);
-            prop_assert_eq!(ledger.attempts_of(f), its.count() as u64);
+            let its = || log.attempts().filter(|a| usize::from(a.fleet) == f);
+            prop_assert_eq!(ledger.attempts_of(f), its().count() as u64);
+            let retries = its().filter(|a| !is_first(a)).map(|a| a.cost);
+            prop_assert_eq!(page.retries, sum(retries));
+            prop_assert_eq!(page.spend, sum(its().map(|a| a.cost)));
+            prop_assert_eq!(page.wasted, log.wasted_in(f));
         }
         check_pages(&ledger, log)
     });

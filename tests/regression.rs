@@ -216,6 +216,50 @@ policies: {{p: {{tool: {other}}}}}
     assert_eq!(recovery(elsewhere), Span::seconds(3600 - 120));
 }
 
+/// An outage that was to come again after the run counted as its last one.
+#[test]
+fn recovery_is_from_the_last_outage_of_the_run() {
+    let recovery = |horizon: &str, tasks: &str, outages: &str| {
+        let scenario = scenario(&format!(
+            "name: recovery
+horizon: {horizon}
+tools: {{down: {{latency: 1s, failures: {{rate: 0%, latency: 10ms}}, outages: [{outages}]}}}}
+fleets: {{f: {{agents: 4, tasks: {tasks}, plan: [{{tool: down}}]}}}}
+policies: {{p: {{tool: [{{retry: {{attempts: unlimited, delay: 9s}}}}]}}}}
+"
+        ));
+        let program = Program::new(&scenario, &scenario.policies[0]);
+        let (ledger, end) = play_one(&scenario, &program, Weather::new(1, 0), &Quiet);
+        ledger.recovery(&end)
+    };
+    let six = "{at: 1m, for: 10s, every: 10m, count: 6}";
+    let first = "{at: 1m, for: 10s}";
+    let second = "{at: 11m, for: 10s}";
+    // One task a second for four agents: after each outage there is a line to work off.
+    let tasks = "{arrivals: {every: 1/s}, count: 1000}";
+    let of_second = recovery("15m", tasks, second);
+    assert!(of_second > Some(Span::SECOND) && of_second < Some(Span::seconds(60)));
+    assert_eq!(recovery("15m", tasks, six), of_second);
+    // The work is done before the second one begins.
+    let tasks = "{arrivals: {every: 1/s}, count: 300}";
+    let of_first = recovery("1h", tasks, first);
+    assert!(of_first > Some(Span::SECOND) && of_first < Some(Span::seconds(60)));
+    assert_eq!(recovery("1h", tasks, six), of_first);
+    // An outage that has not ended when the run does is none, and neither is one that was not begun.
+    assert_eq!(recovery("65s", tasks, first), None);
+    assert_eq!(recovery("1h", tasks, second), None);
+    assert_eq!(
+        recovery("665s", tasks, &format!("{first}, {second}")),
+        of_first
+    );
+    // Nothing was left to do when the outage ended.
+    let early = "{arrivals: {every: 1/s}, count: 20}";
+    assert_eq!(
+        recovery("1h", early, "{at: 21s, for: 31s}"),
+        Some(Span::ZERO)
+    );
+}
+
 /// Reading agents in advance took one from an agent's words where it had none.
 #[test]
 fn a_crowd_that_only_waits_is_read_in_advance() {

@@ -6,7 +6,8 @@ mod common;
 
 use common::scenario;
 use common::trials::Quiet;
-use squall::experiment::document::{CutResult, Document, Limit, Verdict};
+use sha2::{Digest, Sha256};
+use squall::experiment::document::{self, CutResult, Document, Limit, Verdict};
 use squall::experiment::{self, Books, Frame, Metric, Plan, go_on};
 use squall::report;
 
@@ -36,6 +37,31 @@ fn in_parts(text: &str, replications: u32, cut: u32) -> Document {
     let saved = Books::from_bytes(&later.to_bytes().unwrap()).unwrap();
     books.append(saved).unwrap();
     books.document()
+}
+
+#[test]
+fn tasks_that_would_have_come_too_late_are_said_and_cut_nothing_off() {
+    let text = "name: late
+horizon: 10500ms
+tools: {tool: {latency: 1ms}}
+fleets:
+  short: {agents: 1, tasks: {arrivals: {every: 1/s}, count: 25}, plan: [{tool: tool}]}
+  whole: {agents: 1, tasks: {arrivals: {every: 1/s}, count: 10}, plan: [{tool: tool}]}
+  open: {agents: 1, tasks: {arrivals: {every: 1/s}}, plan: [{tool: tool}]}
+  batch: {agents: 1, tasks: {count: 25}, plan: [{tool: tool}]}
+policies: {plain: {}}
+";
+    let document = document(text, 2);
+    let policy = &document.policies[0];
+    let mean = |metric| policy.metric(metric).mean;
+    assert_eq!(mean(Metric::Tasks), Some(10.0 + 10.0 + 10.0 + 25.0));
+    assert_eq!(mean(Metric::TasksUnfinished), Some(0.0));
+    assert_eq!(mean(Metric::CutOff), Some(0.0));
+    let late = document.warnings.iter().filter(|w| w.contains("horizon"));
+    let expected = "of the 25 tasks of short only 10 arrived before the horizon on average; the \
+                    others are not counted";
+    assert_eq!(late.collect::<Vec<_>>(), [expected]);
+    assert_eq!(in_parts(text, 2, 1).warnings, document.warnings);
 }
 
 fn summary(document: &Document) -> serde_json::Value {
@@ -196,8 +222,11 @@ fn each_fleet_has_its_own_results() {
             Metric::TaskP50,
             Metric::TaskP90,
             Metric::TaskP99,
+            Metric::TaskP999,
         ];
-        assert_eq!(times.map(|m| mean(p, 0, m)), [Some(2.0); 4]);
+        assert_eq!(times.map(|m| mean(p, 0, m)), [Some(2.0); 5]);
+        let lost = [Metric::Retry, Metric::Wasted];
+        assert_eq!(lost.map(|m| mean(p, 0, m)), [Some(0.0); 2]);
         let rate = mean(p, 1, Metric::SuccessRate).unwrap();
         assert!(rate > 0.0 && rate < 1.0, "{rate}");
     }
@@ -216,12 +245,41 @@ fn each_fleet_has_its_own_results() {
     );
 }
 
+#[test]
+fn a_threshold_may_be_about_one_fleet() {
+    let bounds = [
+        ("retry.fleets.lucky.retry <= $0", Verdict::Passed),
+        ("retry.fleets.unlucky.retry <= $0", Verdict::Failed),
+        (
+            "none.fleets.lucky.success_rate.min >= 100%",
+            Verdict::Passed,
+        ),
+        ("none.success_rate.min >= 100%", Verdict::Failed),
+        (
+            "retry.fleets.lucky.task_seconds_p999.max <= 2s",
+            Verdict::Passed,
+        ),
+    ];
+    let list = bounds.map(|(text, _)| text).join(", ");
+    let text = format!("{TWO_FLEETS}thresholds: [{list}]\n");
+    let doc = document(&text, 8);
+    let verdicts = doc.thresholds.iter().map(|t| t.verdict);
+    assert_eq!(
+        verdicts.collect::<Vec<_>>(),
+        bounds.map(|(_, verdict)| verdict)
+    );
+    assert_eq!(doc.thresholds[2].measured, Some(1.0));
+    assert!(in_parts(&text, 8, 3).thresholds == doc.thresholds);
+}
+
 /// Whole numbers and multiples of a quarter of a dollar: the sums are exact.
 #[test]
 fn fleets_add_up_to_the_policy() {
     let doc = document(TWO_FLEETS, 8);
     let counted = [
         Metric::Spend,
+        Metric::Wasted,
+        Metric::Retry,
         Metric::Attempts,
         Metric::Tasks,
         Metric::TasksOk,
@@ -262,4 +320,59 @@ fn one_fleet_alone_has_the_policys_results() {
 fn fleets_of_parts_add_up() {
     let whole = document(TWO_FLEETS, 9);
     assert!(in_parts(TWO_FLEETS, 9, 4) == whole);
+}
+
+/// The keys of a file and what is behind each, of lists the first entry.
+fn form(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Object(map) => {
+            let entries = map
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", form(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+        }
+        Value::Array(list) => format!("[{}]", list.first().map_or_else(String::new, form)),
+        Value::Null => "-".to_owned(),
+        Value::Bool(_) => "b".to_owned(),
+        Value::Number(_) => "n".to_owned(),
+        Value::String(_) => "s".to_owned(),
+    }
+}
+
+/// Results of an earlier version were refused as damaged, because their form had changed but not its name.
+///
+/// Who finds another digest here has changed the form of saved results or books: where squall can no
+/// longer read the old ones (another metric is enough), the number in `SCHEMA` goes up.
+#[test]
+fn a_form_that_changes_has_another_name() {
+    let text = "name: form
+tools: {tool: {latency: 1s, failures: 50%, outages: [{at: 1s, for: 1s}]}}
+fleets: {f: {agents: 1, tasks: {count: 10}, plan: [{tool: tool}]}}
+policies: {p: {tool: [{retry: {attempts: 3, delay: 1s}}]}, q: {}}
+thresholds: [p.cut_off <= 0]
+";
+    let scenario = scenario(text);
+    let mut books = Books::new(Frame::new(&scenario, &plan(2)), 0);
+    go_on(&scenario, 2, &mut books, &Quiet);
+    let result = serde_json::to_value(books.document()).unwrap();
+    let bytes = books.to_bytes().unwrap();
+    let books_schema = String::from_utf8_lossy(bytes.split(|b| *b == b' ').next().unwrap());
+    let books = serde_json::to_value(&books).unwrap();
+    let keys = |metrics: &[Metric]| {
+        metrics
+            .iter()
+            .map(|m| m.key())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let row = keys(&Metric::ALL) + &keys(&Metric::BY_FLEET);
+    let digest = |value| {
+        let digest = Sha256::digest(form(value) + &row);
+        let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
+        digits.collect::<String>()
+    };
+    let named = |schema: &str, value| format!("{schema} {}", digest(value));
+    assert_eq!(named(document::SCHEMA, &result), "squall.result/2 6b6e86b0");
+    assert_eq!(named(&books_schema, &books), "squall.books/2 95fce52e");
 }

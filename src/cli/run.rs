@@ -1,5 +1,7 @@
 //! `squall run`: plays the policies of a scenario and reports.
 
+use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::experiment::document::Document;
@@ -36,19 +38,7 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         Some(shard) => shard.range(plan.replications),
         None => 0..plan.replications,
     };
-    let found = if options.resume {
-        keep::resume(&unfinished, &frame, range.start, range.end)?
-    } else {
-        None
-    };
-    if let (Some(found), false) = (&found, options.quiet || options.json) {
-        let n = found.range().len();
-        terminal::say(&format!(
-            "goes on after {n} of {} replications",
-            range.len()
-        ));
-    }
-    let mut books = found.unwrap_or_else(|| Books::new(frame, range.start));
+    let mut books = begun(options, frame, &unfinished, range.clone())?;
     let watch = Watch::new(options.quiet || options.json);
     let keeper = Keeper::new(&watch, (!options.no_files).then(|| unfinished.clone()));
     let (statistics, took) = play(&scenario, range.end, &mut books, &keeper, options.threads)?;
@@ -64,13 +54,7 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         keep::save(&unfinished, &books)?;
     }
     match options.shard {
-        Some(shard) if complete => {
-            let path = folder.join(shard.file());
-            keep::save(&path, &books)?;
-            if !options.quiet {
-                terminal::say(&format!("wrote {}", path.display()));
-            }
-        }
+        Some(shard) if complete => write(&folder.join(shard.file()), &books, options.quiet)?,
         Some(_) => {}
         None => show(options, &books)?,
     }
@@ -90,6 +74,34 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         Some(_) => Exit::Fine,
         None => results::verdict(&books.document()),
     })
+}
+
+/// The books to go on with: those of a run that was cut short, if they are asked for and there, or new
+/// ones.
+fn begun(
+    options: &RunOptions,
+    frame: Frame,
+    unfinished: &Path,
+    range: Range<u32>,
+) -> Result<Books, Failure> {
+    let found = match options.resume {
+        true => keep::resume(unfinished, &frame, range.start, range.end)?,
+        false => None,
+    };
+    if let (Some(found), false) = (&found, options.quiet || options.json) {
+        let (n, all) = (found.range().len(), range.len());
+        terminal::say(&format!("goes on after {n} of {all} replications"));
+    }
+    Ok(found.unwrap_or_else(|| Books::new(frame, range.start)))
+}
+
+/// Writes a shard's books.
+fn write(path: &Path, books: &Books, quiet: bool) -> Result<(), Failure> {
+    keep::save(path, books)?;
+    if !quiet {
+        terminal::say(&format!("wrote {}", path.display()));
+    }
+    Ok(())
 }
 
 /// Prints and writes what the books say.

@@ -26,7 +26,7 @@ use super::samples::Samples;
 use super::{thresholds, warnings};
 
 /// The version of the form in which books are saved.
-pub const SCHEMA: &str = "squall.books/1";
+pub const SCHEMA: &str = "squall.books/2";
 
 /// The books of the replications `from..to` of an experiment.
 #[derive(Clone, Debug, Serialize, Deserialize)]

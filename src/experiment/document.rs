@@ -9,7 +9,7 @@ use super::Metric;
 pub use crate::statistics::{Difference, Summary};
 
 /// The version of the document's form.
-pub const SCHEMA: &str = "squall.result/1";
+pub const SCHEMA: &str = "squall.result/2";
 
 /// Everything that is known after an experiment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

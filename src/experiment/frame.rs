@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::scenario::model::{Fleet, NamedFile, Policy, Scenario, Threshold};
+use crate::scenario::model::{Arrivals, Fleet, NamedFile, Policy, Scenario, Threshold};
 use crate::simulation::Program;
 use crate::units::Time;
 use crate::world::Window;
@@ -30,6 +30,8 @@ pub struct Frame {
     pub thresholds: Vec<Threshold>,
     /// The most events that one run may handle.
     pub max_events: u64,
+    /// How many tasks each fleet is to have where they arrive one by one and end somewhere.
+    pub to_arrive: Vec<Option<u64>>,
     /// The files that the scenario names, by what was in them.
     pub files: Vec<NamedFile>,
 }
@@ -66,6 +68,7 @@ impl Frame {
             },
             thresholds: scenario.thresholds.clone(),
             max_events: scenario.max_events,
+            to_arrive: scenario.fleets.iter().map(to_arrive).collect(),
             files: scenario.files.clone(),
         }
     }
@@ -81,6 +84,10 @@ impl Frame {
         policies.len() == self.shapes.len()
             && policies.iter().zip(&self.shapes).all(|(p, s)| s.fits(p))
             && policies.iter().all(|p| p.fleets.len() == self.fleets())
+            && self.to_arrive.len() == self.fleets()
+            && self.thresholds.iter().all(|t| {
+                t.policy < policies.len() && t.fleet.is_none_or(|fleet| fleet < self.fleets())
+            })
     }
 
     /// What sets this frame apart from another, in words; `None` if nothing does.
@@ -127,6 +134,16 @@ impl Frame {
                 theirs.name
             ),
         })
+    }
+}
+
+/// How many tasks a fleet is to have, if they arrive one by one and end somewhere.
+fn to_arrive(fleet: &Fleet) -> Option<u64> {
+    let count = fleet.tasks.count.map(u64::from);
+    match &fleet.tasks.arrivals {
+        Arrivals::Batch => None,
+        Arrivals::Trace(rows) => count.into_iter().chain([rows.len() as u64]).min(),
+        Arrivals::Even(_) | Arrivals::Poisson(_) | Arrivals::Varying { .. } => count,
     }
 }
 

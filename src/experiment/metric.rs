@@ -32,6 +32,7 @@ pub enum Metric {
     TaskP50,
     TaskP90,
     TaskP99,
+    TaskP999,
     End,
     Recovery,
     PeakRate,
@@ -39,7 +40,7 @@ pub enum Metric {
 
 impl Metric {
     /// How many metrics there are.
-    pub const COUNT: usize = 30;
+    pub const COUNT: usize = 31;
     /// All metrics, in order: `ALL[m as usize] == m`.
     pub const ALL: [Metric; Metric::COUNT] = {
         use Metric::*;
@@ -71,6 +72,7 @@ impl Metric {
             TaskP50,
             TaskP90,
             TaskP99,
+            TaskP999,
             End,
             Recovery,
             PeakRate,
@@ -78,10 +80,12 @@ impl Metric {
     };
 
     /// The metrics that are known of each fleet too, in order.
-    pub const BY_FLEET: [Metric; 13] = {
+    pub const BY_FLEET: [Metric; 16] = {
         use Metric::*;
         [
             Spend,
+            Wasted,
+            Retry,
             SpendPerSuccess,
             Attempts,
             Tasks,
@@ -94,6 +98,7 @@ impl Metric {
             TaskP50,
             TaskP90,
             TaskP99,
+            TaskP999,
         ]
     };
 
@@ -178,12 +183,16 @@ impl Metric {
                 "task_seconds_p99",
                 "99th percentile of task time in seconds",
             ),
+            Metric::TaskP999 => (
+                "task_seconds_p999",
+                "99.9th percentile of task time in seconds",
+            ),
             Metric::End => ("end_seconds", "when the last task ended, in seconds"),
             Metric::Recovery => (
                 "recovery_seconds",
-                "from the end of the last outage until all tasks that were ready before that were \
-                 done, of fleets that call a target with an outage; null without \
-                 outages; one that comes again without end is none",
+                "from the end of the run's last outage until all tasks that were ready before that \
+                 were done, of fleets that call a target with an outage; null without one; one that \
+                 comes again without end is none",
             ),
             Metric::PeakRate => (
                 "peak_attempts_per_second",
@@ -212,5 +221,7 @@ mod tests {
     fn thresholds_know_the_same_metrics() {
         let keys = Metric::ALL.map(Metric::key);
         assert_eq!(keys.as_slice(), crate::scenario::METRICS);
+        let of_fleets = Metric::BY_FLEET.map(Metric::key);
+        assert_eq!(of_fleets.as_slice(), crate::scenario::FLEET_METRICS);
     }
 }

@@ -40,10 +40,7 @@ pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> 
     }
     let mut set = |metric: Metric, value: Option<f64>| row[metric as usize] = value;
     let (spend, first) = (ledger.spend(), ledger.first_spend());
-    set(Metric::Spend, dollars(spend));
-    set(Metric::Wasted, dollars(ledger.wasted));
     set(Metric::FirstAttempt, dollars(first));
-    set(Metric::Retry, dollars(spend - first));
     set(Metric::Ideal, dollars(ideal));
     let over_ideal = ratio(spend.as_dollars(), ideal.as_dollars());
     set(Metric::IdealRatio, over_ideal);
@@ -65,19 +62,21 @@ pub fn row(scenario: &Scenario, ledger: &Ledger, end: &RunEnd, ideal: Money) -> 
     set(Metric::Amplification, ratio(attempts as f64, firsts as f64));
     set(Metric::End, Some(end.end.as_seconds()));
     set(Metric::Recovery, ledger.recovery(end).map(Span::as_seconds));
-    set(Metric::PeakRate, count(ledger.peak_per_second));
+    set(Metric::PeakRate, count(ledger.peak_per_second()));
     row.extend(fleets.into_iter().flatten());
     row
 }
 
 /// What is measured of a fleet, in the order of [`Metric::BY_FLEET`].
 fn of_fleet(page: &FleetBook, attempts: u64) -> [Option<f64>; Metric::BY_FLEET.len()] {
-    let [p50, p90, p99] = page.times.quantiles([0.5, 0.9, 0.99]);
+    let [p50, p90, p99, p999] = page.times.quantiles([0.5, 0.9, 0.99, 0.999]);
     let seconds = |ns: Option<u64>| ns.map(|ns| Span(ns).as_seconds());
     let mean = page.times.mean();
     let ok = page.ok as f64;
     Metric::BY_FLEET.map(|metric| match metric {
         Metric::Spend => dollars(page.spend),
+        Metric::Wasted => dollars(page.wasted),
+        Metric::Retry => dollars(page.retries),
         Metric::SpendPerSuccess => ratio(page.spend.as_dollars(), ok),
         Metric::Attempts => count(attempts),
         Metric::Tasks => count(page.arrived),
@@ -90,6 +89,7 @@ fn of_fleet(page: &FleetBook, attempts: u64) -> [Option<f64>; Metric::BY_FLEET.l
         Metric::TaskP50 => seconds(p50),
         Metric::TaskP90 => seconds(p90),
         Metric::TaskP99 => seconds(p99),
+        Metric::TaskP999 => seconds(p999),
         other => unreachable!("{} is not by fleet", other.key()),
     })
 }

@@ -17,7 +17,14 @@ const SAMPLES_P99: u32 = 100;
 /// are enough replications to have it. Everything else stays undecided, with the reason.
 pub fn decide(threshold: &Threshold, policies: &[PolicyResult]) -> ThresholdResult {
     let metric = Metric::named(&threshold.metric).expect("checked: the metric exists");
-    let summary = policies[threshold.policy].metric(metric);
+    let policy = &policies[threshold.policy];
+    let summary = match threshold.fleet {
+        None => policy.metric(metric),
+        Some(fleet) => {
+            let of_fleet = policy.fleets[fleet].metric(metric);
+            of_fleet.expect("checked: the metric is known of fleets")
+        }
+    };
     let measured = measured(threshold.statistic, summary);
     let (verdict, why) = match measured {
         None => (Verdict::Undecided, "the metric has no value".to_owned()),
@@ -89,6 +96,7 @@ mod tests {
         Threshold {
             text: String::new(),
             policy: 0,
+            fleet: None,
             metric: "spend_usd".to_owned(),
             statistic,
             comparison: Comparison::Less,

@@ -13,6 +13,8 @@ pub fn collect(frame: &Frame, document: &Document) -> Vec<String> {
         let cut = |cut| cut_off(frame, document.replications, &policy.name, cut);
         warnings.extend(policy.cuts.iter().map(cut));
     }
+    let fleets = frame.to_arrive.iter().enumerate();
+    warnings.extend(fleets.filter_map(|(f, all)| too_late(document, f, (*all)?)));
     for policy in &document.policies {
         warnings.extend(idle_layers(policy));
     }
@@ -45,6 +47,19 @@ fn cut_off(frame: &Frame, all: u32, policy: &str, cut: &CutResult) -> String {
         "{policy}: cut off by {why} in {cut_off} of {all} replications{when} with {unfinished} tasks \
          unfinished on average"
     )
+}
+
+/// Of so many tasks of a fleet not all arrived. All policies meet the same arrivals; what cut some of
+/// them off earlier is said elsewhere.
+fn too_late(document: &Document, fleet: usize, all: u64) -> Option<String> {
+    let fleets = document.policies.iter().map(|p| &p.fleets[fleet]);
+    let arrived = fleets.clone().filter_map(|f| f.metric(Metric::Tasks)?.mean);
+    let arrived = arrived.fold(0.0, f64::max);
+    let name = &fleets.map(|f| &f.name).next()?;
+    (arrived < all as f64).then(|| {
+        let arrived = (arrived * 10.0).round() / 10.0;
+        format!("of the {all} tasks of {name} only {arrived} arrived before the horizon on average; the others are not counted")
+    })
 }
 
 fn idle_layers(policy: &PolicyResult) -> Option<String> {

@@ -8,6 +8,10 @@ use crate::units::Money;
 pub struct FleetBook {
     /// Money for its attempts.
     pub spend: Money,
+    /// Money among it for attempts that a layer asked for, all but first attempts.
+    pub retries: Money,
+    /// Money for attempts whose result was thrown away.
+    pub wasted: Money,
     /// Tasks that arrived.
     pub arrived: u64,
     /// Tasks that succeeded.
@@ -28,6 +32,8 @@ impl FleetBook {
         let mut all = FleetBook::default();
         for page in pages {
             all.spend += page.spend;
+            all.retries += page.retries;
+            all.wasted += page.wasted;
             all.arrived += page.arrived;
             all.ok += page.ok;
             all.failed += page.failed;

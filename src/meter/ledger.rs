@@ -10,6 +10,7 @@ use crate::wire::Outcome;
 use crate::world::price::Usage;
 
 use super::fleet_book::FleetBook;
+use super::recovery::Recovery;
 use super::series::{ROWS, Series};
 
 /// The books of one run under one policy.
@@ -29,26 +30,18 @@ pub struct Ledger {
     pub steps: Vec<StepBook>,
     /// Where each fleet's steps begin.
     first_steps: Vec<usize>,
-    /// Money for attempts whose result was thrown away.
-    pub wasted: Money,
     /// Refusals before the wire.
     pub denied: u64,
     /// A page for each fleet.
     pub fleets: Vec<FleetBook>,
     /// Over time.
     pub series: Series,
-    /// Most attempts begun within one second of the clock.
-    pub peak_per_second: u64,
+    /// Most attempts begun within one second of the clock that is over.
+    busiest_second: u64,
     /// When the second of the clock ends in which the latest attempt began, and how many began in it.
     this_second: (Time, u64),
-    /// The end of the last scheduled outage.
-    outage_end: Option<Time>,
-    /// Which fleets call a target that has one.
-    meets_outage: Vec<bool>,
-    /// When the last task that had begun before that ended.
-    recovered: Time,
-    /// Whether such a task never ended.
-    unrecovered: bool,
+    /// How long the work took that outages caught.
+    recovery: Recovery,
 }
 
 /// A target's page.
@@ -112,7 +105,6 @@ impl Ledger {
             first_steps.push(steps);
             steps += steps_of(&fleet.plan);
         }
-        let outage_ends = scenario.targets.iter().filter_map(|t| t.outages.end());
         Ledger {
             targets: vec![TargetBook::default(); scenario.targets.len()],
             causes: vec![CauseBook::default(); layers + 1],
@@ -121,23 +113,25 @@ impl Ledger {
             waited: vec![Span::ZERO; layers],
             steps: vec![StepBook::default(); steps],
             first_steps,
-            wasted: Money::ZERO,
             denied: 0,
             fleets: vec![FleetBook::default(); scenario.fleets.len()],
             series: Series::default(),
-            peak_per_second: 0,
+            busiest_second: 0,
             this_second: (Time::ZERO, 0),
-            outage_end: outage_ends.max(),
-            meets_outage: meets_outage(scenario, program),
-            recovered: Time::ZERO,
-            unrecovered: false,
+            recovery: Recovery::new(scenario, program),
         }
     }
 
-    /// Whether a task of this fleet, ready then, counts for recovery.
-    #[inline]
-    fn is_caught(&self, fleet: u8, ready: Time) -> bool {
-        self.outage_end.is_some_and(|end| ready < end) && self.meets_outage[usize::from(fleet)]
+    /// Most attempts begun within one second of the clock.
+    pub fn peak_per_second(&self) -> u64 {
+        self.busiest_second.max(self.this_second.1)
+    }
+
+    #[cold]
+    fn next_second(&mut self, now: Time) {
+        self.busiest_second = self.peak_per_second();
+        let second = now.0 / Span::SECOND.0;
+        self.this_second = (Time(second * Span::SECOND.0) + Span::SECOND, 0);
     }
 
     /// How many attempts on the wire a fleet made.
@@ -158,21 +152,20 @@ impl Ledger {
         self.targets.iter().map(TargetBook::total).sum()
     }
 
+    /// Money for attempts whose result was thrown away.
+    pub fn wasted(&self) -> Money {
+        self.fleets.iter().map(|page| page.wasted).sum()
+    }
+
     /// What first attempts cost.
     pub fn first_spend(&self) -> Money {
         self.causes.last().map_or(Money::ZERO, |c| c.spend)
     }
 
-    /// From the end of the last outage until all work begun before it was done; until the end of
-    /// the run where it never was. `None` without outages.
+    /// From the end of the run's last outage until all work that had been ready before was done; until
+    /// the end of the run where it never was. `None` where no outage ended in the run.
     pub fn recovery(&self, end: &RunEnd) -> Option<Span> {
-        let outage_end = self.outage_end?;
-        let recovered = if self.unrecovered {
-            end.end
-        } else {
-            self.recovered
-        };
-        Some(recovered.since(outage_end))
+        self.recovery.after(end)
     }
 }
 
@@ -192,20 +185,6 @@ impl Tokens {
     }
 }
 
-/// Which fleets have a plan that may call a target with a scheduled outage that ends for good.
-fn meets_outage(scenario: &Scenario, program: &Program) -> Vec<bool> {
-    let entries: Vec<usize> = program.fleets.iter().map(|f| f.entry.into()).collect();
-    let meets = |target: TargetId| {
-        let target = &scenario.targets[usize::from(target.0)];
-        target.outages.end().is_some()
-    };
-    let of_fleet = |(i, from): (usize, &usize)| {
-        let to = entries.get(i + 1).copied().unwrap_or(program.ops.len());
-        program.targets_of(*from..to).any(meets)
-    };
-    entries.iter().enumerate().map(of_fleet).collect()
-}
-
 fn row(outcome: Option<Outcome>) -> usize {
     outcome.map_or(Outcome::COUNT, |o| o as usize)
 }
@@ -217,11 +196,9 @@ impl Observer for Ledger {
         page.attempts += 1;
         page.first += u64::from(first);
         if now >= self.this_second.0 {
-            let second = now.0 / Span::SECOND.0;
-            self.this_second = (Time(second * Span::SECOND.0) + Span::SECOND, 0);
+            self.next_second(now);
         }
         self.this_second.1 += 1;
-        self.peak_per_second = self.peak_per_second.max(self.this_second.1);
     }
 
     #[inline(always)]
@@ -246,7 +223,11 @@ impl Observer for Ledger {
         self.series.at(attempt.begin).attempts[row] += 1;
         if attempt.cost != Money::ZERO {
             self.series.at(attempt.end).spend += attempt.cost;
-            self.fleets[usize::from(attempt.fleet)].spend += attempt.cost;
+            let fleet = &mut self.fleets[usize::from(attempt.fleet)];
+            fleet.spend += attempt.cost;
+            if cause != first {
+                fleet.retries += attempt.cost;
+            }
         }
     }
 
@@ -276,8 +257,8 @@ impl Observer for Ledger {
     }
 
     #[inline]
-    fn wasted(&mut self, money: Money) {
-        self.wasted += money;
+    fn wasted(&mut self, fleet: u8, money: Money) {
+        self.fleets[usize::from(fleet)].wasted += money;
     }
 
     #[inline(always)]
@@ -290,9 +271,7 @@ impl Observer for Ledger {
         } else {
             page.failed += 1;
         }
-        if self.is_caught(task.fleet, task.ready) {
-            self.recovered = self.recovered.max(task.end);
-        }
+        self.recovery.task(task.fleet, task.ready, task.end);
     }
 
     fn arrived(&mut self, fleet: u8, tasks: u64) {
@@ -305,8 +284,6 @@ impl Observer for Ledger {
 
     fn unfinished(&mut self, fleet: u8, ready: Time) {
         self.fleets[usize::from(fleet)].unfinished += 1;
-        if self.is_caught(fleet, ready) {
-            self.unrecovered = true;
-        }
+        self.recovery.unfinished(fleet, ready);
     }
 }

@@ -6,6 +6,7 @@
 
 mod fleet_book;
 mod ledger;
+mod recovery;
 pub mod series;
 
 pub use fleet_book::FleetBook;

@@ -6,6 +6,7 @@
 use super::gamma::Gamma;
 use super::hyperexponential::Hyperexponential;
 use super::math;
+use super::weather::unit_open;
 
 /// A distribution of a non-negative quantity; a sample is one `f64` in the quantity's base unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +73,15 @@ impl Distribution {
         Distribution::Lognormal {
             mu,
             sigma: (math::ln(p99) - mu) / math::normal_quantile(0.99),
+        }
+    }
+
+    /// The sample that belongs to 32 random bits: the quantile in the middle of their cell.
+    #[inline]
+    pub fn sample(&self, bits: u32) -> f64 {
+        match self {
+            Distribution::Exponential { mean } => exponential(*mean, bits),
+            _ => self.quantile(unit_open(bits)),
         }
     }
 
@@ -164,9 +174,32 @@ fn of_mixture(parts: &[(f64, Distribution)], u: f64) -> f64 {
     part.quantile(place.clamp(f64::EPSILON, 1.0 - f64::EPSILON))
 }
 
+/// An exponential sample. `1 − u` is taken from the bits at once; it is exact either way.
+#[inline(never)]
+fn exponential(mean: f64, bits: u32) -> f64 {
+    let rest = (4_294_967_295.5 - f64::from(bits)) / 4_294_967_296.0;
+    -mean * math::ln(rest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sample_is_the_quantile_of_its_luck() {
+        let exponential = Distribution::Exponential { mean: 1.7e9 };
+        let uniform = Distribution::Uniform {
+            low: 3.0,
+            high: 5.0,
+        };
+        let scattered = (0..100_000).map(|i: u32| i.wrapping_mul(0x9E37_79B9));
+        for bits in scattered.chain([0, 1, u32::MAX - 1, u32::MAX]) {
+            for distribution in [&exponential, &uniform] {
+                let quantile = distribution.quantile(unit_open(bits));
+                assert_eq!(distribution.sample(bits).to_bits(), quantile.to_bits());
+            }
+        }
+    }
 
     #[test]
     fn lognormal_quantiles_are_those_asked_for() {

@@ -172,7 +172,8 @@ pub fn unit(metric: Metric) -> &'static str {
             "ratio"
         }
         Metric::TokensIn | Metric::TokensOut | Metric::TokensCached => "tokens",
-        Metric::TaskMean | Metric::TaskP50 | Metric::TaskP90 | Metric::TaskP99 => "seconds",
+        Metric::TaskMean | Metric::TaskP50 | Metric::TaskP90 => "seconds",
+        Metric::TaskP99 | Metric::TaskP999 => "seconds",
         Metric::End | Metric::Recovery => "seconds",
         Metric::PeakRate => "per_second",
         _ => "count",

@@ -288,6 +288,7 @@ fn metric(metric: Metric, spend: f64, base: f64, weight: f64) -> f64 {
         Metric::TaskP50 => 4.2 + weight,
         Metric::TaskP90 => 15.0 + weight * 3.0,
         Metric::TaskP99 => 31.0 + weight * 9.0,
+        Metric::TaskP999 => 44.0 + weight * 12.0,
         Metric::End => 480.0,
         Metric::Recovery => 14.0 * weight,
         Metric::PeakRate => 22.0 * weight,

@@ -94,7 +94,9 @@ impl RetrySpec {
                 _ => total = total + wait,
             }
         }
-        Some(self.deadline.map_or(total, |deadline| total.min(deadline)))
+        let total = self.deadline.map_or(total, |deadline| total.min(deadline));
+        // What is longer than a span can say (584 years) has no end.
+        Some(total).filter(|total| *total < Span::MAX)
     }
 }
 

@@ -24,34 +24,7 @@ pub(super) fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
     ];
     let rounding = f.optional("round", r, |n, r| r.choice(n, &rounding));
     let first_at_once = f.optional("first_at_once", r, |n, r| r.boolean(n));
-    let kinds: [(&'static str, ReadGrowth); 10] = [
-        ("fixed", fixed),
-        ("linear", linear),
-        ("exponential", exponential),
-        ("fibonacci", fibonacci),
-        ("polynomial", polynomial),
-        ("table", table),
-        ("decorrelated", decorrelated),
-        ("decorrelated_redis", decorrelated_redis),
-        ("decorrelated_v2", decorrelated_v2),
-        ("sorted", sorted),
-    ];
-    let mut grown = None;
-    let mut kind_seen = false;
-    for (key, read) in kinds {
-        let Some(node) = f.get(key) else {
-            continue;
-        };
-        if kind_seen {
-            r.error(node.owner, "a backoff grows in one way");
-        }
-        kind_seen = true;
-        grown = read(node, r).map(|growth| (key, growth));
-    }
-    if !kind_seen {
-        let kinds: Vec<String> = kinds.iter().map(|(key, _)| format!("`{key}`")).collect();
-        f.needs(&format!("one of {}", kinds.join(", ")), r);
-    }
+    let grown = growth(&mut f, r);
     if f.get("sorted").is_some() {
         for key in ["bounds", "round"] {
             if let Some(node) = f.get(key) {
@@ -85,6 +58,41 @@ pub(super) fn backoff(node: &Node, r: &mut Reader) -> Option<Backoff> {
 /// How a backoff grows, its shortest and its longest delay.
 type Growth = (BackoffKind, Span, Span);
 type ReadGrowth = fn(&Node, &mut Reader) -> Option<Growth>;
+
+/// How backoffs may grow.
+const GROWTHS: [(&str, ReadGrowth); 10] = [
+    ("fixed", fixed),
+    ("linear", linear),
+    ("exponential", exponential),
+    ("fibonacci", fibonacci),
+    ("polynomial", polynomial),
+    ("table", table),
+    ("decorrelated", decorrelated),
+    ("decorrelated_redis", decorrelated_redis),
+    ("decorrelated_v2", decorrelated_v2),
+    ("sorted", sorted),
+];
+
+/// The one growth that is written, and its key.
+fn growth(f: &mut Fields, r: &mut Reader) -> Option<(&'static str, Growth)> {
+    let mut grown = None;
+    let mut seen = false;
+    for (key, read) in GROWTHS {
+        let Some(node) = f.get(key) else {
+            continue;
+        };
+        if seen {
+            r.error(node.owner, "a backoff grows in one way");
+        }
+        seen = true;
+        grown = read(node, r).map(|growth| (key, growth));
+    }
+    if !seen {
+        let keys = GROWTHS.map(|(key, _)| format!("`{key}`"));
+        f.needs(&format!("one of {}", keys.join(", ")), r);
+    }
+    grown
+}
 
 fn fixed(node: &Node, r: &mut Reader) -> Option<Growth> {
     let delay = r.time(node)?;

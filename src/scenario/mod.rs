@@ -59,7 +59,7 @@ pub use model::{
     Step, TargetId, Tasks, Threshold, Tokens, ToolStep, TraceRow, Via, WhenAway,
 };
 pub use prices::{TABLE_DATE, table_names};
-pub use thresholds::METRICS;
+pub use thresholds::{FLEET_METRICS, METRICS};
 
 pub use words::near as nearest;
 

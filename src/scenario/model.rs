@@ -391,6 +391,8 @@ pub struct Threshold {
     pub text: String,
     /// Index of the policy.
     pub policy: usize,
+    /// Index of the fleet that it is about; `None` is all of them.
+    pub fleet: Option<usize>,
     /// Key of the metric in `summary.json`.
     pub metric: String,
     /// Which statistic of it.

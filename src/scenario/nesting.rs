@@ -122,11 +122,13 @@ impl Nested<'_> {
                 _ => {}
             }
         }
-        allowed.into_iter().chain(product).min()
+        let most = allowed.into_iter().chain(product).min();
+        most.filter(|attempts| *attempts < u64::MAX)
     }
 
     /// The longest that all waits between these attempts can be, without Retry-After: each layer's
-    /// own, and as often as it tries that of the layers inside it. `None` has no end.
+    /// own, and as often as it tries that of the layers inside it. `None` has no end, or one later
+    /// than a span can say (584 years).
     pub fn worst_wait(&self) -> Option<Span> {
         let mut inside = Some(Span::ZERO);
         // What the attempts of the next retry layer wait but the first; the retry layers so far.
@@ -164,7 +166,7 @@ impl Nested<'_> {
                 later = inside;
             }
         }
-        inside
+        inside.filter(|wait| *wait < Span::MAX)
     }
 
     /// A retry layer with the attempts that a budget of its list alone leaves it.
@@ -343,7 +345,7 @@ impl<'p> Walk<'p> {
 }
 
 /// Whether a step ends the turn before it: a model step, or a loop that holds one.
-fn begins_turn(step: &Step) -> bool {
+pub fn begins_turn(step: &Step) -> bool {
     match step {
         Step::Llm(_) => true,
         Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
@@ -397,6 +399,33 @@ mod tests {
     }
 
     const THREE: &str = "{retry: {attempts: 3, delay: 1s}}";
+
+    #[test]
+    fn what_is_more_than_a_number_can_say_has_no_end() {
+        // 2^k seconds: the 34th wait alone is 272 years, the next one more than a span can say.
+        let growing = |attempts| {
+            format!("{{retry: {{attempts: {attempts}, backoff: {{exponential: {{base: 1s}}}}}}}}")
+        };
+        let worst_of = |policy: &str| worst(policy, "[{tool: t}]")[0];
+        let wait = Some(Span::seconds((1 << 33) - 1));
+        let once = format!("{{tool: [{}]}}", growing(34));
+        assert_eq!(worst_of(&once), (Some(34), wait));
+        let twice = format!("{{tool: [{}]}}", growing(36));
+        assert_eq!(worst_of(&twice), (Some(36), None));
+        // Twice 272 years are less than 584, three times more. And a timeout ends that.
+        let outside = |attempts| format!("{{retry: {{attempts: {attempts}}}}}, {}", growing(34));
+        let long = Some(Span::seconds((1 << 34) - 2));
+        let policy = format!("{{tool: [{}]}}", outside(2));
+        assert_eq!(worst_of(&policy), (Some(68), long));
+        let policy = format!("{{tool: [{}]}}", outside(3));
+        assert_eq!(worst_of(&policy), (Some(102), None));
+        let policy = format!("{{tool: [{{timeout: 1h}}, {}]}}", outside(3));
+        assert_eq!(worst_of(&policy), (Some(102), Some(Span::seconds(3600))));
+        // Five layers of 2^20 attempts each are 2^100.
+        let million = "{retry: {attempts: 1048576}}, ".repeat(5);
+        let policy = format!("{{tool: [{million}]}}");
+        assert_eq!(worst_of(&policy), (None, Some(Span::ZERO)));
+    }
 
     #[test]
     fn attempts_multiply_and_waits_add_up() {

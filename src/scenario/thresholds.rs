@@ -8,7 +8,7 @@ use super::words::{near, shortened};
 use crate::units::text::{parse_money, parse_share, parse_span};
 
 /// The metrics that thresholds may name: the keys of `summary.json`.
-pub const METRICS: [&str; 30] = [
+pub const METRICS: [&str; 31] = [
     "spend_usd",
     "wasted_usd",
     "first_attempt_usd",
@@ -36,9 +36,30 @@ pub const METRICS: [&str; 30] = [
     "task_seconds_p50",
     "task_seconds_p90",
     "task_seconds_p99",
+    "task_seconds_p999",
     "end_seconds",
     "recovery_seconds",
     "peak_attempts_per_second",
+];
+
+/// Those of them that are known of each fleet too.
+pub const FLEET_METRICS: [&str; 16] = [
+    "spend_usd",
+    "wasted_usd",
+    "retry_usd",
+    "spend_per_success_usd",
+    "attempts",
+    "tasks",
+    "tasks_ok",
+    "tasks_failed",
+    "tasks_unfinished",
+    "dead_lettered",
+    "success_rate",
+    "task_seconds_mean",
+    "task_seconds_p50",
+    "task_seconds_p90",
+    "task_seconds_p99",
+    "task_seconds_p999",
 ];
 
 const STATISTICS: [(&str, Statistic); 6] = [
@@ -59,16 +80,22 @@ const COMPARISONS: [(&str, Comparison); 4] = [
 ];
 
 const FORM: &str = "write `POLICY.METRIC < BOUND` or `POLICY.METRIC.STATISTIC < BOUND`, such as \
-                    `by-the-book.spend.p95 < $40`";
+                    `by-the-book.spend.p95 < $40`; of one fleet `POLICY.fleets.FLEET.METRIC < BOUND`";
 
-/// A list of thresholds on these policies.
-pub(super) fn thresholds(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Vec<Threshold>> {
-    r.each(node, "a list of thresholds", |n, r| {
-        threshold(n, policies, r)
-    })
+/// What thresholds may be about.
+pub(super) struct Names<'a> {
+    /// The policies.
+    pub(super) policies: &'a [&'a str],
+    /// The fleets; `None` where they could not be read.
+    pub(super) fleets: Option<Vec<&'a str>>,
 }
 
-fn threshold(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Threshold> {
+/// A list of thresholds.
+pub(super) fn thresholds(node: &Node, names: &Names, r: &mut Reader) -> Option<Vec<Threshold>> {
+    r.each(node, "a list of thresholds", |n, r| threshold(n, names, r))
+}
+
+fn threshold(node: &Node, names: &Names, r: &mut Reader) -> Option<Threshold> {
     let text = r.text(node, "a threshold")?;
     let operator = COMPARISONS
         .into_iter()
@@ -83,21 +110,16 @@ fn threshold(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Threshold
     };
     let (left, right) = text.split_once(sign)?;
     let (left, right) = (left.trim(), right.trim());
-    let Some((policy, rest)) = policy_before(policies, left) else {
-        let (name, rest) = left.split_once('.').unwrap_or((left, ""));
-        if policies.contains(&left) || rest.is_empty() {
-            r.error_help(node.place, "this threshold names no metric", FORM);
-            return None;
+    let (policy, rest) = policy(node, left, names.policies, r)?;
+    let (fleet, rest) = match rest.strip_prefix("fleets.") {
+        Some(rest) => {
+            let (fleet, rest) = fleet(node, rest, names.fleets.as_deref()?, r)?;
+            (Some(fleet), rest)
         }
-        let message = format!("unknown policy `{}`", shortened(name));
-        match policy_advice(name, policies) {
-            Some(help) => r.error_help(node.place, message, help),
-            None => r.error(node.place, message),
-        }
-        return None;
+        None => (None, rest),
     };
     let (metric, statistic) = rest.split_once('.').unwrap_or((rest, "mean"));
-    let metric = find_metric(node, metric, r)?;
+    let metric = find_metric(node, metric, fleet.is_some(), r)?;
     let Some((_, statistic)) = STATISTICS.into_iter().find(|(name, _)| *name == statistic) else {
         let known = STATISTICS.map(|(name, _)| name);
         r.unknown(node.place, "statistic", statistic, known);
@@ -117,6 +139,7 @@ fn threshold(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Threshold
     Some(Threshold {
         text: text.to_owned(),
         policy,
+        fleet,
         metric: metric.to_owned(),
         statistic,
         comparison,
@@ -124,18 +147,66 @@ fn threshold(node: &Node, policies: &[&str], r: &mut Reader) -> Option<Threshold
     })
 }
 
-/// The metric of that key; `spend`, without its unit, will do.
-fn find_metric(node: &Node, name: &str, r: &mut Reader) -> Option<&'static str> {
-    let short = |metric: &str| metric.strip_suffix("_usd") == Some(name);
-    let found = METRICS
-        .into_iter()
-        .find(|metric| *metric == name || short(metric));
+/// The policy that a threshold begins with, and what follows.
+fn policy<'t>(
+    node: &Node,
+    left: &'t str,
+    policies: &[&str],
+    r: &mut Reader,
+) -> Option<(usize, &'t str)> {
+    let found = policy_before(policies, left);
     if found.is_none() {
-        let message = format!("unknown metric `{}`", shortened(name));
-        let shorts = METRICS.map(|metric| metric.strip_suffix("_usd").unwrap_or(metric));
-        let help = match near(name, &METRICS).or_else(|| near(name, &shorts)) {
+        let (name, rest) = left.split_once('.').unwrap_or((left, ""));
+        if policies.contains(&left) || rest.is_empty() {
+            r.error_help(node.place, "this threshold names no metric", FORM);
+            return None;
+        }
+        let message = format!("unknown policy `{}`", shortened(name));
+        match policy_advice(name, policies) {
+            Some(help) => r.error_help(node.place, message, help),
+            None => r.error(node.place, message),
+        }
+    }
+    found
+}
+
+/// The fleet that comes next, and what follows.
+fn fleet<'t>(
+    node: &Node,
+    left: &'t str,
+    fleets: &[&str],
+    r: &mut Reader,
+) -> Option<(usize, &'t str)> {
+    let found = policy_before(fleets, left);
+    if found.is_none() {
+        let (name, rest) = left.split_once('.').unwrap_or((left, ""));
+        if fleets.contains(&left) || rest.is_empty() {
+            r.error_help(node.place, "this threshold names no metric", FORM);
+            return None;
+        }
+        r.unknown(node.place, "fleet", name, fleets.iter().copied());
+    }
+    found
+}
+
+/// The metric of that key, of a fleet or of all; `spend`, without its unit, will do.
+fn find_metric(node: &Node, name: &str, of_fleet: bool, r: &mut Reader) -> Option<&'static str> {
+    let called = |metric: &&str| *metric == name || metric.strip_suffix("_usd") == Some(name);
+    let known: &[&str] = match of_fleet {
+        true => &FLEET_METRICS,
+        false => &METRICS,
+    };
+    let found = known.iter().copied().find(called);
+    if found.is_none() {
+        let message = match METRICS.iter().any(called) {
+            true => format!("`{name}` is not known of single fleets"),
+            false => format!("unknown metric `{}`", shortened(name)),
+        };
+        let short = |metric: &&'static str| metric.strip_suffix("_usd").unwrap_or(metric);
+        let shorts: Vec<&str> = known.iter().map(short).collect();
+        let help = match near(name, known).or_else(|| near(name, &shorts)) {
             Some(metric) => format!("did you mean `{metric}`?"),
-            None => format!("known metrics: {}", METRICS.join(", ")),
+            None => format!("known metrics: {}", known.join(", ")),
         };
         r.error_help(node.place, message, help);
     }
@@ -183,7 +254,11 @@ mod tests {
 
     fn one(text: &str) -> Result<Threshold, String> {
         let list = read(&format!("['{text}']"), |node, r| {
-            thresholds(node, &["a", "b.c"], r)
+            let names = Names {
+                policies: &["a", "b.c"],
+                fleets: Some(vec!["f", "f.g"]),
+            };
+            thresholds(node, &names, r)
         })?;
         Ok(list.into_iter().next().unwrap())
     }
@@ -205,6 +280,33 @@ mod tests {
         assert_eq!(one("a.task_seconds_p99 <= 1m 30s").unwrap().bound, 90.0);
         assert_eq!(one("a.attempts.max < 30k").unwrap().bound, 30_000.0);
         assert_eq!(one("a.amplification > 1.5").unwrap().bound, 1.5);
+    }
+
+    #[test]
+    fn a_threshold_may_be_about_one_fleet() {
+        let of = |text: &str| one(text).map(|t| (t.policy, t.fleet, t.metric, t.statistic));
+        let p99 = "task_seconds_p99".to_owned();
+        assert_eq!(
+            of("a.fleets.f.task_seconds_p99 < 90s"),
+            Ok((0, Some(0), p99.clone(), Statistic::Mean))
+        );
+        assert_eq!(
+            of("b.c.fleets.f.g.task_seconds_p99.max < 90s"),
+            Ok((1, Some(1), p99, Statistic::Max))
+        );
+        let retry = "retry_usd".to_owned();
+        assert_eq!(
+            of("a.fleets.f.retry.p95 < $3"),
+            Ok((0, Some(0), retry, Statistic::P95))
+        );
+        let wrong = |text: &str| one(text).unwrap_err();
+        assert_eq!(wrong("a.fleets.h.spend < $3"), "unknown fleet `h`");
+        assert_eq!(wrong("a.fleets.f < 3"), "this threshold names no metric");
+        assert_eq!(
+            wrong("a.fleets.f.cut_off < 3"),
+            "`cut_off` is not known of single fleets"
+        );
+        assert_eq!(wrong("a.fleets.f.cut < 3"), "unknown metric `cut`");
     }
 
     #[test]

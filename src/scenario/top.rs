@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::size;
 use super::stores::store;
 use super::targets::{model, tool};
-use super::thresholds::thresholds;
+use super::thresholds::{Names, thresholds};
 use super::tree::{Key, Kind, Node, Place};
 use crate::units::Span;
 use crate::world::Target;
@@ -59,7 +59,12 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
         .map(|key| key.text.as_str())
         .collect();
     let policies = f.required("policies", r, |n, r| named(n, "policy", r, policy));
-    let thresholds = f.optional("thresholds", r, |n, r| thresholds(n, &policy_names, r));
+    let fleet_names = fleets.iter().flatten().map(|fleet| fleet.name.as_str());
+    let names = Names {
+        policies: &policy_names,
+        fleets: fleets.is_some().then(|| fleet_names.collect()),
+    };
+    let thresholds = f.optional("thresholds", r, |n, r| thresholds(n, &names, r));
     f.finish(r);
     let policies: Vec<(Policy, Place)> = policies?;
     if let (Some(fleets), Some(place)) = (&fleets, fleets_place) {

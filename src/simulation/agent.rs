@@ -323,6 +323,18 @@ impl Agents {
         (self.all.len() - 1) as AgentId
     }
 
+    /// Makes room for so many more agents, who come in any case.
+    pub fn expect(&mut self, more: usize) {
+        self.all.reserve(more);
+        self.timed.expect(more);
+        self.kept.expect(more);
+        self.talks.expect(more);
+        self.asides.expect(more);
+        self.families.expect(more);
+        self.prepaid.expect(more);
+        self.words.reserve(more * self.stride);
+    }
+
     /// Whether an agent still waits for a token as it did when it had this ticket.
     pub fn awaits_token(&self, (id, ticket): (AgentId, u32)) -> bool {
         let agent = &self.all[id as usize];

@@ -265,7 +265,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     *kept = kept.with(cost);
                 }
             }
-            Some(_) if cost != Money::ZERO => self.observer.wasted(cost),
+            Some(_) if cost != Money::ZERO => {
+                let fleet = self.agents.all[a as usize].fleet;
+                self.observer.wasted(fleet, cost);
+            }
             _ => {}
         }
         if self.program.prepays && matches!(flight.outcome, Outcome::Ok | Outcome::Invalid) {

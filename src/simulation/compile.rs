@@ -4,6 +4,7 @@ use crate::scenario::model::{
     CallLayers, Fleet, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario,
     Shared, Step, TargetId, Tokens,
 };
+use crate::scenario::nesting::begins_turn;
 use crate::world::Target;
 
 use super::pages::Needs;
@@ -552,15 +553,6 @@ fn compiled(layer: &Layer, word: u16, targets: &[TargetId], fallback: Option<u16
         LayerKind::RetryBudget(spec) => Kind::RetryBudget(*spec),
         LayerKind::Budget(limit) => Kind::Budget(*limit),
         LayerKind::Hedge(spec) => Kind::Hedge(*spec),
-    }
-}
-
-/// Whether a step ends the turn before it: a model step, or a loop that holds one.
-fn begins_turn(step: &Step) -> bool {
-    match step {
-        Step::Llm(_) => true,
-        Step::Repeat { steps, .. } => steps.iter().any(begins_turn),
-        Step::Tool(_) | Step::Wait(_) | Step::Parallel(_) => false,
     }
 }
 

@@ -381,7 +381,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let lost = self.agents.kept.of(a).money() - before.money();
         self.agents.kept.set(a, before);
         if lost != Money::ZERO {
-            self.observer.wasted(lost);
+            let fleet = self.agents.all[a as usize].fleet;
+            self.observer.wasted(fleet, lost);
         }
     }
 
@@ -391,7 +392,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let lost = self.agents.kept.of(a).money();
         self.agents.kept.set(a, Purse::EMPTY);
         if lost != Money::ZERO {
-            self.observer.wasted(lost);
+            let fleet = self.agents.all[a as usize].fleet;
+            self.observer.wasted(fleet, lost);
         }
     }
 

@@ -25,7 +25,7 @@ pub trait Observer {
     /// A retry layer waits so long before it tries again.
     fn waited(&mut self, _layer: LayerId, _wait: Span) {}
     /// The result of successful attempts of so much money was thrown away.
-    fn wasted(&mut self, _money: Money) {}
+    fn wasted(&mut self, _fleet: u8, _money: Money) {}
     /// A task has ended.
     fn task(&mut self, _task: &TaskEnd) {}
     /// So many tasks have arrived.

@@ -127,6 +127,13 @@ impl<T: Copy + Default> Page<T> {
         }
     }
 
+    /// Makes room for so many more entries.
+    pub fn expect(&mut self, more: usize) {
+        if self.needed {
+            self.all.reserve(more);
+        }
+    }
+
     /// An agent's entry, if the page is needed.
     #[inline]
     pub fn get(&self, id: AgentId) -> Option<&T> {

@@ -1,6 +1,6 @@
 //! The rows of a target with optimistic contention, and what an attempt does to them.
 
-use crate::random::{Purpose, Spot, Weather, unit_open};
+use crate::random::{Purpose, Spot, Weather};
 use crate::units::Span;
 use crate::wire::Outcome;
 use crate::world::{Contention, Target};
@@ -57,7 +57,7 @@ impl<'a> Rows<'a> {
         let between = match &target.network {
             Some(network) if self.spec.by_client => {
                 let luck = weather.draw(spot, Purpose::Rows);
-                let hop = |bits| Span::from_nanos_f64(network.quantile(unit_open(bits)));
+                let hop = |bits| Span::from_nanos_f64(network.sample(bits));
                 hop(luck[0]) + hop(luck[1])
             }
             _ => Span::ZERO,

@@ -183,6 +183,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.queues.push(queue);
             self.first_arrivals(f);
             if let FleetSize::Count(n) = fleet.agents {
+                self.agents.expect((n as usize).min(MOST_AT_ONCE));
                 for i in 0..n {
                     if self.is_full() {
                         return;

@@ -152,7 +152,7 @@ impl<'a> Server<'a> {
             return (Span::ZERO, Span::ZERO);
         };
         let luck = weather.draw(spot, Purpose::Network);
-        let delay = |bits| Span::from_nanos_f64(network.quantile(unit_open(bits)));
+        let delay = |bits| Span::from_nanos_f64(network.sample(bits));
         (delay(luck[0]), delay(luck[1]))
     }
 
@@ -545,7 +545,7 @@ impl<'a> Plain<'a> {
             true => (self.fails_with, self.fails_after),
             false => (Outcome::Ok, self.works_for),
         };
-        let ns = latency.quantile(unit_open(luck[0]));
+        let ns = latency.sample(luck[0]);
         (outcome, Span::from_nanos_f64(ns))
     }
 }

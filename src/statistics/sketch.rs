@@ -26,8 +26,8 @@ pub struct Sketch {
 #[derive(Clone, Debug)]
 enum Values {
     Exact(Vec<u64>),
-    /// How many values are in each bin, and in all.
-    Binned(Box<[u64]>, u64),
+    /// How many values are in each bin.
+    Binned(Box<[u64]>),
 }
 
 impl Default for Sketch {
@@ -51,19 +51,14 @@ impl Sketch {
         self.sum += u128::from(value);
         match &mut self.values {
             Values::Exact(values) if values.len() < EXACT_LIMIT => values.push(value),
-            Values::Binned(bins, all) => {
-                bins[bin_of(value)] += 1;
-                *all += 1;
-            }
+            Values::Binned(bins) => bins[bin_of(value)] += 1,
             Values::Exact(_) => self.record_beyond(value),
         }
     }
 
     #[cold]
     fn record_beyond(&mut self, value: u64) {
-        let (bins, all) = self.spill();
-        bins[bin_of(value)] += 1;
-        *all += 1;
+        self.spill()[bin_of(value)] += 1;
     }
 
     /// Adds all values of another sketch. The order of merging does not matter.
@@ -76,14 +71,12 @@ impl Sketch {
                 mine.extend_from_slice(theirs);
             }
             (_, Values::Exact(theirs)) => {
-                let (bins, all) = self.spill();
+                let bins = self.spill();
                 theirs.iter().for_each(|value| bins[bin_of(*value)] += 1);
-                *all += theirs.len() as u64;
             }
-            (_, Values::Binned(theirs, more)) => {
-                let (bins, all) = self.spill();
-                bins.iter_mut().zip(theirs).for_each(|(n, more)| *n += more);
-                *all += more;
+            (_, Values::Binned(theirs)) => {
+                let bins = self.spill().iter_mut();
+                bins.zip(theirs).for_each(|(n, more)| *n += more);
             }
         }
     }
@@ -92,13 +85,13 @@ impl Sketch {
     pub fn len(&self) -> u64 {
         match &self.values {
             Values::Exact(values) => values.len() as u64,
-            Values::Binned(_, all) => *all,
+            Values::Binned(bins) => bins.iter().sum(),
         }
     }
 
     /// Whether there are no values.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        matches!(&self.values, Values::Exact(values) if values.is_empty())
     }
 
     /// Whether quantiles are exact.
@@ -130,7 +123,7 @@ impl Sketch {
                     sorted.get(rank.saturating_sub(1)).copied()
                 })
             }
-            Values::Binned(bins, _) => {
+            Values::Binned(bins) => {
                 let histogram = histogram_of(bins);
                 shares.map(|q| Some(histogram.value_at_quantile(q)))
             }
@@ -138,14 +131,14 @@ impl Sketch {
     }
 
     /// Turns exact values into bins, once.
-    fn spill(&mut self) -> (&mut [u64], &mut u64) {
+    fn spill(&mut self) -> &mut [u64] {
         if let Values::Exact(values) = &self.values {
             let mut bins = vec![0; BINS].into_boxed_slice();
             values.iter().for_each(|value| bins[bin_of(*value)] += 1);
-            self.values = Values::Binned(bins, values.len() as u64);
+            self.values = Values::Binned(bins);
         }
         match &mut self.values {
-            Values::Binned(bins, all) => (bins, all),
+            Values::Binned(bins) => bins,
             Values::Exact(_) => unreachable!("just spilled"),
         }
     }
@@ -193,7 +186,7 @@ impl PartialEq for Sketch {
                 b.sort_unstable();
                 a == b
             }
-            (Values::Binned(a, _), Values::Binned(b, _)) => a == b,
+            (Values::Binned(a), Values::Binned(b)) => a == b,
             _ => false,
         }
     }

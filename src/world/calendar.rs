@@ -37,15 +37,27 @@ pub struct Recurring {
 impl Recurring {
     /// The window that holds `t`, if one does.
     pub fn at(self, t: Time) -> Option<Window> {
+        self.latest(t).filter(|window| window.holds(t))
+    }
+
+    /// Its first time that ends after `t`.
+    fn ending_after(self, t: Time) -> Option<Window> {
+        let n = match t < self.first.until {
+            true => 0,
+            false => t.since(self.first.until).0 / self.every.0 + 1,
+        };
+        let more = self.times.is_none_or(|times| n < u64::from(times));
+        more.then(|| self.nth(n))
+    }
+
+    /// The last time that it comes which begins at or before `t`.
+    fn latest(self, t: Time) -> Option<Window> {
         if t < self.first.from {
             return None;
         }
         let passed = t.since(self.first.from).0 / self.every.0;
-        let nth = match self.times {
-            Some(times) => passed.min(u64::from(times) - 1),
-            None => passed,
-        };
-        Some(self.nth(nth)).filter(|window| window.holds(t))
+        let most = self.times.map_or(u64::MAX, |times| u64::from(times) - 1);
+        Some(self.nth(passed.min(most)))
     }
 
     /// The window that comes after so many others.
@@ -114,14 +126,37 @@ impl<T> Calendar<T> {
         once.chain(again)
     }
 
-    /// When the last window ends, of those that do not come again without end.
-    pub fn end(&self) -> Option<Time> {
-        let again = self.again.iter().filter_map(|(recurring, _)| {
-            let last = u64::from(recurring.times?) - 1;
-            Some(recurring.nth(last).until)
-        });
-        let once = self.once.iter().map(|(window, _)| window.until);
-        once.chain(again).max()
+    /// Whether there is a last window of something in it: all is not for ever.
+    pub fn has_an_end(&self) -> bool {
+        let again = self.again.iter();
+        !self.once.is_empty()
+            || again
+                .clone()
+                .any(|(recurring, _)| recurring.times.is_some())
+    }
+
+    /// When the last window ends that begins at or before `t`, of those that do not come again without
+    /// end.
+    pub fn end_of_begun(&self, t: Time) -> Option<Time> {
+        let again = self.bounded().filter_map(|recurring| recurring.latest(t));
+        let once = self.once.iter().map(|(window, _)| *window);
+        let begun = once.chain(again).filter(|window| window.from <= t);
+        begun.map(|window| window.until).max()
+    }
+
+    /// When the first window ends that ends after `t`, of those that do not come again without end.
+    pub fn next_end(&self, t: Time) -> Option<Time> {
+        let again = self
+            .bounded()
+            .filter_map(|recurring| recurring.ending_after(t));
+        let next = self.once.partition_point(|(w, _)| w.until <= t);
+        let once = self.once.get(next).map(|(window, _)| *window);
+        once.into_iter().chain(again).map(|w| w.until).min()
+    }
+
+    fn bounded(&self) -> impl Iterator<Item = Recurring> {
+        let again = self.again.iter().map(|(recurring, _)| *recurring);
+        again.filter(|recurring| recurring.times.is_some())
     }
 }
 
@@ -147,7 +182,13 @@ mod tests {
         assert_eq!(calendar.at(Time(10)), None);
         assert_eq!(calendar.at(Time(29)), Some((window(20, 30), &'b')));
         assert_eq!(calendar.at(Time(30)), None);
-        assert_eq!(calendar.end(), Some(Time(30)));
+        assert!(calendar.has_an_end());
+        let ends = |t| (calendar.end_of_begun(Time(t)), calendar.next_end(Time(t)));
+        assert_eq!(ends(4), (None, Some(Time(10))));
+        assert_eq!(ends(5), (Some(Time(10)), Some(Time(10))));
+        assert_eq!(ends(10), (Some(Time(10)), Some(Time(30))));
+        assert_eq!(ends(20), (Some(Time(30)), Some(Time(30))));
+        assert_eq!(ends(30), (Some(Time(30)), None));
     }
 
     #[test]
@@ -160,6 +201,23 @@ mod tests {
         let held = |r: Recurring| (0..50).filter(move |t| r.at(Time(*t)).is_some());
         let times: Vec<u64> = held(thrice).collect();
         assert_eq!(times, [5, 6, 7, 15, 16, 17, 25, 26, 27]);
+        let calendar = Calendar {
+            once: vec![],
+            again: vec![(thrice, ())],
+        };
+        for (t, begun, next) in [
+            (4, None, Some(8)),
+            (5, Some(8), Some(8)),
+            (8, Some(8), Some(18)),
+            (14, Some(8), Some(18)),
+            (15, Some(18), Some(18)),
+            (27, Some(28), Some(28)),
+            (28, Some(28), None),
+            (90, Some(28), None),
+        ] {
+            let found = (calendar.end_of_begun(Time(t)), calendar.next_end(Time(t)));
+            assert_eq!(found, (begun.map(Time), next.map(Time)), "{t}");
+        }
         let endless = Recurring {
             times: None,
             ..thrice
@@ -183,6 +241,9 @@ mod tests {
         assert_eq!(calendar.at(Time(12)), Some((window(12, 20), &'a')));
         // From 10 to 14, from 12 to 20, from 20 to 24.
         assert_eq!(calendar.free_from(Time(11)), Time(24));
-        assert_eq!(calendar.end(), Some(Time(20)));
+        // What comes without end has no last one.
+        let ends = |t| (calendar.end_of_begun(Time(t)), calendar.next_end(Time(t)));
+        assert_eq!(ends(11), (None, Some(Time(20))));
+        assert_eq!(ends(99), (Some(Time(20)), None));
     }
 }

@@ -162,6 +162,21 @@ impl Target {
         matches!(self.work, Work::Model { .. })
     }
 
+    /// The longest prompt that it takes, if there is one \[tokens\].
+    pub fn context_window(&self) -> Option<u32> {
+        match self.work {
+            Work::Model { context_window, .. } => context_window,
+            Work::Tool { .. } => None,
+        }
+    }
+
+    /// Whether its failures look as if it had no room: as 429 or 529.
+    pub fn refuses_when_down(&self) -> bool {
+        let outages = self.outages.firsts().map(|(_, outage)| outage.outcome);
+        let mut failures = outages.chain([self.failures.outcome]);
+        failures.any(|outcome| matches!(outcome, Outcome::RateLimited | Outcome::Overloaded))
+    }
+
     /// What it may send as `Retry-After` other than by its script: with which outcome, and how long
     /// it may be (in a random episode, on average).
     pub fn hints(&self) -> impl Iterator<Item = (Outcome, Span)> {

@@ -11,7 +11,7 @@ pub enum Entry {
     Attempt(Attempt),
     Denied(Denial),
     Acted(LayerId),
-    Wasted(Money),
+    Wasted(u8, Money),
     Task(TaskEnd),
     Arrived(u8, u64),
     Unfinished(u8, Time),
@@ -65,7 +65,16 @@ impl Log {
 
     pub fn wasted(&self) -> Money {
         let wasted = |e: &Entry| match e {
-            Entry::Wasted(money) => *money,
+            Entry::Wasted(_, money) => *money,
+            _ => Money::ZERO,
+        };
+        self.entries.iter().map(wasted).sum()
+    }
+
+    /// What was wasted in a fleet.
+    pub fn wasted_in(&self, fleet: usize) -> Money {
+        let wasted = |e: &Entry| match e {
+            Entry::Wasted(f, money) if usize::from(*f) == fleet => *money,
             _ => Money::ZERO,
         };
         self.entries.iter().map(wasted).sum()
@@ -91,8 +100,8 @@ impl Observer for Log {
     fn acted(&mut self, layer: LayerId) {
         self.entries.push(Entry::Acted(layer));
     }
-    fn wasted(&mut self, money: Money) {
-        self.entries.push(Entry::Wasted(money));
+    fn wasted(&mut self, fleet: u8, money: Money) {
+        self.entries.push(Entry::Wasted(fleet, money));
     }
     fn task(&mut self, task: &TaskEnd) {
         self.entries.push(Entry::Task(*task));

@@ -138,6 +138,7 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
     }
     let begin = (sim.clock.now(), target, u32::MAX, None);
     sim.log.borrow_mut().order.push(begin);
+    env.waits();
     let request = Rc::new(Request {
         target,
         fleet: env.fleet,

@@ -8,7 +8,7 @@ use squall::units::Share;
 use squall::wire::{Outcome, Reply};
 
 use super::attempt::{Call, attempt};
-use super::clock::{Fut, all};
+use super::clock::{Fut, TimeLimit, all};
 use super::layers::{Bound, Inner, Purse, through};
 use super::server::certain;
 use super::sim::Sim;
@@ -36,6 +36,8 @@ pub struct Env {
     pub retry_budgets: Vec<Bound>,
     /// The budgets around this.
     pub budgets: Vec<Rc<Purse>>,
+    /// The timeouts around this, up to the sub-agent that it is in.
+    pub timeouts: Vec<Rc<TimeLimit>>,
 }
 
 impl Env {
@@ -54,6 +56,17 @@ impl Env {
         env.anew |= std::mem::replace(before, true);
         drop(begun);
         env
+    }
+
+    /// It begins to wait for something, which is planned right after this.
+    pub fn waits(&self) {
+        self.timeouts.iter().for_each(|timeout| timeout.again());
+    }
+
+    /// Waits so long.
+    pub async fn sleep(&self, span: u64) {
+        self.waits();
+        self.sim.clock.sleep(span).await;
     }
 
     /// Notes that a layer or a budget refused an attempt.
@@ -152,7 +165,7 @@ fn step(env: Env, step: &'static Step) -> Fut<Reply> {
             forgive(reply, it.on_failure)
         }),
         Step::Wait(span) => Box::pin(async move {
-            env.sim.clock.sleep(certain(span) as u64).await;
+            env.sleep(certain(span) as u64).await;
             Reply::of(Outcome::Ok)
         }),
         Step::Repeat { times, steps: plan } => Box::pin(async move {
@@ -211,6 +224,7 @@ async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
             let mut child = env.at(children.len() as u32);
             child.conversation = Rc::default();
             child.agent = env.sim.new_agent();
+            child.timeouts = vec![];
             for bound in &mut child.retry_budgets {
                 bound.held = Rc::default();
             }
@@ -227,9 +241,10 @@ async fn parallel(env: Env, it: &'static ParallelStep) -> Reply {
             }));
         }
     }
+    env.waits();
     let good = all(children).await.into_iter().filter(|ok| *ok).count();
     // It goes on when what the last of them has set free at this instant has had its turn.
-    env.sim.clock.sleep(0).await;
+    env.sleep(0).await;
     let report = it.result_tokens * good as u32;
     env.conversation.set(env.conversation.get() + report);
     let outcome = first_bad.get().unwrap_or(Outcome::Ok);

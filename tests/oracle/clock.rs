@@ -72,10 +72,12 @@ impl Clock {
         }
     }
 
-    /// Fires a signal at that time; events of one instant run in the order of these calls.
-    pub fn fire(&self, time: u64, signal: &Signal) {
+    /// Fires a signal at that time; events of one instant run in the order of these calls. Returns its
+    /// place in that order.
+    pub fn fire(&self, time: u64, signal: &Signal) -> u64 {
         let n = self.scheduled.replace(self.scheduled.get() + 1);
         self.agenda.borrow_mut().insert((time, n), signal.clone());
+        n
     }
 
     /// Fires a signal now, after what is due now already.
@@ -188,6 +190,57 @@ impl Clock {
         self.stopped.set(true);
         let processes = std::mem::take(&mut *self.processes.borrow_mut());
         drop(processes);
+    }
+}
+
+/// A client's time for something, which is planned anew whenever the client begins to wait for something
+/// else; taken off the agenda when dropped.
+pub struct TimeLimit {
+    clock: Rc<Clock>,
+    at: u64,
+    place: Cell<u64>,
+    signal: Signal,
+}
+
+impl TimeLimit {
+    pub fn new(clock: &Rc<Clock>, after: u64) -> TimeLimit {
+        let at = clock.now().saturating_add(after);
+        TimeLimit::at(clock.clone(), at, clock.signal())
+    }
+
+    fn at(clock: Rc<Clock>, at: u64, signal: Signal) -> TimeLimit {
+        let place = Cell::new(clock.fire(at, &signal));
+        TimeLimit {
+            clock,
+            at,
+            place,
+            signal,
+        }
+    }
+
+    /// The same limit, planned once more for one of several who wait side by side: the first that is
+    /// due counts.
+    pub fn beside(&self) -> TimeLimit {
+        TimeLimit::at(self.clock.clone(), self.at, self.signal())
+    }
+
+    /// Plans it anew: behind what is due at the same time and was planned before.
+    pub fn again(&self) {
+        let old = (self.at, self.place.get());
+        if self.clock.agenda.borrow_mut().remove(&old).is_some() {
+            self.place.set(self.clock.fire(self.at, &self.signal));
+        }
+    }
+
+    pub fn signal(&self) -> Signal {
+        self.signal.clone()
+    }
+}
+
+impl Drop for TimeLimit {
+    fn drop(&mut self) {
+        let mine = (self.at, self.place.get());
+        self.clock.agenda.borrow_mut().remove(&mine);
     }
 }
 

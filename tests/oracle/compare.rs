@@ -87,11 +87,12 @@ pub fn compare(text: &str) -> Verdict {
             log.refusals.sort();
             log.tasks.sort();
         }
-        let attempt = |row: &Row| vec![row.begin, row.end];
+        // An attempt that ends otherwise may have begun long before anything parted.
         let times = [
-            part(&squall.attempts, &oracle.attempts, attempt),
-            part(&squall.refusals, &oracle.refusals, |row| vec![row.0]),
-            part(&squall.tasks, &oracle.tasks, |row| vec![row.0]),
+            part(&squall.begins(), &oracle.begins(), |row| row.0),
+            part(&squall.attempts, &oracle.attempts, |row| row.end),
+            part(&squall.refusals, &oracle.refusals, |row| row.0),
+            part(&squall.tasks, &oracle.tasks, |row| row.0),
         ];
         let times: Vec<u64> = times.into_iter().flatten().flatten().collect();
         let Some(first) = times.iter().min() else {
@@ -132,13 +133,9 @@ fn other_order(squall: &Log, oracle: &Log) -> Vec<u64> {
 }
 
 /// The times of the first rows that differ, if any do.
-fn part<T: PartialEq>(
-    squall: &[T],
-    oracle: &[T],
-    times: impl Fn(&T) -> Vec<u64>,
-) -> Option<Vec<u64>> {
+fn part<T: PartialEq>(squall: &[T], oracle: &[T], time: impl Fn(&T) -> u64) -> Option<Vec<u64>> {
     let longest = squall.len().max(oracle.len());
     let at = (0..longest).find(|i| squall.get(*i) != oracle.get(*i))?;
     let rows = [squall.get(at), oracle.get(at)];
-    Some(rows.into_iter().flatten().flat_map(times).collect())
+    Some(rows.into_iter().flatten().map(time).collect())
 }

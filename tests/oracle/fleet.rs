@@ -117,9 +117,16 @@ async fn arrive(crew: Rc<Crew>) {
     let Arrivals::Even(rate) = fleet.tasks.arrivals else {
         panic!("not certain");
     };
-    for task in 0..fleet.tasks.count.unwrap_or(u32::MAX) {
-        let at = rate.per.0 * u64::from(task + 1) / rate.count;
-        sim.clock.sleep(at - sim.clock.now()).await;
+    let count = fleet.tasks.count.unwrap_or(u32::MAX);
+    let time = |task| rate.per.0 * u64::from(task + 1) / rate.count;
+    let mut next = sim.clock.timer(time(0));
+    for task in 0..count {
+        next.wait().await;
+        let at = sim.clock.now();
+        // The next one is announced before anything comes of this one.
+        if task + 1 < count {
+            next = sim.clock.timer(time(task + 1) - at);
+        }
         let waiting = Waiting {
             task,
             ready: Some(at),
@@ -299,6 +306,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         path: vec![],
         retry_budgets: vec![],
         budgets: vec![],
+        timeouts: vec![],
     };
     let reply = client::task(env, &sim.scenario.fleets[crew.number].plan).await;
     let now = sim.clock.now();

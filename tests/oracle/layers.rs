@@ -15,7 +15,7 @@ use squall::world::Order;
 
 use super::attempt::{Call, full_price};
 use super::client::Env;
-use super::clock::{Fut, first_of, race};
+use super::clock::{Fut, TimeLimit, first_of, race};
 use super::gate::Gate;
 
 /// What is inside a layer.
@@ -150,8 +150,10 @@ pub fn through(
     match &layer.kind {
         LayerKind::Retry(spec) => Box::pin(retry(env, spec, call, inside)),
         LayerKind::Timeout(span) => Box::pin(async move {
-            let limit = sim.clock.timer(span.0);
-            let reply = race(inside(env), limit).await;
+            let mut env = env;
+            let limit = Rc::new(TimeLimit::new(&sim.clock, span.0));
+            env.timeouts.push(limit.clone());
+            let reply = race(inside(env), limit.signal()).await;
             reply.unwrap_or(Reply::of(Outcome::Timeout))
         }),
         LayerKind::CircuitBreaker(spec) => {
@@ -169,6 +171,7 @@ pub fn through(
                 let Some(ticket) = gate.ask().map(Rc::new) else {
                     return env.refuse(target, Outcome::Rejected);
                 };
+                env.waits();
                 if spec.longest_wait == Span::MAX {
                     ticket.turn().await;
                 } else {
@@ -213,7 +216,7 @@ pub fn through(
                     return env.refuse(target, Outcome::Rejected);
                 };
                 if wait > 0 {
-                    sim.clock.sleep(wait).await;
+                    env.sleep(wait).await;
                 }
                 inside(env).await
             })
@@ -282,6 +285,8 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
             if sent == 0 || may_go(&mut env, Some(&call), Outcome::Timeout) {
                 sent += 1;
                 env.lane = sent as usize;
+                let beside = whole.timeouts.iter().map(|limit| limit.beside().into());
+                env.timeouts = beside.collect();
                 let taken = env.retry_budgets.iter().map(|b| b.held.clone());
                 held.push(taken.collect());
                 call.grown[env.lane].set(call.grown[0].get());
@@ -294,6 +299,7 @@ async fn hedge(env: Env, spec: &'static HedgeSpec, call: Rc<Call>, inside: Inner
             } else {
                 sent = spec.most + 1;
             }
+            whole.waits();
             next = (sent <= spec.most).then(|| clock.timer(after.0));
         }
         let over = match last {
@@ -366,7 +372,7 @@ async fn retry(
         if !may_go(&mut env, call.as_deref(), reply.outcome) {
             return reply;
         }
-        env.sim.clock.sleep(delay).await;
+        env.sleep(delay).await;
         attempts += 1;
     }
 }

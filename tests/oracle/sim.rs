@@ -70,6 +70,14 @@ impl Log {
         self.refusals.push(row);
     }
 
+    /// When attempts began, at which targets.
+    pub fn begins(&self) -> Vec<Event> {
+        let begins = self.order.iter().filter(|event| event.2 == u32::MAX);
+        let mut begins: Vec<Event> = begins.copied().collect();
+        begins.sort();
+        begins
+    }
+
     /// A task ends.
     pub fn ended(&mut self, row: End) {
         self.order.push((row.0, row.2, row.3, None));

@@ -143,3 +143,26 @@ fn who_finds_a_window_full_sleeps_through_one_and_all_behind_it_wait() {
         ],
     );
 }
+
+#[test]
+fn of_two_tasks_whose_timeouts_end_together_that_one_is_first_which_has_waited_longer() {
+    // Both have a second. At 1,000 task 1 has waited since 0, task 0 since 210 only: so task 1 tries
+    // again first and meets the script's next line. At 2,000 it is the other way round.
+    let script = "[{rate_limited: 0s}, ok, ok, {rate_limited: 0s}, ok]";
+    let tool = format!("latency: 5s, script: {{outcomes: {script}, then: last}}");
+    let layers = "task: [{retry: {attempts: 2}}, {timeout: 1s}], \
+                  tool: [{retry: {attempts: 2, delay: 200ms, retry_after: ignore}}]";
+    expect(
+        &calls(&tool, "2", "count: 2", layers),
+        &[
+            "0 tool 0..10 rate_limited",
+            "1 tool 0..1000 timeout",
+            "0 tool 210..1000 timeout",
+            "1 tool 1000..1010 rate_limited",
+            "0 tool 1000..2000 timeout",
+            "1 tool 1210..2000 timeout",
+            "0 ends at 2000 timeout",
+            "1 ends at 2000 timeout",
+        ],
+    );
+}

@@ -12,15 +12,18 @@ pub const ABOUT: &str = "Means of a run, of each fleet by itself; the comparison
 pub type Column = (&'static str, Metric, fn(f64) -> String);
 
 /// All columns, in order.
-pub const COLUMNS: [Column; 8] = [
+pub const COLUMNS: [Column; 11] = [
     ("tasks", Metric::Tasks, count),
     ("success", Metric::SuccessRate, percent),
     ("spend", Metric::Spend, money),
+    ("retries", Metric::Retry, money),
+    ("wasted", Metric::Wasted, money),
     ("$/task", Metric::SpendPerSuccess, money),
     ("task mean", Metric::TaskMean, seconds),
     ("task p50", Metric::TaskP50, seconds),
     ("task p90", Metric::TaskP90, seconds),
     ("task p99", Metric::TaskP99, seconds),
+    ("p99.9", Metric::TaskP999, seconds),
 ];
 
 /// Whether there are fleets to be told apart.

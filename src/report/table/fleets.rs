@@ -13,7 +13,7 @@ const CELL: usize = 10;
 /// What the names of policies need at the least \[columns\].
 const NAME: usize = 14;
 /// The columns in the order in which they stay where there is little room.
-const KEPT: [usize; COLUMNS.len()] = [0, 1, 2, 5, 7, 3, 4, 6];
+const KEPT: [usize; COLUMNS.len()] = [0, 1, 2, 7, 9, 5, 3, 4, 6, 8, 10];
 
 /// Each fleet under each policy, at most `width` columns wide, with a final newline. Empty in
 /// documents that do not know it.
@@ -125,8 +125,8 @@ mod tests {
         // An empty line between.
         assert_eq!(rows[4][0], "sub-agents");
         // The task mean: 6.5 s and the weight, of which the fixture takes a quarter more.
-        assert_eq!(rows[2][5..7], ["9.38", "s"]);
-        assert_eq!(rows[6][5..7], ["8.75", "s"]);
+        assert_eq!(rows[2][7..9], ["9.38", "s"]);
+        assert_eq!(rows[6][7..9], ["8.75", "s"]);
     }
 
     #[test]
@@ -139,9 +139,16 @@ mod tests {
         );
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            text.contains("No room for task mean, task p90: see fleets.csv."),
+            text.contains(
+                "No room for retries, wasted, task mean, task p90, p99.9: see fleets.csv."
+            ),
             "{text}"
         );
-        assert!(!fleets(&fixture::document(1), 120).contains("No room"));
+        let text = fleets(&fixture::document(1), 120);
+        assert!(
+            text.contains("No room for p99.9: see fleets.csv."),
+            "{text}"
+        );
+        assert!(!fleets(&fixture::document(1), 124).contains("No room"));
     }
 }

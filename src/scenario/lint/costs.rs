@@ -1,11 +1,11 @@
 //! Rules about what retries and hedges cost, and about policies that say nothing new.
 
 use super::Rule;
-use super::view::{Hit, Scope, Site, Used, wants};
+use super::view::{Hit, Scope, Site, Used, View, may_fail, wants};
 use super::waits::crowd;
 use crate::resilience::{HedgeAfter, RetrySpec};
 use crate::scenario::model::{Layer, LayerKind, LlmStep, Policy};
-use crate::units::{Money, Share, text};
+use crate::units::{Money, text};
 use crate::wire::Outcome;
 
 /// The most paid answers to one question. Our assumption: where half of the answers pass, 97 % have
@@ -52,11 +52,6 @@ pub(super) const INVALID_WITHOUT_BUDGET: Rule = Rule {
     },
 };
 
-/// Whether an answer may fail validation.
-fn may_fail(step: &LlmStep) -> bool {
-    step.passes.0 < Share::ALL.0 || step.never.0 > 0
-}
-
 pub(super) const CROWD_WITHOUT_BUDGET: Rule = Rule {
     id: "crowd-without-budget",
     finds: "retries of paid calls of an expensive model by hundreds of agents, without a budget",
@@ -68,7 +63,7 @@ pub(super) const CROWD_WITHOUT_BUDGET: Rule = Rule {
             let dear = |used: &&&Used| {
                 used.traffic.agents >= CROWD
                     && used.price(Outcome::Ok) >= EXPENSIVE
-                    && repeats_paid_work(site, spec, used)
+                    && repeats_paid_work(view, site, spec, used)
                     && !view.budgeted(used)
             };
             let used = site.targets.iter().find(dear)?;
@@ -83,20 +78,9 @@ pub(super) const CROWD_WITHOUT_BUDGET: Rule = Rule {
 };
 
 /// Whether what a retry repeats has been paid for.
-fn repeats_paid_work(site: &Site, spec: &RetrySpec, used: &Used) -> bool {
-    if site.scope != Scope::Call {
-        return true;
-    }
-    let mut failures = Outcome::ALL.into_iter().filter(|outcome| match outcome {
-        Outcome::Ok => false,
-        Outcome::Invalid => used.traffic.asks.iter().any(|(step, _)| may_fail(step)),
-        Outcome::Timeout => {
-            let cuts = |layer: &Layer| matches!(layer.kind, LayerKind::Timeout(_));
-            site.inside.iter().any(cuts)
-        }
-        _ => true,
-    });
-    failures.any(|outcome| wants(spec, outcome) && used.price(outcome) > Money::ZERO)
+fn repeats_paid_work(view: &View, site: &Site, spec: &RetrySpec, used: &Used) -> bool {
+    let paid = |outcome| used.price(outcome) > Money::ZERO;
+    site.scope != Scope::Call || view.repeated(site, spec, used).into_iter().any(paid)
 }
 
 pub(super) const HEDGE_WITHOUT_BUDGET: Rule = Rule {

@@ -5,7 +5,7 @@ use super::calls::brief;
 use super::view::{Hit, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
 
-use crate::resilience::{BreakerSpec, HalfOpen, Limit, OpenFor, Trip};
+use crate::resilience::{Begin, BreakerSpec, HalfOpen, Limit, OpenFor, Trip, WindowSpec};
 use crate::scenario::model::{Layer, LayerKind, Shared};
 use crate::units::Span;
 use crate::world::{Algorithm, LimitPer, LimitUnit};
@@ -13,8 +13,9 @@ use crate::world::{Algorithm, LimitPer, LimitUnit};
 pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
     id: "breaker-never-trips",
     finds: "a breaker of one task or agent that sees too few calls to open",
-    why: "With a state for each it counts only that one's failures, and the work ends before there are enough.",
-    advice: "write `shared: fleet`, or lower `failures`",
+    why: "With a state for each it counts only that one's failures, and the work ends, or the window forgets them, \
+          before there are enough.",
+    advice: "write `shared: fleet`, or lower `failures` (or `minimum_calls`)",
     alone: None,
     check: |view| {
         breakers(view, |site, spec| {
@@ -33,11 +34,22 @@ pub(super) const BREAKER_NEVER_TRIPS: Rule = Rule {
             let seen = site.targets.iter().map(|used| calls(used));
             let seen = seen.max()?.saturating_mul(per_call);
             let (needed, of_what) = fewest(spec);
-            (seen < u64::from(needed)).then(|| {
-                format!(
+            let too_few = |seen| seen < u64::from(needed);
+            if too_few(seen) {
+                return Some(format!(
                     "this opens after {needed} {of_what}, but {who} makes at most {seen} attempts"
-                )
-            })
+                ));
+            }
+            let (window, at_once) = (forgets_after(spec)?, side_by_side(site));
+            let within = site
+                .targets
+                .iter()
+                .map(|used| at_once(used).saturating_mul(in_a_row(site, used, window)));
+            let within = within.max().filter(|seen| too_few(*seen))?;
+            let window = brief(window);
+            Some(format!(
+                "this opens after {needed} {of_what} within {window}, in which {who} makes at most {within}"
+            ))
         })
     },
 };
@@ -174,6 +186,50 @@ fn breakers(view: &View, judge: impl Fn(&Site, &BreakerSpec) -> Option<String>) 
         LayerKind::CircuitBreaker(spec) => judge(site, spec),
         _ => None,
     })
+}
+
+/// After how long a breaker has forgotten a call, if it does.
+fn forgets_after(spec: &BreakerSpec) -> Option<Span> {
+    let Trip::Window(trip) = &spec.trip else {
+        return None;
+    };
+    match trip.window {
+        // These wait for a newer call, however long that takes.
+        WindowSpec::Time(buckets) if buckets.begin != Begin::CallInTurn => {
+            let window = buckets.each.0.saturating_mul(u64::from(buckets.count));
+            Some(Span(window))
+        }
+        _ => None,
+    }
+}
+
+/// How many calls of a target one state of a layer meets at once.
+fn side_by_side(site: &Site) -> impl Fn(&Used) -> u64 + use<> {
+    let hedges = site.around.iter().map(|layer| match &layer.kind {
+        LayerKind::Hedge(spec) => u64::from(spec.most) + 1,
+        _ => 1,
+    });
+    let hedges: u64 = hedges.product();
+    let of_task = site.layer.shared == Shared::Task;
+    move |used| hedges * if of_task { used.traffic.wide } else { 1 }
+}
+
+/// How many calls of a target, one after the other, may end within a time: as many as there would be
+/// if nobody waited in between.
+fn in_a_row(site: &Site, used: &Used, window: Span) -> u64 {
+    let each = site
+        .inside
+        .iter()
+        .fold(used.quickest(), |each, layer| match &layer.kind {
+            LayerKind::Timeout(limit) => each.min(*limit),
+            LayerKind::Retry(_) | LayerKind::RetryBudget(_) => each,
+            // Whatever else is inside may answer by itself, at once, or by another target.
+            _ => Span::ZERO,
+        });
+    match each.0 {
+        0 => u64::MAX,
+        each => window.0 / each + 1,
+    }
 }
 
 /// How few calls can open a breaker, and what they must be.

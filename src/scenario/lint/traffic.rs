@@ -11,6 +11,8 @@ pub(super) struct Traffic<'a> {
     pub(super) fleets: u64,
     /// How many calls the busiest task makes, those of its sub-agents included.
     pub(super) calls: u64,
+    /// How many agents of one task may call it at once.
+    pub(super) wide: u64,
     /// How many calls the busiest agent makes in a run: a sub-agent those of its branch, a worker
     /// its own of all its tasks.
     pub(super) calls_of_one: u64,
@@ -36,6 +38,7 @@ pub(super) fn traffic(fleets: &[Fleet], target: TargetId) -> Traffic<'_> {
         };
         let own = count.steps(&fleet.plan, 1, 1);
         sum.agents = sum.agents.saturating_add(agents.saturating_mul(count.wide));
+        sum.wide = sum.wide.max(count.wide);
         sum.fleets += u64::from(count.calls > 0);
         sum.calls = sum.calls.max(count.calls);
         let mine = own.saturating_mul(tasks_of_one(fleet));

@@ -6,10 +6,10 @@ use super::super::model::{
 };
 use super::traffic::{Traffic, traffic};
 use crate::resilience::RetrySpec;
-use crate::units::{Money, Span};
+use crate::units::{Money, Share, Span};
 use crate::wire::{Outcome, Reply};
 use crate::world::price::Usage;
-use crate::world::{BillingRule, Target, Work};
+use crate::world::{BillingRule, Capacity, Target, Work};
 
 /// What a rule found.
 pub(super) struct Hit {
@@ -101,6 +101,26 @@ impl Used<'_> {
             }
         };
         Span::from_nanos_f64(network + work)
+    }
+
+    /// The shortest time that an attempt takes, however it ends, but for one in a hundred of its sort.
+    pub(super) fn quickest(&self) -> Span {
+        const Q: f64 = 0.01;
+        let target = self.target;
+        let work = match &target.work {
+            Work::Tool { latency } => latency,
+            Work::Model { first_token, .. } => first_token,
+        };
+        let turns_away = !target.limits.is_empty()
+            || target.script.is_some()
+            || matches!(target.capacity, Capacity::Servers { .. })
+            || target.refuses_when_down();
+        let rejection = turns_away.then_some(&target.rejection_latency);
+        let ends = [Some(work), target.failures.latency.as_ref(), rejection];
+        let ends = ends.into_iter().flatten().map(|time| time.quantile(Q));
+        let way = target.network.as_ref();
+        let network = way.map_or(0.0, |way| 2.0 * way.quantile(Q));
+        Span::from_nanos_f64(network + ends.fold(f64::INFINITY, f64::min))
     }
 
     /// What one attempt of the dearest step costs that ends so, by the step's own prompt alone.
@@ -202,6 +222,38 @@ impl<'a> View<'a> {
         task.iter().chain(turn).chain(self.around_calls(used))
     }
 
+    /// Every layer inside a site's around calls of a target, outermost first.
+    pub(super) fn inside(&self, site: &'a Site, used: &Used) -> impl Iterator<Item = &'a Layer> {
+        let Policy { task, turn, .. } = self.policy;
+        let (task, turn, calls): (&[Layer], &[Layer], &[Layer]) = match site.scope {
+            Scope::Call => (&[], &[], &[]),
+            Scope::Turn => (&[], &[], self.around_calls(used)),
+            Scope::Task => (&[], turn, self.around_calls(used)),
+            Scope::Fleet => (task, turn, self.around_calls(used)),
+        };
+        site.inside.iter().chain(task).chain(turn).chain(calls)
+    }
+
+    /// The outcomes of calls of a target that may reach a retry and that it tries again: what a target
+    /// does may always happen, what clients do where a layer inside or the plan has it happen.
+    pub(super) fn repeated(&self, site: &Site, spec: &RetrySpec, used: &Used) -> Vec<Outcome> {
+        let inside: Vec<&Layer> = self.inside(site, used).collect();
+        let any = |of: fn(&LayerKind) -> bool| inside.iter().any(|layer| of(&layer.kind));
+        let may = |outcome: Outcome| match outcome {
+            Outcome::Ok => false,
+            Outcome::Transient | Outcome::RateLimited | Outcome::Overloaded => true,
+            Outcome::Permanent | Outcome::BudgetExceeded => true,
+            Outcome::Invalid => used.traffic.asks.iter().any(|(step, _)| may_fail(step)),
+            Outcome::ContextOverflow => used.target.context_window().is_some(),
+            Outcome::Timeout => any(|kind| matches!(kind, LayerKind::Timeout(_))),
+            Outcome::CircuitOpen => any(|kind| matches!(kind, LayerKind::CircuitBreaker(_))),
+            Outcome::Rejected => any(refuses),
+        };
+        let all = Outcome::ALL.into_iter();
+        all.filter(|outcome| may(*outcome) && wants(spec, *outcome))
+            .collect()
+    }
+
     /// Whether anything bounds the spend of, or the retries around, calls of a target.
     pub(super) fn budgeted(&self, used: &Used) -> bool {
         let bounds =
@@ -258,6 +310,22 @@ impl<'a> View<'a> {
             .filter_map(|site| Some(Hit::at(site, judge(site)?)));
         judged.collect()
     }
+}
+
+/// Whether an answer may fail validation.
+pub(super) fn may_fail(step: &LlmStep) -> bool {
+    step.passes.0 < Share::ALL.0 || step.never.0 > 0
+}
+
+/// Whether a layer may refuse a call as `rejected`.
+fn refuses(kind: &LayerKind) -> bool {
+    matches!(
+        kind,
+        LayerKind::Concurrency(_)
+            | LayerKind::RateLimit(_)
+            | LayerKind::AdaptiveThrottle(_)
+            | LayerKind::Route(..)
+    )
 }
 
 /// The retry that a layer is, if it is one that tries again.

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::calls::{brief, passing};
-use super::view::{Scope, Site, Used, wants};
+use super::view::{Scope, Site, Used, View, wants};
 use crate::resilience::{
     Backoff, BackoffKind, RetryAfterRule, RetryBudgetSpec, RetrySpec, WaitLimit, WhenTooLong,
 };
@@ -30,12 +30,20 @@ pub(super) const NO_CAP: Rule = Rule {
     alone: Some(|spec| !ends_itself(spec)),
     check: |view| {
         view.each_retry(|site, spec| {
-            if ends(site, spec) {
+            if ends(view, site, spec) {
                 return None;
             }
-            Some(match spec.attempts {
-                Some(n) => format!("{n} attempts are as good as no bound"),
-                None => "nothing bounds its attempts, nor its time to less than an hour".to_owned(),
+            let budgeted = site.around.iter().any(|layer| counts_money(&layer.kind));
+            let free = free_repeats(view, site, spec).filter(|_| budgeted);
+            Some(match (spec.attempts, free) {
+                (Some(n), _) => format!("{n} attempts are as good as no bound"),
+                (None, Some((name, outcome))) => format!(
+                    "the budget does not end this while `{name}` charges nothing for {}",
+                    outcome.name()
+                ),
+                (None, None) => {
+                    "nothing bounds its attempts, nor its time to less than an hour".to_owned()
+                }
             })
         })
     },
@@ -48,7 +56,8 @@ fn ends_itself(spec: &RetrySpec) -> bool {
         Some(WaitLimit::LastBegin(limit)) => limit <= AS_GOOD_AS_EVER,
         // Waits of nothing never come to it.
         Some(WaitLimit::Total(limit)) => {
-            limit <= AS_GOOD_AS_EVER && longest(&spec.backoff, spec.attempts) > Span::ZERO
+            let mut waits = backoffs(spec, &Outcome::ALL).map(|b| longest(b, spec.attempts));
+            limit <= AS_GOOD_AS_EVER && waits.all(|wait| wait > Span::ZERO)
         }
         None => false,
     };
@@ -58,19 +67,35 @@ fn ends_itself(spec: &RetrySpec) -> bool {
 }
 
 /// Whether something ends a retry before long.
-fn ends(site: &Site, spec: &RetrySpec) -> bool {
-    let paid = |used: &&Used| used.price(Outcome::Ok) > Money::ZERO;
+fn ends(view: &View, site: &Site, spec: &RetrySpec) -> bool {
     ends_itself(spec)
         || site.around.iter().any(|layer| match &layer.kind {
             LayerKind::Timeout(time) => *time <= AS_GOOD_AS_EVER,
             LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => *n <= AS_GOOD_AS_NEVER,
             // It may be about another layer.
             LayerKind::RetryBudget(RetryBudgetSpec::NextCount(_)) => false,
+            // What is free takes nothing from them, however often it is repeated.
+            kind if counts_money(kind) => free_repeats(view, site, spec).is_none(),
             LayerKind::RetryBudget(_) => true,
-            // What is free is never denied.
-            LayerKind::Budget(_) => site.targets.iter().copied().all(|used| paid(&used)),
             _ => false,
         })
+}
+
+/// Whether a layer bounds attempts by what they cost.
+fn counts_money(kind: &LayerKind) -> bool {
+    matches!(
+        kind,
+        LayerKind::Budget(_) | LayerKind::RetryBudget(RetryBudgetSpec::Cost { .. })
+    )
+}
+
+/// A target and an outcome that a retry repeats for nothing, if there is one.
+fn free_repeats<'a>(view: &View, site: &Site<'a>, spec: &RetrySpec) -> Option<(&'a str, Outcome)> {
+    site.targets.iter().find_map(|used| {
+        let mut repeated = view.repeated(site, spec, used).into_iter();
+        let free = repeated.find(|outcome| used.price(*outcome) == Money::ZERO)?;
+        Some((used.target.name.as_str(), free))
+    })
 }
 
 pub(super) const NO_BACKOFF: Rule = Rule {
@@ -108,19 +133,21 @@ pub(super) const UNCAPPED_BACKOFF: Rule = Rule {
 
 /// Whether a retry waits for nothing.
 fn at_once(spec: &RetrySpec) -> bool {
-    passing(spec) && longest(&spec.backoff, spec.attempts) == Span::ZERO
+    backoffs(spec, passing()).any(|backoff| longest(backoff, spec.attempts) == Span::ZERO)
 }
 
 /// Whether nothing bounds a backoff that grows long.
 fn grows_for_ever(spec: &RetrySpec) -> bool {
     let bounded =
         spec.deadline.is_some() || spec.give_up_after.is_some() || spec.wait_limit.is_some();
-    let grows = !matches!(
-        spec.backoff.kind,
-        BackoffKind::Fixed { .. } | BackoffKind::Table(_)
-    );
-    let open = grows && spec.backoff.cap == Span::MAX && !bounded;
-    open && longest(&spec.backoff, spec.attempts) > LONG
+    let grows = |backoff: &Backoff| {
+        let constant = matches!(
+            backoff.kind,
+            BackoffKind::Fixed { .. } | BackoffKind::Table(_)
+        );
+        !constant && backoff.cap == Span::MAX && longest(backoff, spec.attempts) > LONG
+    };
+    !bounded && backoffs(spec, &Outcome::ALL).any(grows)
 }
 
 pub(super) const NO_JITTER: Rule = Rule {
@@ -141,8 +168,8 @@ pub(super) const NO_JITTER: Rule = Rule {
 
 /// Whether those that begin to wait together all wait as long.
 fn in_step(spec: &RetrySpec) -> bool {
-    let waits = longest(&spec.backoff, spec.attempts) > Span::ZERO;
-    passing(spec) && waits && !spec.backoff.draws()
+    backoffs(spec, passing())
+        .any(|backoff| longest(backoff, spec.attempts) > Span::ZERO && !backoff.draws())
 }
 
 pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
@@ -153,7 +180,8 @@ pub(super) const BACKOFF_OUTLIVES_CACHE: Rule = Rule {
     alone: None,
     check: |view| {
         view.each_retry(|site, spec| {
-            let wait = longest(&spec.backoff, spec.attempts);
+            let waits = backoffs(spec, &Outcome::ALL).map(|b| longest(b, spec.attempts));
+            let wait = waits.max()?;
             let cold = |used: &&&Used| {
                 used.target
                     .cache
@@ -244,6 +272,16 @@ pub(super) fn crowd(used: &Used) -> String {
         u64::MAX => "any number of agents".to_owned(),
         n => format!("{n} agents"),
     }
+}
+
+/// The backoffs that a retry comes to after these outcomes: its own, or the one after throttling.
+fn backoffs<'s>(spec: &'s RetrySpec, outcomes: &[Outcome]) -> impl Iterator<Item = &'s Backoff> {
+    let wanted = outcomes.iter().filter(|outcome| wants(spec, **outcome));
+    let (throttled, others): (Vec<&Outcome>, Vec<&Outcome>) =
+        wanted.partition(|outcome| **outcome == Outcome::RateLimited && spec.throttled.is_some());
+    let own = (!others.is_empty()).then_some(&spec.backoff);
+    let slower = spec.throttled.iter().filter(move |_| !throttled.is_empty());
+    own.into_iter().chain(slower)
 }
 
 /// The longest wait that a backoff comes to, with little luck.
