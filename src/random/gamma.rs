@@ -19,11 +19,11 @@ pub struct Gamma {
 
 /// The least and the greatest shape; beyond, the expansions take long or lose their last digits.
 pub const SHAPES: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
-/// Steps after which Newton's method stops. Ten suffice; none of the tests takes more.
+/// Steps after which Newton's method stops; in a sweep over all shapes and lucks none took more than six.
 const MOST_STEPS: u32 = 64;
 /// Where Newton's steps get smaller than this the error is below the last digit: it is squared.
 const SMALL_STEP: f64 = 1e-9;
-/// Terms of an expansion after which it stops; at the greatest shape it takes some 400.
+/// Terms of an expansion after which it stops; in the same sweep none took more than 266.
 const MOST_TERMS: u32 = 20_000;
 
 impl Gamma {
@@ -51,8 +51,8 @@ impl Gamma {
         let guess = self.wilson_hilferty(u);
         self.scale
             * match u <= self.split {
-                true => self.from_below(u, guess),
-                false => self.from_above(1.0 - u, guess),
+                true => self.in_lower_tail(u, guess),
+                false => self.in_upper_tail(1.0 - u, guess),
             }
     }
 
@@ -66,7 +66,7 @@ impl Gamma {
 
     /// Where the lower tail is `p`, in the logarithm of x, in which that of the tail is concave: from
     /// the left every step falls short.
-    fn from_below(&self, p: f64, guess: f64) -> f64 {
+    fn in_lower_tail(&self, p: f64, guess: f64) -> f64 {
         let target = math::ln(p);
         // The tail is at most x^shape/Γ(shape + 1), so this lies on the left.
         let left = (target + self.log_gamma + math::ln(self.shape)) / self.shape;
@@ -87,7 +87,7 @@ impl Gamma {
     }
 
     /// Where the upper tail is `q`.
-    fn from_above(&self, q: f64, guess: f64) -> f64 {
+    fn in_upper_tail(&self, q: f64, guess: f64) -> f64 {
         let target = math::ln(q);
         let least = self.shape + 1.0;
         let mut x = guess.max(least);
@@ -144,39 +144,39 @@ mod tests {
     use super::super::unit_open;
     use super::*;
 
-    /// Quantiles of shapes at the luck that these bits give, to 17 digits: by bisection on the
+    /// Quantiles of shapes at the luck that these bits give, as near as a number can be: by bisection on the
     /// regularized incomplete gamma function of mpmath 1.3 with 40 digits.
     const KNOWN: [(f64, u32, f64); 30] = [
-        (0.05, 42949672, 5.8446308053419388e-41),
-        (0.05, 2147483648, 5.5738784667016512e-7),
+        (0.05, 42949672, 5.844630805341939e-41),
+        (0.05, 2147483648, 5.573878466701651e-07),
         (0.05, 4080218931, 0.26593230292998543),
-        (0.05, 4294967295, 17.153613874939131),
+        (0.05, 4294967295, 17.153613874939133),
         (0.5, 0, 1.0644129937770483e-20),
-        (0.5, 42949672, 7.8543927272319013e-5),
+        (0.5, 42949672, 7.854392727231901e-05),
         (0.5, 2147483648, 0.22746821168333378),
-        (0.5, 4080218931, 1.9207294115182644),
+        (0.5, 4080218931, 1.9207294115182645),
         (0.5, 4294967295, 20.762146091157895),
         (1.0, 0, 1.1641532183371108e-10),
         (1.0, 42949672, 0.010050335745317506),
-        (1.0, 2147483648, 0.69314718079277595),
-        (1.0, 4080218931, 2.9957322749509749),
-        (1.0, 4294967295, 22.873856958478195),
-        (2.5, 0, 1.7181293618592062e-4),
+        (1.0, 2147483648, 0.6931471807927759),
+        (1.0, 4080218931, 2.9957322749509747),
+        (1.0, 4294967295, 22.873856958478196),
+        (2.5, 0, 0.00017181293618592062),
         (2.5, 42949672, 0.2771490370766944),
-        (2.5, 2147483648, 2.1757300959725264),
+        (2.5, 2147483648, 2.1757300959725265),
         (2.5, 4080218931, 5.535248848565434),
-        (2.5, 4294967295, 27.620828835399683),
-        (3.0, 2147483648, 2.6740603141956531),
+        (2.5, 4294967295, 27.62082883539968),
+        (3.0, 2147483648, 2.674060314195653),
         (20.0, 0, 3.0595086681842423),
-        (20.0, 42949672, 11.082130614466078),
-        (20.0, 2147483648, 19.667672424597957),
+        (20.0, 42949672, 11.082130614466077),
+        (20.0, 2147483648, 19.667672424597956),
         (20.0, 4080218931, 27.87923964321679),
         (20.0, 4294967295, 62.43613819360337),
         (400.0, 0, 285.98918909355814),
-        (400.0, 42949672, 354.94845705269334),
-        (400.0, 2147483648, 399.66671610029775),
-        (400.0, 4080218931, 433.45570106897834),
-        (400.0, 4294967295, 540.09245335628893),
+        (400.0, 42949672, 354.94845705269336),
+        (400.0, 2147483648, 399.6667161002978),
+        (400.0, 4080218931, 433.4557010689783),
+        (400.0, 4294967295, 540.092453356289),
     ];
 
     #[test]

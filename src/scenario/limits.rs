@@ -165,6 +165,7 @@ pub(super) fn told(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
     }
 }
 
+/// A distribution of what is told.
 fn drawn(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
     Some(RetryAfterHint::Drawn(Box::new(times(node, r)?)))
 }
@@ -186,7 +187,7 @@ pub(super) fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint>
             r.error_help(
                 node.place,
                 message,
-                "write `none`, `reset`, a time or `{jittered: 5s}`",
+                "write `none`, `reset`, a time or distribution, or `{jittered: 5s}`",
             );
             None
         }
