@@ -36,7 +36,8 @@ pub(super) fn tokens(node: &Node, r: &mut Reader) -> Option<Distribution> {
     distribution(node, Quantity::Tokens, r)
 }
 
-const KINDS: [&str; 11] = [
+/// The distributions by name.
+pub(super) const KINDS: [&str; 11] = [
     "lognormal",
     "exponential",
     "uniform",

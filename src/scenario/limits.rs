@@ -1,6 +1,6 @@
 //! Server-side rate limits.
 
-use super::distributions::times;
+use super::distributions::{KINDS, times};
 use super::fields::Fields;
 use super::reader::Reader;
 use super::tree::{Kind, Node, Place};
@@ -173,11 +173,12 @@ fn drawn(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
 /// `none`, `reset`, a time or distribution, or `{jittered: 5s}`.
 pub(super) fn retry_after(node: &Node, r: &mut Reader) -> Option<RetryAfterHint> {
     if let Kind::Map(entries) = &node.kind {
-        if entries.iter().any(|(key, _)| key.text == "jittered") {
-            let (_, node) = r.variant(node, "a hint", &["jittered"])?;
-            return Some(RetryAfterHint::Jittered(r.time(node)?));
-        }
-        return drawn(node, r);
+        let keys = [&["jittered"], &KINDS[..]].concat();
+        return match r.variant(node, "a hint", &keys)? {
+            ("jittered", most) => Some(RetryAfterHint::Jittered(r.time(most)?)),
+            _ if entries.len() == 1 => drawn(node, r),
+            _ => None,
+        };
     }
     match r.text(node, "`none`, `reset`, a time or `{jittered: 5s}`")? {
         "none" => Some(RetryAfterHint::Silent),

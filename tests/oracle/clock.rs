@@ -260,9 +260,11 @@ pub async fn race<T>(inner: Fut<T>, limit: Signal) -> Option<T> {
 
 /// Runs all, and returns what they return, in their order.
 pub async fn all<T: Unpin + 'static>(parts: Vec<Fut<T>>) -> Vec<T> {
-    let mut parts: Vec<(Fut<T>, Option<T>)> = parts.into_iter().map(|p| (p, None)).collect();
+    let parts = parts.into_iter().map(|part| (part, None)).collect();
+    let mut parts = NewestFirst(parts);
     poll_fn(move |context| {
-        for (part, result) in &mut parts {
+        let parts = &mut parts.0;
+        for (part, result) in parts.iter_mut() {
             if result.is_none()
                 && let Poll::Ready(value) = part.as_mut().poll(context)
             {
@@ -275,6 +277,15 @@ pub async fn all<T: Unpin + 'static>(parts: Vec<Fut<T>>) -> Vec<T> {
         Poll::Ready(parts.iter_mut().filter_map(|(_, r)| r.take()).collect())
     })
     .await
+}
+
+/// What is given up from its end.
+struct NewestFirst<T>(Vec<T>);
+
+impl<T> Drop for NewestFirst<T> {
+    fn drop(&mut self) {
+        while self.0.pop().is_some() {}
+    }
 }
 
 /// The number and the result of the first part to end, which is taken out; `None` if `limit` fires
