@@ -279,7 +279,7 @@ pub async fn all<T: Unpin + 'static>(parts: Vec<Fut<T>>) -> Vec<T> {
     .await
 }
 
-/// What is given up from its end.
+/// What is given up from its end, as sub-agents are.
 struct NewestFirst<T>(Vec<T>);
 
 impl<T> Drop for NewestFirst<T> {
