@@ -3,8 +3,8 @@
 use crate::units::text::{count, money, share, span};
 use crate::units::{Money, Price, Span};
 use crate::world::{
-    Calendar, Capacity, Curve, LimitSpec, LimitUnit, LoadBy, Reach, Recurring, RetryAfterHint,
-    Shape, StruckBy, Target, Window,
+    Calendar, Capacity, Curve, LimitSpec, LimitUnit, LoadBy, Order, Reach, Recurring,
+    RetryAfterHint, Shape, StruckBy, Target, Window,
 };
 
 /// One sentence fragment for each assumption: prices, failures, limits, capacity.
@@ -25,8 +25,13 @@ pub fn of(target: &Target) -> Vec<String> {
             queue,
             retry_after,
             stale,
+            order,
             ..
         } => {
+            if let Order::Shared(most) = order {
+                let most = most.map_or("all".to_owned(), |n| format!("at most {n}"));
+                words.push(format!("{most} share the servers"));
+            }
             let queue = queue.map_or("any number".to_owned(), |n| count(u128::from(n)));
             let told = told(retry_after);
             words.push(format!("{servers} servers, {queue} may wait{told}"));

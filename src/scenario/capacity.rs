@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::limits::told;
 use super::reader::Reader;
-use super::tree::{Kind, Node};
+use super::tree::{Kind, Node, Place};
 use crate::units::Span;
 use crate::world::{Capacity, Order, RetryAfterHint, Stale, WhenFull};
 
@@ -29,7 +29,8 @@ pub(super) fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
     let endless = queue.map_or(f.get("queue").is_none(), |places| places.is_none());
     let queue = queue.flatten();
     let when_full = f.optional("when_full", r, |n, r| Some((n.owner, r.choice(n, &FATES)?)));
-    let order = f.optional("order", r, order);
+    let order = f.optional("order", r, |n, r| Some((n.owner, order(n, r)?)));
+    shared(servers.unwrap_or(1), order, &mut f, r);
     let stale = stale(&mut f, queue == Some(0), r);
     let retry_after = f.optional("retry_after", r, |n, r| Some((n.owner, told(n, r)?)));
     let drops = when_full.is_some_and(|(_, full)| full == WhenFull::Drop);
@@ -49,18 +50,46 @@ pub(super) fn capacity(node: &Node, r: &mut Reader) -> Option<Capacity> {
         queue,
         when_full: when_full.map_or(WhenFull::Overloaded, |(_, full)| full),
         retry_after: retry_after.map_or(RetryAfterHint::Silent, |(_, told)| told),
-        order: order.unwrap_or_default(),
+        order: order.map_or(Order::Fifo, |(_, order)| order),
         stale,
     })
 }
 
-/// `fifo`, `lifo` or `{lifo_beyond: 10}`.
+/// `fifo`, `lifo`, `{lifo_beyond: 10}`, `shared` or `{shared: 10}`.
 fn order(node: &Node, r: &mut Reader) -> Option<Order> {
     if let Kind::Map(_) = node.kind {
-        let (_, most) = r.variant(node, "an order", &["lifo_beyond"])?;
-        return Some(Order::LifoBeyond(r.count32(most, 1)?));
+        let (name, most) = r.variant(node, "an order", &["lifo_beyond", "shared"])?;
+        let most = r.count32(most, 1)?;
+        return Some(match name {
+            "shared" => Order::Shared(Some(most)),
+            _ => Order::LifoBeyond(most),
+        });
     }
-    r.choice(node, &[("fifo", Order::Fifo), ("lifo", Order::Lifo)])
+    let words = [
+        ("fifo", Order::Fifo),
+        ("lifo", Order::Lifo),
+        ("shared", Order::Shared(None)),
+    ];
+    r.choice(node, &words)
+}
+
+/// Notes what cannot be where so many servers are shared.
+fn shared(servers: u32, order: Option<(Place, Order)>, f: &mut Fields, r: &mut Reader) {
+    match order {
+        Some((place, Order::Shared(Some(most)))) if most < servers => {
+            let help =
+                format!("let at least {servers} share, or leave out servers that never work");
+            r.error_help(place, "fewer share than there are servers", help);
+        }
+        Some((_, Order::Shared(None))) => {
+            let line = ["queue", "stale_after"].map(|key| f.get(key));
+            for written in line.into_iter().flatten() {
+                let help = "say how many share at most: `order: {shared: 100}`";
+                r.error_help(written.owner, "nobody waits where all share", help);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The keys `stale_after` and `when_stale`.
@@ -141,6 +170,29 @@ mod tests {
         };
         assert_eq!(read("{slows_by: 2%}", capacity), Ok(load));
         assert_eq!(read("infinite", capacity), Ok(Capacity::Infinite));
+    }
+
+    #[test]
+    fn servers_may_be_shared_by_all_or_by_so_many() {
+        let order = |yaml: &str| match read(yaml, capacity) {
+            Ok(Capacity::Servers { order, .. }) => Ok(order),
+            Ok(other) => panic!("{other:?}"),
+            Err(told) => Err(told),
+        };
+        assert_eq!(
+            order("{servers: 4, order: shared}"),
+            Ok(Order::Shared(None))
+        );
+        assert_eq!(
+            order("{servers: 4, order: {shared: 4}, queue: 0}"),
+            Ok(Order::Shared(Some(4)))
+        );
+        let few = order("{servers: 4, order: {shared: 3}}").unwrap_err();
+        assert_eq!(few, "fewer share than there are servers");
+        for line in ["queue: 3", "queue: unlimited", "stale_after: 1s"] {
+            let told = order(&format!("{{servers: 4, order: shared, {line}}}")).unwrap_err();
+            assert_eq!(told, "nobody waits where all share");
+        }
     }
 
     #[test]

@@ -47,6 +47,10 @@ enum Phase {
     InLine,
     /// Being worked on.
     Served,
+    /// It has a share of the servers.
+    Shares,
+    /// It has its turn, but work begins only at the end of a pause.
+    Paused,
     /// The answer is on its way back.
     Returns,
     /// The client of a direct target has gone; it is worked off.
@@ -138,6 +142,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         match self.jobs.all[job as usize].phase {
             Phase::Travels => self.job_arrives(job),
             Phase::Served => self.job_served(job),
+            Phase::Shares => self.share_is_done(job),
+            Phase::Paused => self.join_sharers(job),
             Phase::Returns => self.job_returns(job),
             Phase::LeftBehind => {
                 let this = self.jobs.all[job as usize];
@@ -228,6 +234,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn serve(&mut self, job: u32) {
         let this = self.jobs.all[job as usize];
         let server = &self.servers[usize::from(this.target.0)];
+        if server.sharing.is_some() {
+            return self.share(job);
+        }
         let mut end =
             server.end_of_work(self.agenda.now(), this.work, &this.request, &self.weather);
         if let Some(rows) = &server.rows {
@@ -248,6 +257,73 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         } else {
             self.jobs.all[job as usize].phase = Phase::Returns;
             self.schedule_job(job, self.agenda.now() + this.back);
+        }
+    }
+
+    /// A job has its turn where the servers are shared.
+    #[inline(never)]
+    fn share(&mut self, job: u32) {
+        let now = self.agenda.now();
+        let this = self.jobs.all[job as usize];
+        let server = &self.servers[usize::from(this.target.0)];
+        let (begin, work) = server.begin_of_work(now, this.work, &this.request, &self.weather);
+        let rows = server.rows.as_ref();
+        let access = rows.map(|rows| rows.read(&self.weather, this.request.spot, server.spec));
+        let slot = &mut self.jobs.all[job as usize];
+        slot.work = work;
+        slot.access = access.unwrap_or(Access::NONE);
+        if begin > now {
+            slot.phase = Phase::Paused;
+            return self.schedule_job(job, begin);
+        }
+        self.join_sharers(job);
+    }
+
+    /// Work on a job begins where the servers are shared.
+    fn join_sharers(&mut self, job: u32) {
+        let now = self.agenda.now();
+        let slot = &mut self.jobs.all[job as usize];
+        slot.phase = Phase::Shares;
+        let (target, work) = (slot.target, slot.work);
+        if let Some(sharing) = &mut self.servers[usize::from(target.0)].sharing {
+            sharing.join(now, job, work);
+        }
+        self.plan_next_share(target);
+    }
+
+    /// The work of the job that was the next to be through is done.
+    fn share_is_done(&mut self, job: u32) {
+        let this = self.jobs.all[job as usize];
+        self.leave_sharers(job);
+        if this.access.between == Span::ZERO {
+            return self.job_served(job);
+        }
+        // Read and write are apart: the place is held meanwhile, but nothing is worked on.
+        self.jobs.all[job as usize].phase = Phase::Served;
+        self.schedule_job(job, self.agenda.now() + this.access.between);
+    }
+
+    /// A job gives back its share.
+    fn leave_sharers(&mut self, job: u32) {
+        let now = self.agenda.now();
+        let target = self.jobs.all[job as usize].target;
+        if let Some(sharing) = &mut self.servers[usize::from(target.0)].sharing {
+            sharing.leave(now, job);
+        }
+        self.plan_next_share(target);
+    }
+
+    /// Plans the end of the job that is through next; one event for all who share.
+    fn plan_next_share(&mut self, target: TargetId) {
+        let Some(sharing) = &mut self.servers[usize::from(target.0)].sharing else {
+            return;
+        };
+        if let Some(before) = sharing.planned.take() {
+            self.jobs.all[before as usize].event = 0;
+        }
+        if let Some((next, at)) = sharing.next() {
+            sharing.planned = Some(next);
+            self.schedule_job(next, at);
         }
     }
 
@@ -353,7 +429,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 server.line.retain(|j| *j != job);
                 server.finish(this.fleet, this.counted);
             }
-            Phase::Served => self.free_server(this.target, this.fleet, this.counted),
+            Phase::Served | Phase::Paused => {
+                self.free_server(this.target, this.fleet, this.counted)
+            }
+            Phase::Shares => {
+                self.leave_sharers(job);
+                self.free_server(this.target, this.fleet, this.counted);
+            }
             Phase::Travels | Phase::Returns => {}
             Phase::LeftBehind | Phase::Free => unreachable!("a client awaits this job"),
         }

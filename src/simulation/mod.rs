@@ -15,7 +15,7 @@
 //! `drive` steps through ops and blocks, `strides` goes from call to call where nothing can come
 //! between; `layers` and `gates` go through single layers, `stored` through those that ask a store;
 //! `attempts` launches and ends attempts, `bills` says what they use and cost; `jobs` moves those
-//! that travel or queue, `rows` is what some of them write, `moods` and `pressure` are what time and load do to them;
+//! that travel or queue, `sharing` works on many at once, `rows` is what some write, `moods` and `pressure` are what time and load do to them;
 //! `hedges` sends several side by side, `detours` to other targets; `tasks` hands out work from
 //! `queues`; [`agent`] and [`server`] hold the state.
 
@@ -44,6 +44,7 @@ mod rows;
 mod run;
 mod server;
 mod shared;
+mod sharing;
 mod slots;
 mod stored;
 mod strides;

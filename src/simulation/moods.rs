@@ -86,16 +86,16 @@ impl<'a> Moods<'a> {
         Some((outcome, hint(told, None, request, weather)))
     }
 
-    /// When work ends that would take so long, if it begins now: after pauses, slowed down.
+    /// When work begins that would begin now, and how long it takes: after pauses, slowed down.
     #[inline(never)]
-    pub(super) fn end_of_work(
+    pub(super) fn work(
         &self,
         now: Time,
         work: Span,
         request: &Request,
         weather: &Weather,
         standing: Standing,
-    ) -> Time {
+    ) -> (Time, Span) {
         let start = self.spec.pauses.free_from(now);
         let mut factor = 1.0;
         if let Some(pressure) = &self.pressure {
@@ -106,7 +106,7 @@ impl<'a> Moods<'a> {
         {
             factor *= slowdown.factor;
         }
-        start + Span::from_nanos_f64(work.0 as f64 * factor)
+        (start, Span::from_nanos_f64(work.0 as f64 * factor))
     }
 
     /// Whether what holds a window strikes an attempt. Draws purpose [`Purpose::Trouble`] unless it

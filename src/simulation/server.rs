@@ -14,6 +14,7 @@ use crate::world::{
 use super::moods::{Moods, hint};
 use super::pressure::Standing;
 use super::rows::Rows;
+use super::sharing::Sharing;
 
 /// A target during one run.
 #[derive(Debug)]
@@ -40,8 +41,11 @@ pub struct Server<'a> {
     /// Attempts admitted and not yet worked off.
     busy: u32,
     busy_peak: u32,
-    /// Attempts being served, of a target with servers.
+    /// Attempts being served, of a target with servers, and how many may be.
     serving: u32,
+    places: u32,
+    /// How the servers are shared, if they are.
+    pub sharing: Option<Box<Sharing>>,
     /// Jobs that wait for a server.
     pub line: VecDeque<u32>,
     /// The rows that its clients write, of a target with contention.
@@ -109,6 +113,12 @@ impl<'a> Server<'a> {
                 LimitPer::Fleet => (0..fleets).map(|_| Limiter::new(spec)).collect(),
             },
         };
+        let (mut places, mut sharing) = (u32::MAX, None);
+        if let Capacity::Servers { servers, order, .. } = spec.capacity {
+            places = order.places(servers);
+            let shared = matches!(order, Order::Shared(_));
+            sharing = shared.then(|| Box::new(Sharing::of(servers)));
+        }
         Server {
             spec,
             limits: spec.limits.iter().map(quota).collect(),
@@ -130,6 +140,8 @@ impl<'a> Server<'a> {
             busy: 0,
             busy_peak: 0,
             serving: 0,
+            places,
+            sharing,
             line: VecDeque::new(),
             rows: spec.contention.as_ref().map(Rows::new),
         }
@@ -182,14 +194,13 @@ impl<'a> Server<'a> {
             return self.refused(Outcome::RateLimited, retry_after, request);
         }
         if let Capacity::Servers {
-            servers,
             queue,
             when_full,
             retry_after,
             ..
         } = &self.spec.capacity
         {
-            let full = self.serving >= *servers
+            let full = self.serving >= self.places
                 && queue.is_some_and(|room| self.line.len() as u64 >= u64::from(room));
             if full {
                 // The limits stand before the servers: they have counted it.
@@ -240,22 +251,31 @@ impl<'a> Server<'a> {
         match self.is_steady {
             true => now + work,
             false => {
-                let standing = self.standing();
-                self.moods
-                    .end_of_work(now, work, request, weather, standing)
+                let (begin, work) = self.begin_of_work(now, work, request, weather);
+                begin + work
             }
+        }
+    }
+
+    /// When work of this length begins if its turn is now, and how long it takes.
+    pub fn begin_of_work(
+        &self,
+        now: Time,
+        work: Span,
+        request: &Request,
+        weather: &Weather,
+    ) -> (Time, Span) {
+        match self.is_steady {
+            true => (now, work),
+            false => (self.moods).work(now, work, request, weather, self.standing()),
         }
     }
 
     /// Tries to put an admitted attempt on a server; if all are taken it belongs in the line.
     pub fn begin_service(&mut self) -> bool {
-        match self.spec.capacity {
-            Capacity::Servers { servers, .. } if self.serving >= servers => false,
-            _ => {
-                self.serving += 1;
-                true
-            }
-        }
+        let is_free = self.serving < self.places;
+        self.serving += u32::from(is_free);
+        is_free
     }
 
     /// How many are in flight, in line and being served.
@@ -270,13 +290,9 @@ impl<'a> Server<'a> {
     /// How many there are once one more is let in.
     fn standing_with_one_more(&self) -> Standing {
         let now = self.standing();
-        let servers = match self.spec.capacity {
-            Capacity::Servers { servers, .. } => u64::from(servers),
-            _ => u64::MAX,
-        };
         Standing {
             in_flight: now.in_flight + 1,
-            serving: (now.serving + 1).min(servers),
+            serving: (now.serving + 1).min(u64::from(self.places)),
             ..now
         }
     }
@@ -285,7 +301,7 @@ impl<'a> Server<'a> {
     pub fn next_in_line(&mut self) -> Option<u32> {
         let last_first = match self.spec.capacity {
             Capacity::Servers { order, .. } => match order {
-                Order::Fifo => false,
+                Order::Fifo | Order::Shared(_) => false,
                 Order::Lifo => true,
                 Order::LifoBeyond(most) => self.line.len() as u64 > u64::from(most),
             },

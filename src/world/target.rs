@@ -109,7 +109,7 @@ pub enum Capacity {
     },
     /// So many servers and one queue.
     Servers {
-        /// How many attempts are worked on at once; at least 1.
+        /// How many attempts are worked on at once, at full speed; at least 1.
         servers: u32,
         /// How many may wait; `None` is any number.
         queue: Option<u32>,
@@ -136,6 +136,21 @@ pub enum Order {
     ///
     /// Source: B. Maurer, "Fail at Scale", ACM Queue 13(8), 2015.
     LifoBeyond(u32),
+    /// Nobody: all who are let in share the servers evenly, but each gets one at the most; who share are
+    /// at most so many, and others wait, who came first first.
+    ///
+    /// Source: L. Kleinrock, "Time-shared Systems: A Theoretical Treatment", Journal of the ACM 14(2), 1967.
+    Shared(Option<u32>),
+}
+
+impl Order {
+    /// How many are worked on at once.
+    pub fn places(self, servers: u32) -> u32 {
+        match self {
+            Order::Shared(most) => most.unwrap_or(u32::MAX),
+            Order::Fifo | Order::Lifo | Order::LifoBeyond(_) => servers,
+        }
+    }
 }
 
 /// What becomes of an attempt whose turn comes late.
