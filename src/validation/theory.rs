@@ -31,6 +31,13 @@ pub(super) fn mg1(lambda: f64, mean: f64, second: f64) -> f64 {
     mean + lambda * second / (2.0 * (1.0 - lambda * mean))
 }
 
+/// The mean time at a server that all share, of work that takes `mean` alone, whatever its shape.
+///
+/// Source: L. Kleinrock, "Queueing Systems", volume 2, Wiley, 1976, section 4.4.
+pub(super) fn mg1_shared(lambda: f64, mean: f64) -> f64 {
+    mean / (1.0 - lambda * mean)
+}
+
 /// The mean time that a machine is down: `machines` that run for `think` on average, one repairer
 /// who needs 1 on average. By mean value analysis, which is exact here.
 pub(super) fn repairman(machines: u32, think: f64) -> f64 {

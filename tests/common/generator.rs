@@ -234,10 +234,11 @@ fn target(c: &mut Choices, world: World) -> String {
     text += &c.maybe(3, "capacity", |c| {
         let servers = 1 + c.below(3);
         let queue = c.below(3);
-        match c.below(6) {
+        match c.below(7) {
             0 => format!("{{servers: {servers}, queue: unlimited}}"),
+            6 => format!("{{servers: {servers}, order: shared}}"),
             5 => {
-                let order = c.of(&["lifo", "{lifo_beyond: 2}", "fifo"]);
+                let order = c.of(&["lifo", "{lifo_beyond: 2}", "fifo", "{shared: 3}"]);
                 let stale = c.maybe(2, "stale_after", |c| {
                     let after = c.of(&["300ms", "2s"]);
                     format!("{after}, when_stale: {}", c.of(&["overloaded", "drop"]))

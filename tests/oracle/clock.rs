@@ -80,6 +80,11 @@ impl Clock {
         n
     }
 
+    /// Takes off the agenda what is planned for that time and place, if it is still to come.
+    pub fn take_back(&self, planned: (u64, u64)) {
+        self.agenda.borrow_mut().remove(&planned);
+    }
+
     /// Fires a signal now, after what is due now already.
     pub fn fire_now(&self, signal: &Signal) {
         self.fire(self.now(), signal);

@@ -140,7 +140,7 @@ impl Drop for Ticket {
         while !state.line.is_empty() {
             let last = state.line.len() - 1;
             let place = match state.order {
-                Order::Fifo => 0,
+                Order::Fifo | Order::Shared(_) => 0,
                 Order::Lifo => last,
                 Order::LifoBeyond(most) if last < most as usize => 0,
                 Order::LifoBeyond(_) => last,

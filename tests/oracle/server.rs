@@ -7,13 +7,14 @@ use squall::random::Distribution;
 use squall::units::{Share, Span};
 use squall::wire::{Outcome, Reply};
 use squall::world::{
-    Algorithm, Calendar, Capacity, Curve, LimitPer, LoadBy, RetryAfterHint, Shape, Target,
+    Algorithm, Calendar, Capacity, Curve, LimitPer, LoadBy, Order, RetryAfterHint, Shape, Target,
     WhenFull, Work,
 };
 
 use super::clock::Signal;
 use super::gate::Gate;
 use super::limits::{Limit, cost};
+use super::sharing::Sharing;
 use super::sim::Sim;
 
 /// What a target remembers.
@@ -21,6 +22,7 @@ pub struct Server {
     /// One for each limit, for each fleet (or only the first is used).
     limits: Vec<Vec<RefCell<Limit>>>,
     gate: Option<Gate>,
+    sharing: Option<Rc<Sharing>>,
     in_flight: Cell<u64>,
     scripted: Cell<u64>,
     /// When it let requests in, all of them.
@@ -105,7 +107,11 @@ impl Server {
                 stale,
                 ..
             } => {
-                let gate = Gate::new(sim_clock, *servers, *queue, *order);
+                let places = match order {
+                    Order::Shared(most) => most.unwrap_or(u32::MAX),
+                    _ => *servers,
+                };
+                let gate = Gate::new(sim_clock, places, *queue, *order);
                 if let Some(stale) = stale {
                     gate.lose_patience(stale.after.0);
                 }
@@ -113,9 +119,18 @@ impl Server {
             }
             _ => None,
         };
+        let sharing = match target.capacity {
+            Capacity::Servers {
+                servers,
+                order: Order::Shared(_),
+                ..
+            } => Some(Rc::new(Sharing::new(sim_clock, servers))),
+            _ => None,
+        };
         Server {
             limits: target.limits.iter().map(of_fleets).collect(),
             gate,
+            sharing,
             in_flight: Cell::new(0),
             scripted: Cell::new(0),
             let_in: RefCell::default(),
@@ -366,9 +381,14 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     };
     let in_flight = OnDrop(leave.clone());
     let factor = Rc::new(Cell::new(1.0));
+    let turn = Rc::new(Cell::new(0));
     let begin_work = {
-        let (sim, target, factor) = (sim.clone(), request.target, factor.clone());
+        let (sim, target) = (sim.clone(), request.target);
+        let (factor, turn) = (factor.clone(), turn.clone());
         move || {
+            if let Some(sharing) = &sim.servers[target].sharing {
+                turn.set(sharing.turn());
+            }
             if let Some(curve) = &sim.scenario.targets[target].under_load.latency {
                 factor.set(sim.servers[target].pressed(curve, sim.clock.now(), 0));
             }
@@ -417,7 +437,17 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
         factor *= slower.factor;
     }
     span *= factor;
-    clock.sleep(begin - clock.now() + span as u64).await;
+    match &server.sharing {
+        None => clock.sleep(begin - clock.now() + span as u64).await,
+        Some(sharing) => {
+            if begin > clock.now() {
+                clock.sleep(begin - clock.now()).await;
+            }
+            Sharing::join(sharing, turn.get(), span as u64)
+                .through()
+                .await;
+        }
+    }
     drop((in_flight, slots, ticket));
     answer(reply).await;
 }

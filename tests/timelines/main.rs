@@ -13,6 +13,7 @@ mod load;
 mod money;
 mod partial;
 mod routes;
+mod sharing;
 mod targets;
 mod weather;
 

@@ -2,7 +2,7 @@
 
 use crate::random::math::exp;
 use crate::validation::Unit::{Ratio, Seconds};
-use crate::validation::theory::{erlang_b, mg1, mm1, mmc, repairman};
+use crate::validation::theory::{erlang_b, mg1, mg1_shared, mm1, mmc, repairman};
 use crate::validation::{Case, Claim, Seen, Shipped, Source, Theirs, Tolerance};
 
 static OPEN: Shipped = Shipped {
@@ -17,11 +17,11 @@ static CLOSED: Shipped = Shipped {
 
 static SOURCE: Source = Source {
     key: "queues",
-    title: "L. Kleinrock, \"Queueing Systems\", volume 1: Theory",
-    year: 1975,
+    title: "L. Kleinrock, \"Queueing Systems\", volumes 1 and 2",
+    year: 1976,
     link: "https://www.wiley.com/en-us/Queueing+Systems%2C+Volume+I-p-9780471491101",
     detail: "Formulas of chapters 3 and 5 (M/M/1, Erlang's B and C, Pollaczek and Khinchine, the \
-             machine repairman), computed by the program; times are means over the tasks after the \
+             machine repairman) and of chapter 4 of volume 2 (shared servers), computed by the program; times are means over the tasks after the \
              first 5,000 of a run, which meet an empty queue.",
 };
 
@@ -130,6 +130,25 @@ pub(super) static CASES: &[Case] = &[
         &[sojourn(|| {
             mg1(0.5, 1.0, 0.8 * 2.0 * 0.25 + 0.2 * 2.0 * 9.0)
         })],
+    ),
+    open(
+        "M/G/1 shared by all, two exponentials, 70 % busy",
+        &[
+            "tools.server.capacity={servers: 1, order: shared}",
+            "tools.server.latency={mixture: [{share: 80%, of: {exponential: {mean: 500ms}}}, \
+             {share: 20%, of: {exponential: {mean: 3s}}}]}",
+        ],
+        80,
+        &[sojourn(|| mg1_shared(0.7, 1.0))],
+    ),
+    open(
+        "M/G/1 shared by all, constant, 70 % busy",
+        &[
+            "tools.server.capacity={servers: 1, order: shared}",
+            "tools.server.latency=1s",
+        ],
+        80,
+        &[sojourn(|| mg1_shared(0.7, 1.0))],
     ),
     Case {
         source: &SOURCE,

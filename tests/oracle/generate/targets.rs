@@ -186,6 +186,12 @@ fn under_load(d: &mut Dice, servers: bool) -> String {
 
 /// In which order a line is served, and for how long its members may wait.
 fn patience(d: &mut Dice, queue: &str) -> String {
+    if d.chance(25) {
+        return match queue {
+            "0" => ", order: {shared: 5}".to_owned(),
+            _ => ", order: {shared: 4}".to_owned(),
+        };
+    }
     let mut text = d
         .pick(&["", ", order: lifo", ", order: {lifo_beyond: 2}"])
         .to_owned();
