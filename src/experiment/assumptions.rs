@@ -1,5 +1,6 @@
 //! What a scenario assumes of a target, in words, for the reader of a report.
 
+use crate::random::Distribution;
 use crate::units::text::{count, money, share, span};
 use crate::units::{Money, Price, Span};
 use crate::world::{
@@ -108,6 +109,14 @@ fn failures(target: &Target) -> Vec<String> {
     }
     for (pause, ()) in &target.pauses.again {
         words.push(format!("pauses {}{}", when(pause.first), again(*pause)));
+    }
+    if let Some(breakdowns) = &target.breakdowns {
+        let of = |d: &Distribution| span(Span::from_nanos_f64(d.mean()));
+        words.push(format!(
+            "breaks down for {} on average, {} apart",
+            of(&breakdowns.down),
+            of(&breakdowns.up)
+        ));
     }
     each(&target.slowdowns, |when, slowdown| {
         let (factor, struck) = (slowdown.factor, struck(slowdown.reach));

@@ -26,6 +26,7 @@ fn without_trouble(target: &Target) -> Target {
     target.script = None;
     target.pauses = Calendar::default();
     target.slowdowns = Calendar::default();
+    target.breakdowns = None;
     target.capacity = Capacity::Infinite;
     target.under_load = UnderLoad::default();
     target.contention = None;

@@ -1,4 +1,4 @@
-//! ChaCha8 streams for whole processes: arrivals, failure episodes.
+//! ChaCha8 streams for whole processes: arrivals, failure episodes, breakdowns.
 //!
 //! A process is drawn in its own order, from its own stream, whatever the policies do. The stream
 //! is named by (seed, replication, process kind, number), never by how many streams came before.
@@ -17,6 +17,8 @@ pub enum Process {
     Arrivals = 1,
     /// On/off failure episodes of a target.
     Episodes = 2,
+    /// Breakdowns of a target.
+    Breakdowns = 3,
 }
 
 /// A stream of uniform numbers for one process.

@@ -11,6 +11,7 @@
 
 mod backoff;
 mod billing;
+mod breakdowns;
 mod breaker;
 mod calendars;
 mod capacity;

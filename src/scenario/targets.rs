@@ -1,6 +1,7 @@
 //! Models and tools.
 
 use super::billing::billing;
+use super::breakdowns::breakdowns;
 use super::calendars;
 use super::capacity::capacity;
 use super::contention::contention;
@@ -111,6 +112,7 @@ fn rest(
     let episodes = f.optional("episodes", r, |n, r| faults::episodes(n, &failures, r));
     let pauses = f.optional("pauses", r, calendars::pauses);
     let slowdowns = f.optional("slowdowns", r, calendars::slowdowns);
+    let breakdowns = f.optional("breakdowns", r, breakdowns);
     let network = f.optional("network", r, times);
     let rejection_latency = f.optional("rejection_latency", r, times);
     let capacity = f.optional("capacity", r, capacity);
@@ -130,6 +132,7 @@ fn rest(
         script,
         pauses: pauses.unwrap_or_default(),
         slowdowns: slowdowns.unwrap_or_default(),
+        breakdowns,
         network: network.filter(|network| !network.is_zero()),
         rejection_latency: rejection_latency.unwrap_or(Distribution::Constant(REJECTION_LATENCY)),
         capacity: loaded,

@@ -233,7 +233,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     fn serve(&mut self, job: u32) {
         let this = self.jobs.all[job as usize];
-        let server = &self.servers[usize::from(this.target.0)];
+        let server = &mut self.servers[usize::from(this.target.0)];
         if server.sharing.is_some() {
             return self.share(job);
         }
@@ -285,8 +285,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let slot = &mut self.jobs.all[job as usize];
         slot.phase = Phase::Shares;
         let (target, work) = (slot.target, slot.work);
-        if let Some(sharing) = &mut self.servers[usize::from(target.0)].sharing {
-            sharing.join(now, job, work);
+        let server = &mut self.servers[usize::from(target.0)];
+        let worked = server.worked(now);
+        if let Some(sharing) = &mut server.sharing {
+            sharing.join(worked, job, work);
         }
         self.plan_next_share(target);
     }
@@ -307,15 +309,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn leave_sharers(&mut self, job: u32) {
         let now = self.agenda.now();
         let target = self.jobs.all[job as usize].target;
-        if let Some(sharing) = &mut self.servers[usize::from(target.0)].sharing {
-            sharing.leave(now, job);
+        let server = &mut self.servers[usize::from(target.0)];
+        let worked = server.worked(now);
+        if let Some(sharing) = &mut server.sharing {
+            sharing.leave(worked, job);
         }
         self.plan_next_share(target);
     }
 
     /// Plans the end of the job that is through next; one event for all who share.
     fn plan_next_share(&mut self, target: TargetId) {
-        let Some(sharing) = &mut self.servers[usize::from(target.0)].sharing else {
+        let server = &mut self.servers[usize::from(target.0)];
+        let Some(sharing) = &mut server.sharing else {
             return;
         };
         if let Some(before) = sharing.planned.take() {
@@ -323,6 +328,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         if let Some((next, at)) = sharing.next() {
             sharing.planned = Some(next);
+            let at = server.when(at);
             self.schedule_job(next, at);
         }
     }

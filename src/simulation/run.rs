@@ -132,7 +132,7 @@ pub fn run_on<O: Observer, Q: Queue>(
     stop: &dyn Fn() -> bool,
 ) -> RunEnd {
     let fleets = scenario.fleets.len();
-    let server = |(i, target)| Server::new(target, &weather, i as u32, fleets);
+    let server = |i| Server::new(scenario, &weather, i);
     let mut run = Run {
         program,
         scenario,
@@ -144,7 +144,7 @@ pub fn run_on<O: Observer, Q: Queue>(
             Needs::of(scenario, program),
         ),
         shared: SharedState::new(&program.groups, fleets),
-        servers: scenario.targets.iter().enumerate().map(server).collect(),
+        servers: (0..scenario.targets.len()).map(server).collect(),
         jobs: Jobs::default(),
         queues: vec![],
         replies: vec![],

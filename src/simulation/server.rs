@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 
 use crate::random::{Distribution, Purpose, Spot, Weather, unit_open};
+use crate::scenario::model::Scenario;
 use crate::units::{Share, Span, Time};
 use crate::wire::Outcome;
+use crate::world::breakdown::WorkingTime;
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter};
 use crate::world::price::Usage;
 use crate::world::{
@@ -30,6 +32,8 @@ pub struct Server<'a> {
     is_pressed: bool,
     /// Whether it is never paused nor slowed down, by nothing.
     is_steady: bool,
+    /// When it works, if it breaks down.
+    working: Option<Box<WorkingTime<'a>>>,
     /// Whether something strikes some of its clients and spares others.
     pub knows_agents: bool,
     /// How long it takes to answer with each outcome, a model's tokens not counted \[ns\].
@@ -104,8 +108,12 @@ pub enum Verdict {
 }
 
 impl<'a> Server<'a> {
-    /// A target at the begin of a run: number `number`, called by so many fleets.
-    pub fn new(spec: &'a Target, weather: &Weather, number: u32, fleets: usize) -> Server<'a> {
+    /// A scenario's target number `number` at the begin of a run.
+    pub fn new(scenario: &'a Scenario, weather: &Weather, number: usize) -> Server<'a> {
+        let (spec, fleets) = (&scenario.targets[number], scenario.fleets.len());
+        let number = number as u32;
+        let horizon = Time::ZERO + scenario.horizon;
+        let working = |it| WorkingTime::new(it, weather.origin(), number, horizon);
         let quota = |spec: &'a LimitSpec| Quota {
             spec,
             limiters: match spec.per {
@@ -129,7 +137,9 @@ impl<'a> Server<'a> {
             is_pressed: spec.under_load != UnderLoad::default(),
             is_steady: spec.pauses.is_empty()
                 && spec.slowdowns.is_empty()
+                && spec.breakdowns.is_none()
                 && spec.under_load.latency.is_none(),
+            working: spec.breakdowns.as_ref().map(|it| Box::new(working(it))),
             knows_agents: knows_agents(spec),
             is_direct: spec.network.is_none()
                 && spec.contention.is_none()
@@ -247,13 +257,38 @@ impl<'a> Server<'a> {
 
     /// When work of this length ends if it begins now: after a pause, and slowed down.
     #[inline(always)]
-    pub fn end_of_work(&self, now: Time, work: Span, request: &Request, weather: &Weather) -> Time {
+    pub fn end_of_work(
+        &mut self,
+        now: Time,
+        work: Span,
+        request: &Request,
+        weather: &Weather,
+    ) -> Time {
         match self.is_steady {
             true => now + work,
             false => {
                 let (begin, work) = self.begin_of_work(now, work, request, weather);
-                begin + work
+                match &mut self.working {
+                    Some(working) => working.end(now, begin, work),
+                    None => begin + work,
+                }
             }
+        }
+    }
+
+    /// How long it has worked by now, breakdowns not counted.
+    pub fn worked(&mut self, now: Time) -> Time {
+        match &mut self.working {
+            Some(working) => working.now(now),
+            None => now,
+        }
+    }
+
+    /// When it has worked so long.
+    pub fn when(&mut self, worked: Time) -> Time {
+        match &mut self.working {
+            Some(working) => working.at(worked),
+            None => worked,
         }
     }
 
@@ -542,6 +577,7 @@ impl<'a> Plain<'a> {
             && spec.script.is_none()
             && spec.pauses.is_empty()
             && spec.slowdowns.is_empty()
+            && spec.breakdowns.is_none()
             && spec.network.is_none()
             && spec.contention.is_none()
             && spec.limits.is_empty()

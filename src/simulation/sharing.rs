@@ -13,7 +13,7 @@
 //! Work is counted in parts of a nanosecond, and in each nanosecond each request gets a whole number
 //! of them: with k up to 40 the share is exact, with k = 1,000 it is rounded down by one in 10^12.
 //! So nothing is lost however often the shares change, and an answer comes at the first whole
-//! nanosecond at which the work is done.
+//! nanosecond at which the work is done. Time here is working time: it stands still in a breakdown.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -7,6 +7,7 @@
 //! limits.
 
 pub mod billing;
+pub mod breakdown;
 pub mod budget;
 mod calendar;
 mod contention;
@@ -18,6 +19,7 @@ mod store;
 mod target;
 
 pub use billing::{Billing, BillingRule};
+pub use breakdown::Breakdowns;
 pub use calendar::{Calendar, Recurring, Window};
 pub use contention::Contention;
 pub use failure::{Episodes, Outage, Reach, Script, ScriptThen, ScriptedReply, Slowdown, StruckBy};

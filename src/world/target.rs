@@ -1,7 +1,7 @@
 //! Targets: what can be called.
 
 use super::{
-    Billing, CachePolicy, Calendar, Contention, Episodes, LimitSpec, Outage, PriceList,
+    Billing, Breakdowns, CachePolicy, Calendar, Contention, Episodes, LimitSpec, Outage, PriceList,
     RetryAfterHint, Script, Slowdown, UnderLoad,
 };
 use crate::random::Distribution;
@@ -32,6 +32,8 @@ pub struct Target {
     pub pauses: Calendar<()>,
     /// Times at which work takes longer if it starts then.
     pub slowdowns: Calendar<Slowdown>,
+    /// Random times in which all work stands still.
+    pub breakdowns: Option<Breakdowns>,
     /// Network delay each way \[ns\].
     pub network: Option<Distribution>,
     /// How long it takes to answer 429 or 529 \[ns\].

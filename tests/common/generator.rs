@@ -226,6 +226,10 @@ fn target(c: &mut Choices, world: World) -> String {
         text += &script(c);
     }
     text += &c.maybe(5, "pauses", windows);
+    text += &c.maybe(5, "breakdowns", |c| {
+        let up = c.of(&["{exponential: {mean: 3s}}", "{uniform: [1s, 9s]}", "5s"]);
+        format!("{{up: {up}, down: {}}}", c.of(&LATENCIES))
+    });
     text += &c.maybe(5, "slowdowns", |c| {
         let factor = c.of(&["20x", "2", "0.5"]);
         format!("[{{at: 5s, for: 20s, factor: {factor}{}}}]", reach(c))

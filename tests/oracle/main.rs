@@ -18,6 +18,7 @@ mod limits;
 mod server;
 mod sharing;
 mod sim;
+mod working;
 
 use std::ops::Range;
 

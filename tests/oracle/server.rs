@@ -16,6 +16,7 @@ use super::gate::Gate;
 use super::limits::{Limit, cost};
 use super::sharing::Sharing;
 use super::sim::Sim;
+use super::working;
 
 /// What a target remembers.
 pub struct Server {
@@ -124,7 +125,11 @@ impl Server {
                 servers,
                 order: Order::Shared(_),
                 ..
-            } => Some(Rc::new(Sharing::new(sim_clock, servers))),
+            } => Some(Rc::new(Sharing::new(
+                sim_clock,
+                servers,
+                target.breakdowns.clone(),
+            ))),
             _ => None,
         };
         Server {
@@ -438,7 +443,10 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     }
     span *= factor;
     match &server.sharing {
-        None => clock.sleep(begin - clock.now() + span as u64).await,
+        None => {
+            let end = working::end(&target.breakdowns, begin, span as u64);
+            clock.sleep(end - clock.now()).await;
+        }
         Some(sharing) => {
             if begin > clock.now() {
                 clock.sleep(begin - clock.now()).await;

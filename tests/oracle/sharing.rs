@@ -4,7 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use squall::world::Breakdowns;
+
 use super::clock::{Clock, Signal};
+use super::working::{between, end};
 
 /// A nanosecond of work in parts that up to this many can share evenly.
 const MOST: u128 = 20;
@@ -20,6 +23,7 @@ pub struct Sharing {
     at_work: RefCell<Vec<(u128, u64, Signal)>>,
     turns: Cell<u64>,
     planned: Cell<(u64, u64)>,
+    breakdowns: Option<Breakdowns>,
 }
 
 /// A share; given back when dropped.
@@ -29,7 +33,7 @@ pub struct Share {
 }
 
 impl Sharing {
-    pub fn new(clock: &Rc<Clock>, servers: u32) -> Sharing {
+    pub fn new(clock: &Rc<Clock>, servers: u32, breakdowns: Option<Breakdowns>) -> Sharing {
         Sharing {
             clock: clock.clone(),
             servers: servers.into(),
@@ -37,6 +41,7 @@ impl Sharing {
             at_work: RefCell::default(),
             turns: Cell::new(0),
             planned: Cell::new((0, 0)),
+            breakdowns,
         }
     }
 
@@ -70,7 +75,8 @@ impl Sharing {
 
     fn count_down(&self) {
         let now = self.clock.now();
-        let gone = u128::from(now - self.until.replace(now)) * self.share();
+        let worked = between(&self.breakdowns, self.until.replace(now), now);
+        let gone = u128::from(worked) * self.share();
         for (left, ..) in self.at_work.borrow_mut().iter_mut() {
             *left = left.saturating_sub(gone);
         }
@@ -82,7 +88,8 @@ impl Sharing {
         let at_work = self.at_work.borrow();
         let first = at_work.iter().min_by_key(|(left, turn, _)| (*left, *turn));
         if let Some((left, _, signal)) = first {
-            let at = self.until.get() + left.div_ceil(self.share()) as u64;
+            let work = left.div_ceil(self.share()) as u64;
+            let at = end(&self.breakdowns, self.until.get(), work);
             self.planned.set((at, self.clock.fire(at, signal)));
         }
     }

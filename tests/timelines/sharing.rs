@@ -1,4 +1,4 @@
-//! Servers that all requests share.
+//! Servers that all requests share, and servers that break down.
 
 use crate::{calls, expect};
 
@@ -142,6 +142,57 @@ fn a_place_is_held_between_read_and_write_but_no_share() {
             "1 ends at 240 ok",
             "2 tool 0..360 ok",
             "2 ends at 360 ok",
+        ],
+    );
+}
+
+#[test]
+fn work_under_way_stands_still_in_a_breakdown() {
+    // Down from 150 to 200, from 350 to 400, … The first works from 0 to 100, the second from 100 to 150
+    // and from 200 to 250, the third to 350: it is through at the begin of a breakdown.
+    let breaks = "latency: 100ms, breakdowns: {up: 150ms, down: 50ms}";
+    let tool = format!("{breaks}, capacity: {{servers: 1}}");
+    expect(
+        &calls(&tool, "4", "count: 4", ""),
+        &[
+            "0 tool 0..100 ok",
+            "0 ends at 100 ok",
+            "1 tool 0..250 ok",
+            "1 ends at 250 ok",
+            "2 tool 0..350 ok",
+            "2 ends at 350 ok",
+            "3 tool 0..500 ok",
+            "3 ends at 500 ok",
+        ],
+    );
+    // Shared by two: 75 each at 150, 25 each to do, 50 together.
+    let tool = format!("{breaks}, capacity: {{servers: 1, order: shared}}");
+    expect(
+        &calls(&tool, "2", "count: 2", ""),
+        &[
+            "0 tool 0..250 ok",
+            "1 tool 0..250 ok",
+            "0 ends at 250 ok",
+            "1 ends at 250 ok",
+        ],
+    );
+    // With servers for all: the first has 90 until 150 and would be through at 210, but gives up at 200;
+    // who comes in a breakdown is worked on from its end.
+    expect(
+        &format!(
+            "
+            tools: {{tool: {{{breaks}}}}}
+            fleets:
+              f: {{agents: 1, start: 60ms, tasks: {{count: 1}}, plan: [{{tool: tool}}]}}
+              g: {{agents: 1, start: 170ms, tasks: {{count: 1}}, plan: [{{tool: tool}}]}}
+            policies: {{p: {{tool: [{{timeout: 140ms}}]}}}}
+            "
+        ),
+        &[
+            "0 tool 60..200 timeout",
+            "0 ends at 200 timeout",
+            "0 tool 170..300 ok",
+            "0 ends at 300 ok",
         ],
     );
 }

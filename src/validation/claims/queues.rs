@@ -138,7 +138,7 @@ pub(super) static CASES: &[Case] = &[
             "tools.server.latency={mixture: [{share: 80%, of: {exponential: {mean: 500ms}}}, \
              {share: 20%, of: {exponential: {mean: 3s}}}]}",
         ],
-        80,
+        240,
         &[sojourn(|| mg1_shared(0.7, 1.0))],
     ),
     open(

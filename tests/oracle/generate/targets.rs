@@ -115,6 +115,11 @@ pub fn target(d: &mut Dice, model: bool) -> String {
         let servers = text.contains("servers:");
         text += &under_load(pressed, servers);
     }
+    let breaking = &mut Dice(d.0 ^ 0x0062_7265_616b);
+    if breaking.chance(12) {
+        let (up, down) = (breaking.time(200, 6000), breaking.time(1, 3000));
+        writeln!(text, "    breakdowns: {{up: {up}, down: {down}}}").expect(ROOM);
+    }
     if d.chance(40) {
         writeln!(text, "    cancels: true").expect(ROOM);
     }

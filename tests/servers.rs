@@ -1,7 +1,9 @@
-//! Servers that all requests share, against what theory says of them: the mean time in the system does
-//! not depend on the shape of the work, and who brings more work stays longer in proportion.
+//! Servers that all requests share, and servers that break down, against what theory says of them.
 //!
-//! Source: L. Kleinrock, "Queueing Systems", volume 2, 1976, section 4.4.
+//! Sources: L. Kleinrock, "Queueing Systems", volume 2, 1976, section 4.4 (the mean time in a shared
+//! system does not depend on the shape of the work, and who brings more stays longer in proportion);
+//! H. White and L. S. Christie, "Queuing with Preemptive Priorities or with Breakdown", Operations
+//! Research 6(1), 1958.
 
 mod common;
 
@@ -146,4 +148,69 @@ fn so_many_at_most_lose_what_a_line_as_long_loses() {
         let tool = format!("latency: {latency}, capacity: {capacity}");
         assert_mean(&open_loop("8/s", &tool), theory, lost);
     }
+}
+
+/// Mean time in an M/M/1 queue whose server breaks down, busy or not, at rate `xi`, and is repaired at
+/// rate `eta`; work under way goes on afterwards.
+fn broken(lambda: f64, mu: f64, xi: f64, eta: f64) -> f64 {
+    let both = xi + eta;
+    (both * both + mu * xi) / (both * (mu * eta - lambda * both))
+}
+
+/// Up for two seconds, down for half a second, on average.
+const BREAKS: &str =
+    "breakdowns: {up: {exponential: {mean: 2s}}, down: {exponential: {mean: 500ms}}}";
+
+#[test]
+fn a_server_that_breaks_down_makes_wait_as_long_as_theory_says() {
+    // It works for four fifths of the time: 5 of 8 a second that it could do.
+    let theory = broken(5.0, 10.0, 0.5, 2.0);
+    for order in ["fifo", "shared"] {
+        // With exponential work the numbers there are the same.
+        let latency = "{exponential: {mean: 100ms}}";
+        let tool =
+            format!("latency: {latency}, capacity: {{servers: 1, order: {order}}}, {BREAKS}");
+        assert_mean(&open_loop("5/s", &tool), theory, sojourn);
+    }
+}
+
+#[test]
+fn a_server_without_a_moments_rest_does_what_it_is_there_for() {
+    // Three agents always want more: 10 a second while it works, four fifths of the time, whatever the
+    // shapes of the times between.
+    let breaks = "breakdowns: {up: {uniform: [1s, 3s]}, down: {gamma: {shape: 3, mean: 500ms}}}";
+    for order in ["fifo", "shared"] {
+        let text = format!(
+            "name: busy
+horizon: 2000s
+tools: {{tool: {{latency: {{exponential: {{mean: 100ms}}}}, capacity: {{servers: 1, order: {order}}}, {breaks}}}}}
+fleets: {{f: {{agents: 3, tasks: {{count: 1M}}, plan: [{{tool: tool}}]}}}}
+policies: {{none: {{}}}}
+"
+        );
+        let per_second = |log: &Log| log.tasks().count() as f64 / 2_000.0;
+        assert_mean(&text, 8.0, per_second);
+    }
+}
+
+#[test]
+fn all_policies_meet_the_same_breakdowns() {
+    // Whoever calls however often: an attempt that is under way at a time ends at the same time.
+    let text = format!(
+        "name: same
+horizon: 1h
+tools: {{tool: {{latency: 100ms, capacity: {{servers: 1}}, {BREAKS}}}}}
+fleets: {{f: {{agents: 1, tasks: {{count: 500}}, plan: [{{wait: 900ms}}, {{tool: tool}}]}}}}
+policies: {{none: {{}}, some: {{tool: [{{timeout: 10m}}, {{retry: {{attempts: 3}}}}]}}}}
+"
+    );
+    let scenario = scenario(&text);
+    let ends = |policy: usize, replication| {
+        let mut log = Log::default();
+        let weather = Weather::new(SEED, replication);
+        observe(&scenario, &scenario.policies[policy], weather, &mut log);
+        log.tasks().map(|task| task.end).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(0, 0), ends(1, 0));
+    assert_ne!(ends(0, 0), ends(0, 1));
 }
