@@ -8,11 +8,11 @@ use crate::scenario::nesting::begins_turn;
 use crate::world::Target;
 
 use super::pages::Needs;
+use super::plain::Plain;
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
     NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
-use super::server::Plain;
 use super::strides::{Onward, look_onward};
 
 pub(super) struct Compiler<'a> {

@@ -37,6 +37,7 @@ mod layers;
 mod moods;
 pub mod observer;
 mod pages;
+mod plain;
 mod pressure;
 pub mod program;
 mod queues;

@@ -10,10 +10,11 @@ use crate::world::breakdown::WorkingTime;
 use crate::world::limiter::{LimitPer, LimitUnit, Limiter};
 use crate::world::price::Usage;
 use crate::world::{
-    Capacity, LimitSpec, Order, Reach, RetryAfterHint, StruckBy, Target, UnderLoad, WhenFull, Work,
+    Capacity, LimitSpec, Order, Reach, StruckBy, Target, UnderLoad, WhenFull, Work,
 };
 
 use super::moods::{Moods, hint};
+use super::plain::Plain;
 use super::pressure::Standing;
 use super::rows::Rows;
 use super::sharing::Sharing;
@@ -543,7 +544,7 @@ fn knows_agents(spec: &Target) -> bool {
 
 /// How long a target takes to answer with this outcome, a model's tokens not counted \[ns\].
 #[inline]
-fn latency_of(spec: &Target, outcome: Outcome) -> &Distribution {
+pub(super) fn latency_of(spec: &Target, outcome: Outcome) -> &Distribution {
     let answered = matches!(outcome, Outcome::Ok | Outcome::Invalid);
     match (&spec.work, &spec.failures.latency) {
         (_, Some(latency)) if !answered => latency,
@@ -552,52 +553,5 @@ fn latency_of(spec: &Target, outcome: Outcome) -> &Distribution {
         }
         (Work::Tool { latency }, _) => latency,
         (Work::Model { first_token, .. }, _) => first_token,
-    }
-}
-
-/// A tool that is always there for everybody, and fails or not by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct Plain<'a> {
-    /// Coins below this are failures.
-    rate: u64,
-    fails_with: Outcome,
-    works_for: &'a Distribution,
-    fails_after: &'a Distribution,
-}
-
-impl<'a> Plain<'a> {
-    /// How a target answers, if nothing but luck decides that.
-    pub fn of(spec: &'a Target) -> Option<Plain<'a>> {
-        let plain = matches!(spec.work, Work::Tool { .. })
-            && spec.capacity == Capacity::Infinite
-            && spec.under_load == UnderLoad::default()
-            && spec.hangs.is_none()
-            && spec.outages.is_empty()
-            && spec.episodes.is_none()
-            && spec.script.is_none()
-            && spec.pauses.is_empty()
-            && spec.slowdowns.is_empty()
-            && spec.breakdowns.is_none()
-            && spec.network.is_none()
-            && spec.contention.is_none()
-            && spec.limits.is_empty()
-            && spec.failures.retry_after == RetryAfterHint::Silent;
-        plain.then(|| Plain {
-            rate: spec.failures.rate.of_coins(),
-            fails_with: spec.failures.outcome,
-            works_for: latency_of(spec, Outcome::Ok),
-            fails_after: latency_of(spec, spec.failures.outcome),
-        })
-    }
-
-    /// How an attempt ends, and how long that takes.
-    #[inline]
-    pub fn answer(&self, luck: &[u32; 4]) -> (Outcome, Span) {
-        let (outcome, latency) = match u64::from(luck[1]) < self.rate {
-            true => (self.fails_with, self.fails_after),
-            false => (Outcome::Ok, self.works_for),
-        };
-        let ns = latency.sample(luck[0]);
-        (outcome, Span::from_nanos_f64(ns))
     }
 }
