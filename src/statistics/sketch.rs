@@ -5,8 +5,9 @@
 //! which stays that size for ever. What a sketch answers depends only on the values that it was
 //! given, never on their order or on how they were split among merged sketches.
 //!
-//! A value is counted into its bin here, in a few instructions; the histogram is made of the counts
-//! when a sketch of many values is asked.
+//! A value is counted into its bin here, in a few instructions, and in 16 bits, so that the bins in
+//! use stay in the first cache; one that is full is carried over. The histogram is made of the
+//! counts when a sketch of many values is asked.
 
 use hdrhistogram::Histogram;
 
@@ -26,8 +27,50 @@ pub struct Sketch {
 #[derive(Clone, Debug)]
 enum Values {
     Exact(Vec<u64>),
-    /// How many values are in each bin.
-    Binned(Box<[u64]>),
+    Binned(Bins),
+}
+
+/// How many values are in each bin.
+#[derive(Clone, Debug)]
+struct Bins {
+    /// As many as were counted since the bin was last full.
+    few: Box<[u16]>,
+    /// Those before.
+    carried: Box<[u64]>,
+}
+
+impl Bins {
+    fn new() -> Bins {
+        Bins {
+            few: vec![0; BINS].into_boxed_slice(),
+            carried: vec![0; BINS].into_boxed_slice(),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, value: u64) {
+        let bin = bin_of(value);
+        self.few[bin] += 1;
+        if self.few[bin] == u16::MAX {
+            self.carry(bin);
+        }
+    }
+
+    #[cold]
+    fn carry(&mut self, bin: usize) {
+        self.carried[bin] += u64::from(std::mem::take(&mut self.few[bin]));
+    }
+
+    /// How many values each bin has.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let both = self.few.iter().zip(&self.carried);
+        both.map(|(few, carried)| u64::from(*few) + carried)
+    }
+
+    fn add(&mut self, other: &Bins) {
+        let mine = self.carried.iter_mut();
+        mine.zip(other.counts()).for_each(|(n, more)| *n += more);
+    }
 }
 
 impl Default for Sketch {
@@ -51,14 +94,14 @@ impl Sketch {
         self.sum += u128::from(value);
         match &mut self.values {
             Values::Exact(values) if values.len() < EXACT_LIMIT => values.push(value),
-            Values::Binned(bins) => bins[bin_of(value)] += 1,
+            Values::Binned(bins) => bins.count(value),
             Values::Exact(_) => self.record_beyond(value),
         }
     }
 
     #[cold]
     fn record_beyond(&mut self, value: u64) {
-        self.spill()[bin_of(value)] += 1;
+        self.spill().count(value);
     }
 
     /// Adds all values of another sketch. The order of merging does not matter.
@@ -72,12 +115,9 @@ impl Sketch {
             }
             (_, Values::Exact(theirs)) => {
                 let bins = self.spill();
-                theirs.iter().for_each(|value| bins[bin_of(*value)] += 1);
+                theirs.iter().for_each(|value| bins.count(*value));
             }
-            (_, Values::Binned(theirs)) => {
-                let bins = self.spill().iter_mut();
-                bins.zip(theirs).for_each(|(n, more)| *n += more);
-            }
+            (_, Values::Binned(theirs)) => self.spill().add(theirs),
         }
     }
 
@@ -85,7 +125,7 @@ impl Sketch {
     pub fn len(&self) -> u64 {
         match &self.values {
             Values::Exact(values) => values.len() as u64,
-            Values::Binned(bins) => bins.iter().sum(),
+            Values::Binned(bins) => bins.counts().sum(),
         }
     }
 
@@ -124,17 +164,17 @@ impl Sketch {
                 })
             }
             Values::Binned(bins) => {
-                let histogram = histogram_of(bins);
+                let histogram = histogram_of(bins.counts());
                 shares.map(|q| Some(histogram.value_at_quantile(q)))
             }
         }
     }
 
     /// Turns exact values into bins, once.
-    fn spill(&mut self) -> &mut [u64] {
+    fn spill(&mut self) -> &mut Bins {
         if let Values::Exact(values) = &self.values {
-            let mut bins = vec![0; BINS].into_boxed_slice();
-            values.iter().for_each(|value| bins[bin_of(*value)] += 1);
+            let mut bins = Bins::new();
+            values.iter().for_each(|value| bins.count(*value));
             self.values = Values::Binned(bins);
         }
         match &mut self.values {
@@ -165,12 +205,12 @@ fn least_of(bin: usize) -> u64 {
 }
 
 /// The histogram that has these bins.
-fn histogram_of(bins: &[u64]) -> Histogram<u64> {
+fn histogram_of(counts: impl Iterator<Item = u64>) -> Histogram<u64> {
     let mut histogram = Histogram::new_with_bounds(1, u64::MAX, DIGITS)
         .expect("the bounds and digits are constants that the library accepts");
-    for (bin, count) in bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+    for (bin, count) in counts.enumerate().filter(|(_, count)| *count > 0) {
         histogram
-            .record_n(least_of(bin), *count)
+            .record_n(least_of(bin), count)
             .expect("the histogram covers every u64");
     }
     histogram
@@ -186,7 +226,7 @@ impl PartialEq for Sketch {
                 b.sort_unstable();
                 a == b
             }
-            (Values::Binned(a), Values::Binned(b)) => a == b,
+            (Values::Binned(a), Values::Binned(b)) => a.counts().eq(b.counts()),
             _ => false,
         }
     }
@@ -242,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_bins_are_those_of_the_histogram() {
-        let whole = histogram_of(&[]);
+        let whole = histogram_of(std::iter::empty());
         let mut before = None;
         for bin in 0..BINS {
             let least = least_of(bin);
@@ -257,6 +297,22 @@ mod tests {
             );
         }
         assert_eq!(bin_of(u64::MAX), BINS - 1);
+    }
+
+    #[test]
+    fn a_full_bin_is_carried_over() {
+        let full = u64::from(u16::MAX);
+        for many in [2 * full - 1, 2 * full, 5 * full + 3] {
+            let mut sketch = of((0..many).map(|_| 7));
+            assert_eq!((sketch.len(), sketch.mean()), (many, Some(7.0)));
+            sketch.record(9);
+            assert!(sketch == of([9].into_iter().chain((0..many).map(|_| 7))));
+            let rank = many as f64 / (many + 1) as f64;
+            assert_eq!(sketch.quantiles([rank, 1.0]), [Some(7), Some(9)]);
+            let mut twice = sketch.clone();
+            twice.merge(&sketch);
+            assert_eq!(twice.len(), 2 * many + 2);
+        }
     }
 
     #[test]

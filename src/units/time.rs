@@ -78,7 +78,11 @@ impl Span {
     /// A span from float nanoseconds: rounded down, negative and NaN become zero, huge saturates.
     #[inline]
     pub fn from_nanos_f64(ns: f64) -> Span {
-        Span(ns as u64)
+        // A processor converts to signed numbers; what is too large for them is rare.
+        if ns >= i64::MAX as f64 {
+            return Span(ns as u64);
+        }
+        Span((ns as i64).max(0) as u64)
     }
 
     /// Seconds, for people and files only.
@@ -136,6 +140,9 @@ mod tests {
         assert_eq!(Span::from_nanos_f64(-4.0), Span::ZERO);
         assert_eq!(Span::from_nanos_f64(f64::NAN), Span::ZERO);
         assert_eq!(Span::from_nanos_f64(f64::INFINITY), Span::MAX);
+        let half = 9_223_372_036_854_775_808;
+        assert_eq!(Span::from_nanos_f64(half as f64), Span(half));
+        assert_eq!(Span::from_nanos_f64(half as f64 * 1.5), Span(half / 2 * 3));
     }
 
     #[test]
