@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "d0d0f21d1d0b754e");
+    assert_eq!(digest(&documents), "fec70855f8c9b53e");
 }
