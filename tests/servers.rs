@@ -138,7 +138,10 @@ fn who_brings_more_work_stays_longer_in_proportion() {
 fn so_many_at_most_lose_what_a_line_as_long_loses() {
     // M/M/1/5: the numbers there do not depend on who is served. Also M/G/1/5 of shared servers.
     let rho: f64 = 0.8;
-    let theory = (1.0 - rho) * rho.powi(5) / (1.0 - rho.powi(6));
+    let weights: Vec<f64> = (0..6)
+        .scan(1.0, |w, _| Some(std::mem::replace(w, *w * rho)))
+        .collect();
+    let theory = weights[5] / weights.iter().sum::<f64>();
     let lost = |log: &Log| {
         let lost = |t: &&squall::simulation::TaskEnd| t.outcome == Outcome::Overloaded;
         log.tasks().filter(lost).count() as f64 / log.tasks().count() as f64
