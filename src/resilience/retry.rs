@@ -209,10 +209,16 @@ impl RetrySpec {
 impl RetryState {
     /// The state at the begin of the first attempt.
     pub fn begin(now: Time) -> RetryState {
+        RetryState::after(1, now)
+    }
+
+    /// The state of a layer that remembers no more than this: so many attempts have begun, the latest
+    /// then.
+    pub fn after(attempts: u32, latest: Time) -> RetryState {
         RetryState {
-            attempts: 1,
-            begun: now,
-            latest: now,
+            attempts,
+            begun: latest,
+            latest,
             memory: Span::ZERO,
             waited: Span::ZERO,
             restarted: 0,

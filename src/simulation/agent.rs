@@ -130,12 +130,17 @@ pub struct Flight {
     pub begin: Time,
     /// How it will end if nobody gives up on it.
     pub outcome: Outcome,
-    /// Which attempt of its step it is, from 0.
+    /// Which attempt of its step it is, from 0; [`Flight::NONE_YET`] before the first.
     pub attempt: u32,
     /// Whether it takes up room at the target (was admitted).
     pub admitted: bool,
     /// Whether it counts toward the target's limits.
     pub counted: bool,
+}
+
+impl Flight {
+    /// One before the first attempt.
+    pub const NONE_YET: u32 = u32::MAX;
 }
 
 /// What is paid for in advance; kept apart, because few scenarios have caches or budgets.
@@ -243,6 +248,7 @@ impl Agent {
 #[inline(always)]
 pub fn reset(counters: &mut [u32]) {
     match counters {
+        [] => {}
         [only] => *only = 0,
         counters => counters.fill(0),
     }
@@ -442,16 +448,10 @@ impl Agents {
         self.words[at + 1] = (value >> 32) as u32;
     }
 
-    /// Where counter `counter` of an agent stands, for [`Agents::counter`].
+    /// Counter `counter` of an agent.
     #[inline]
-    pub fn counter_at(&self, id: AgentId, counter: usize) -> usize {
-        id as usize * self.stride + self.counters + counter
-    }
-
-    /// The counter that stands there.
-    #[inline]
-    pub fn counter(&mut self, at: usize) -> &mut u32 {
-        &mut self.words[at]
+    pub fn counter(&mut self, id: AgentId, counter: usize) -> &mut u32 {
+        &mut self.words[id as usize * self.stride + self.counters + counter]
     }
 
     /// The counters of an agent.

@@ -39,9 +39,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             0 => (a, 0),
             _ => (self.principal(a), lane - 1),
         };
-        let counter = usize::from(call.counter) + usize::from(hedge);
-        let counter = self.agents.counter_at(teller, counter);
-        let attempt = *self.agents.counter(counter);
+        let attempt = self.made_of(a, call, hedge);
         let spot = Spot {
             hedge,
             ..self.spot(a, call.step, attempt)
@@ -61,7 +59,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             false => 0,
         };
-        *self.agents.counter(counter) = attempt.wrapping_add(1);
+        if !self.program.once {
+            *self.agents.counter(teller, call.counter_of(hedge)) = attempt.wrapping_add(1);
+        }
         let now = self.agenda.now();
         if call.is_guarded {
             self.tell_begun(a, call);
@@ -98,10 +98,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// than its record: the same, without what would come to nothing.
     #[inline(always)]
     fn launch_simple(&mut self, a: AgentId, call: &Call) {
-        let counter = self.agents.counter_at(a, usize::from(call.counter));
-        let counter = self.agents.counter(counter);
-        let attempt = *counter;
-        *counter = attempt.wrapping_add(1);
+        let attempt = match self.program.once {
+            true => self.agents.all[a as usize].flight.attempt.wrapping_add(1),
+            false => {
+                let counter = self.agents.counter(a, call.counter_of(0));
+                *counter = counter.wrapping_add(1);
+                counter.wrapping_sub(1)
+            }
+        };
         let spot = self.spot(a, call.step, attempt);
         let now = self.agenda.now();
         let server = &mut self.servers[usize::from(call.target.0)];
@@ -112,6 +116,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         agent.ticket = agent.ticket.wrapping_add(1);
         agent.flight = flight;
         self.wait(a, Doing::InFlight, flight.begin + work);
+    }
+
+    /// How many attempts of a call's step an agent has made, or how many times the hedge of this number
+    /// went out.
+    #[inline]
+    pub(super) fn made_of(&mut self, a: AgentId, call: &Call, hedge: u8) -> u32 {
+        if self.program.once {
+            return self.agents.all[a as usize].flight.attempt.wrapping_add(1);
+        }
+        let teller = self.principal(a);
+        *self.agents.counter(teller, call.counter_of(hedge))
     }
 
     /// How many attempts of a call's step an agent has made, hedges included.

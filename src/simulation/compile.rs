@@ -5,8 +5,8 @@ use crate::scenario::model::{
     Shared, Step, TargetId, Tokens,
 };
 use crate::scenario::nesting::begins_turn;
-use crate::world::Target;
 
+use super::memory::{Memory, counts_calls, own_words, steps_come_once, words_of};
 use super::pages::Needs;
 use super::plain::Plain;
 use super::program::{
@@ -75,6 +75,7 @@ impl<'a> Compiler<'a> {
                 words: 0,
                 prepays: false,
                 counts_calls: scenario.targets.iter().any(counts_calls),
+                once: steps_come_once(scenario, policy),
                 counters: 0,
                 groups: Groups::default(),
             },
@@ -114,7 +115,9 @@ impl<'a> Compiler<'a> {
                 word: self.task_words + self.turn_words + self.call_words,
             };
             self.program.fleets.push(fleet);
-            self.program.counters = self.program.counters.max(usize::from(self.counters));
+            if !self.program.once {
+                self.program.counters = self.program.counters.max(usize::from(self.counters));
+            }
         }
         let needs = Needs::of(self.scenario, &self.program);
         look_onward(&mut self.program, &needs);
@@ -124,7 +127,10 @@ impl<'a> Compiler<'a> {
     /// Task layers first, then the turn's snapshot and layers, then the widest call's: calls share
     /// their words, because an agent makes one call at a time.
     fn lay_out_words(&mut self) {
-        let words = |layers: &[Layer]| -> u16 { layers.iter().map(CompiledLayer::words).sum() };
+        let once = self.program.once;
+        let words = |layers: &[Layer]| -> u16 {
+            (0..layers.len()).map(|i| words_of(layers, i, once)).sum()
+        };
         let widest = |calls: &CallLayers| {
             let own = calls.of.iter().map(|(_, l)| words(l)).max();
             words(&calls.others).max(own.unwrap_or(0))
@@ -358,7 +364,7 @@ impl<'a> Compiler<'a> {
         let targets = target.map_or(vec![], |own| targets_of(own, layers));
         let mut detours = false;
         let mut fallback = None;
-        for layer in layers {
+        for (i, layer) in layers.iter().enumerate() {
             let id = self.id(layer);
             let group = self.group(layer, id, target);
             let groups = match detours {
@@ -378,7 +384,7 @@ impl<'a> Compiler<'a> {
                 shared: layer.shared,
                 group,
                 word,
-                remembers: CompiledLayer::own_words(&layer.kind) > 3,
+                memory: Memory::of(layers, i, self.program.once),
                 guards: (0, 0),
                 route: NO_ROUTE,
                 first_of: self.first_of(block, layer),
@@ -389,7 +395,7 @@ impl<'a> Compiler<'a> {
                 let guards = self.retry_guards(block, at);
                 self.program.layers[usize::from(at)].guards = guards;
             }
-            word += CompiledLayer::words(layer);
+            word += words_of(layers, i, self.program.once);
         }
         let b = &mut self.program.blocks[usize::from(block)];
         let own = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
@@ -530,7 +536,7 @@ fn compiled(layer: &Layer, word: u16, targets: &[TargetId], fallback: Option<u16
             LayerKind::RateLimit(spec) => StoredKind::RateLimit(*spec),
             other => unreachable!("{other:?} goes through no store"),
         };
-        let word = word + CompiledLayer::own_words(&layer.kind);
+        let word = word + own_words(&layer.kind, Memory::Latest);
         return Kind::Stored(Box::new(Stored { kind, via, word }));
     }
     match &layer.kind {
@@ -566,9 +572,4 @@ fn holds_turn(step: &Step) -> bool {
         Step::Repeat { steps, .. } => steps.iter().any(holds_turn),
         Step::Llm(_) | Step::Tool(_) | Step::Wait(_) => begins_turn(step),
     }
-}
-
-/// Whether a target's script tells calls apart.
-fn counts_calls(target: &Target) -> bool {
-    target.script.as_ref().is_some_and(|script| script.per_call)
 }

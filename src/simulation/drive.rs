@@ -9,7 +9,7 @@ use crate::scenario::model::OnFailure;
 use crate::units::{Money, Span};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{AgentId, Doing, Purse, begun_anew};
+use super::agent::{AgentId, Doing, Flight, Purse, begun_anew};
 use super::observer::Observer;
 use super::program::{Block, Kind, NO_BLOCK, Op, Scope};
 use super::run::Run;
@@ -102,6 +102,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     agent.layer = b.first;
                     agent.cause[2] = agent.cause[b.around as usize];
                     agent.call = b.call;
+                    agent.flight.attempt = Flight::NONE_YET;
                     if self.agents.has_pages
                         && let Some(talk) = self.agents.talks.get_mut(a)
                     {

@@ -11,10 +11,9 @@ use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing};
 use super::drive::Next;
+use super::memory::Memory;
 use super::observer::{Denial, Observer};
-use super::program::{
-    CompiledLayer, Kind, NO_LAYER, NO_WORD, Scope, StoredKind, keeps_begin, keeps_delay,
-};
+use super::program::{CompiledLayer, Kind, NO_LAYER, NO_WORD, Scope, StoredKind};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -171,16 +170,17 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if layer.first_of != NO_WORD && *self.agents.word(a, layer.first_of) > 1 {
             return None;
         }
-        let mut state = match layer.remembers {
-            true => self.load_retry(a, layer.word, spec),
-            false => {
+        let mut state = match layer.memory {
+            Memory::Flight => {
+                let flight = &self.agents.all[a as usize].flight;
+                RetryState::after(flight.attempt.wrapping_add(1), flight.begin)
+            }
+            Memory::Latest => {
                 let [attempts, low, high] = *self.agents.words_from(a, layer.word);
                 let latest = Time(u64::from(low) | u64::from(high) << 32);
-                RetryState {
-                    attempts,
-                    ..RetryState::begin(latest)
-                }
+                RetryState::after(attempts, latest)
             }
+            Memory::More => self.load_retry(a, layer.word, spec),
         };
         let luck = if spec.draws(&reply) {
             self.backoff_luck(a, layer, state.attempts)
@@ -253,12 +253,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let made = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
-                let lane = usize::from(agent.lane.saturating_sub(1));
-                let counter = usize::from(call.counter) + lane;
-                let teller = self.principal(a);
+                let hedge = agent.lane.saturating_sub(1);
                 // Helpers inside one hedge must not wait alike.
-                let of_lane = (lane as u32) << 24;
-                self.agents.counters_of(teller)[counter].wrapping_add(of_lane)
+                let of_lane = u32::from(hedge) << 24;
+                self.made_of(a, call, hedge).wrapping_add(of_lane)
             }
             // Attempts of the agent so far: no two retries of a turn see the same number.
             Scope::Turn | Scope::Task => agent.ticket,
@@ -282,7 +280,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             at += 2 * u16::from(kept);
             kept.then_some(here)
         };
-        let (begun, previous) = (optional(keeps_begin(spec)), optional(keeps_delay(spec)));
+        let (begun, previous) = (
+            optional(spec.remembers_begin()),
+            optional(spec.remembers_delay()),
+        );
         let latest = Time(self.agents.pair(a, word + 1));
         let mut state = RetryState {
             attempts: *self.agents.word(a, word),
@@ -307,12 +308,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         spec: &RetrySpec,
         state: RetryState,
     ) {
-        if layer.remembers {
-            return self.save_retry(a, layer.word, spec, state);
+        match layer.memory {
+            Memory::Flight => {}
+            Memory::Latest => {
+                let latest = state.latest.0;
+                let words = [state.attempts, latest as u32, (latest >> 32) as u32];
+                *self.agents.words_from(a, layer.word) = words;
+            }
+            Memory::More => self.save_retry(a, layer.word, spec, state),
         }
-        let latest = state.latest.0;
-        let words = [state.attempts, latest as u32, (latest >> 32) as u32];
-        *self.agents.words_from(a, layer.word) = words;
     }
 
     #[inline(never)]
@@ -320,11 +324,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         *self.agents.word(a, word) = state.attempts;
         self.agents.set_pair(a, word + 1, state.latest.0);
         let mut at = word + 3;
-        if keeps_begin(spec) {
+        if spec.remembers_begin() {
             self.agents.set_pair(a, at, state.begun.0);
             at += 2;
         }
-        if keeps_delay(spec) {
+        if spec.remembers_delay() {
             self.agents.set_pair(a, at, state.memory.0);
             at += 2;
         }

@@ -34,6 +34,7 @@ mod hedges;
 mod jobs;
 mod later;
 mod layers;
+mod memory;
 mod moods;
 pub mod observer;
 mod pages;

@@ -16,13 +16,14 @@ use crate::resilience::{
     RetryBudgetSpec, RetrySpec, RouterSpec, SemaphoreSpec,
 };
 use crate::scenario::model::{
-    DeadLetter, FleetBreaker, FleetLayers, Layer, LayerKind, LlmStep, OnFailure, Policy, Scenario,
-    Shared, TargetId, ToolStep, Via,
+    DeadLetter, FleetBreaker, FleetLayers, LlmStep, OnFailure, Policy, Scenario, Shared, TargetId,
+    ToolStep, Via,
 };
 use crate::units::{Money, Span};
 use crate::wire::OutcomeSet;
 
 use super::compile::Compiler;
+use super::memory::Memory;
 use super::strides::Onward;
 
 /// Index of an [`Op`].
@@ -75,6 +76,8 @@ pub struct Program {
     pub prepays: bool,
     /// Whether a script tells calls apart, so that the attempts of each are counted.
     pub counts_calls: bool,
+    /// Whether [`steps_come_once`](super::memory::steps_come_once): then nobody has counters.
+    pub once: bool,
     /// 32-bit counters an agent needs.
     pub counters: usize,
     /// The groups of shared layer state.
@@ -156,9 +159,8 @@ pub struct CompiledLayer {
     pub detours: Option<u16>,
     /// Its first word of the agent's state.
     pub word: u16,
-    /// Of a retry layer: whether it remembers more than how many attempts there were, and when the
-    /// latest began.
-    pub remembers: bool,
+    /// Of a retry layer: what it remembers, and where.
+    pub memory: Memory,
     /// Of a retry layer: the route inside it that has a say in its waits, or [`NO_ROUTE`].
     pub route: u16,
     /// Of a retry layer: the word in which the retry layer counts its attempts within whose first one
@@ -357,11 +359,19 @@ impl Program {
     }
 }
 
+impl Call {
+    /// Which of an agent's counters counts its attempts, or the hedges of this number.
+    #[inline]
+    pub fn counter_of(&self, hedge: u8) -> usize {
+        usize::from(self.counter) + usize::from(hedge)
+    }
+}
+
 impl FleetProgram {
     /// How many words of agent state the queue needs: the delay before the latest submission, and
     /// how often the task came back from the dead-letter queue.
     pub fn words(fleet: &FleetLayers) -> usize {
-        let delay = fleet.retry.as_ref().is_some_and(keeps_delay);
+        let delay = fleet.retry.as_ref().is_some_and(RetrySpec::remembers_delay);
         let returns = fleet.dead_letter.is_some_and(|d| d.resubmit.is_some());
         if delay || returns { 3 } else { 0 }
     }
@@ -376,7 +386,7 @@ impl FleetProgram {
         let delay = self
             .retry
             .as_ref()
-            .is_some_and(|(spec, _)| keeps_delay(spec));
+            .is_some_and(|(spec, _)| spec.remembers_delay());
         delay || self.dead_letter.is_some_and(|(d, _)| d.resubmit.is_some())
     }
 }
@@ -390,47 +400,4 @@ impl CompiledLayer {
             _ => false,
         }
     }
-
-    /// How many words of agent state a layer needs.
-    pub fn words(layer: &Layer) -> u16 {
-        // whether the store is away; a hash of what it is asked for, and how often before
-        let asking = if layer.via.is_some() { 3 } else { 0 };
-        CompiledLayer::own_words(&layer.kind) + asking
-    }
-
-    /// How many of them are for what the layer itself remembers.
-    pub fn own_words(kind: &LayerKind) -> u16 {
-        match kind {
-            // attempts; when the latest began; then, where needed, when the first did; the delay; all
-            // waits; after which attempt the backoff began anew.
-            LayerKind::Retry(spec) => {
-                let pairs = [keeps_begin(spec), keeps_delay(spec), spec.sums_waits()];
-                let pairs = pairs.into_iter().map(u16::from).sum::<u16>();
-                3 + 2 * pairs + u16::from(spec.restarts)
-            }
-            // its own deadline; the one around it
-            LayerKind::Timeout(_) => 4,
-            // whether the call is a probe; where that matters, when it began
-            LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
-            // when it was entered
-            LayerKind::Hedge(_) => 2,
-            // when it got its slot, and how many were held then
-            LayerKind::Concurrency(spec) if spec.aimd.is_some() => 3,
-            // which target
-            LayerKind::Fallback(..) | LayerKind::Route(..) => 1,
-            // what the latest retry took
-            LayerKind::RetryBudget(spec) => u16::from(spec.remembers()),
-            _ => 0,
-        }
-    }
-}
-
-/// Whether a retry layer must remember when its first attempt began.
-pub fn keeps_begin(spec: &RetrySpec) -> bool {
-    spec.remembers_begin()
-}
-
-/// Whether a retry layer must remember its last delay.
-pub fn keeps_delay(spec: &RetrySpec) -> bool {
-    spec.remembers_delay()
 }

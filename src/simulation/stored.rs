@@ -157,9 +157,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let (place, made) = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
-                let lane = usize::from(call.counter) + usize::from(agent.lane.saturating_sub(1));
-                let teller = self.principal(a);
-                (call.step, self.agents.counters_of(teller)[lane])
+                (
+                    call.step,
+                    self.made_of(a, call, agent.lane.saturating_sub(1)),
+                )
             }
             Scope::Turn | Scope::Task => (agent.pc, self.agents.asides.of(a).resubmitted),
         };

@@ -14,6 +14,7 @@ use crate::wire::Outcome;
 use super::agent::{AgentId, reset};
 use super::attempts::{attempt_of, take_off};
 use super::bills::Bill;
+use super::memory::Memory;
 use super::observer::{Observer, TaskEnd};
 use super::pages::Needs;
 use super::program::{
@@ -42,12 +43,14 @@ pub struct Threshold {
     target: TargetId,
     step: u16,
     counter: u16,
+    /// Whether its first attempt is the step's first in the task, and nobody counts.
+    once: bool,
     /// One past its last layer.
     end: u16,
     /// Its retry layer, or [`NO_LAYER`].
     retry: LayerId,
-    /// That layer's first word.
-    word: u16,
+    /// That layer's first word, if it has words.
+    word: Option<u16>,
 }
 
 impl Threshold {
@@ -55,7 +58,7 @@ impl Threshold {
         let b = &program.blocks[usize::from(block)];
         let retry = match &program.layers[usize::from(b.first)..usize::from(b.end)] {
             [] => None,
-            [one] if matches!(one.kind, Kind::Retry(_)) && !one.remembers => Some(one),
+            [one] if matches!(one.kind, Kind::Retry(_)) && one.memory != Memory::More => Some(one),
             _ => return None,
         };
         let call = &program.calls[usize::from(b.call)];
@@ -65,9 +68,10 @@ impl Threshold {
             target: call.target,
             step: call.step,
             counter: call.counter,
+            once: program.once,
             end: b.end,
             retry: retry.map_or(NO_LAYER, |layer| layer.id),
-            word: retry.map_or(0, |layer| layer.word),
+            word: retry.and_then(|l| (l.memory == Memory::Latest).then_some(l.word)),
         })
     }
 }
@@ -150,9 +154,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 (threshold, fresh)
             }
         };
-        let counter = &mut counters[usize::from(threshold.counter)];
-        let attempt = *counter;
-        *counter = attempt.wrapping_add(1);
+        let attempt = match threshold.once {
+            true => 0,
+            false => {
+                let counter = &mut counters[usize::from(threshold.counter)];
+                *counter = counter.wrapping_add(1);
+                counter.wrapping_sub(1)
+            }
+        };
         let (task, round) = match fresh {
             Some((task, _)) => (task, 0),
             None => (agent.task, agent.round),
@@ -193,7 +202,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let (flight, work) = take_off(server, (now, attempt), &luck);
         if threshold.retry != NO_LAYER {
             self.observer.entered(threshold.retry);
-            let word = usize::from(threshold.word);
+        }
+        if let Some(word) = threshold.word {
+            let word = usize::from(word);
             words[word..word + 3].copy_from_slice(&[1, now.0 as u32, (now.0 >> 32) as u32]);
         }
         self.observer.begun(now, target, attempt == 0);
