@@ -7,8 +7,8 @@
 use crate::units::{Money, Time};
 use crate::wire::Outcome;
 
-use super::pages::{Aside, Needs, Page, Talk, Timed};
-use super::program::{BlockId, LayerId, NO_BLOCK, NO_LAYER, Pc};
+use super::pages::{Aside, Needs, Page, Talk, Timed, Whereabouts};
+use super::program::{BlockId, LayerId, NO_BLOCK, NO_LAYER, Pc, Scope};
 
 /// Index of an agent.
 pub type AgentId = u32;
@@ -50,18 +50,21 @@ pub enum Doing {
     Hedges,
 }
 
-/// One agent: what every program needs, in one line of the cache. The rest is in [`Page`]s.
+/// One agent: what every program needs. The rest is in [`Page`]s.
+///
+/// Its first and last bytes are fields of their own, so that reading both brings the whole record
+/// into the cache ([`Agents::touch`]).
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
+#[repr(C)]
 pub struct Agent {
     /// The low half of the key of the one event that may wake it; 0 for none.
     pub wake: u64,
-    /// What it is doing.
-    pub doing: Doing,
-    /// Its fleet.
-    pub fleet: u8,
-    /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
-    pub lane: u8,
+    /// When the task was ready.
+    pub ready: Time,
+    /// Its attempt under way.
+    pub flight: Flight,
+    /// Its task's number.
+    pub task: u32,
     /// The call that it makes, at the target where it makes it, in a block of a call.
     pub call: u16,
     /// The next op, of an agent between blocks.
@@ -70,18 +73,12 @@ pub struct Agent {
     pub block: BlockId,
     /// The next layer of that block to enter; those before it are entered.
     pub layer: u16,
-    /// For each scope, which layer caused what is done there now.
-    pub cause: [LayerId; 3],
-    /// Its task's number.
-    pub task: u32,
-    /// When the task was ready.
-    pub ready: Time,
-    /// Which round of loops and which branch it is in.
-    pub round: u32,
-    /// Names its latest attempt or place in a line; what answers to an older one comes too late.
-    pub ticket: u32,
-    /// Its attempt under way.
-    pub flight: Flight,
+    /// Which layer caused the attempt at the call that it makes; [`NO_LAYER`] for none.
+    pub cause: LayerId,
+    /// Its fleet.
+    pub fleet: u8,
+    /// What it is doing.
+    pub doing: Doing,
 }
 
 /// Money in half the room: what one task can spend, up to 18 million dollars \[pico-dollars\].
@@ -223,16 +220,13 @@ impl Agent {
             wake: 0,
             doing: Doing::Idle,
             fleet,
-            lane: 0,
             call: 0,
             pc: 0,
             block: NO_BLOCK,
             layer: 0,
-            cause: [NO_LAYER; 3],
+            cause: NO_LAYER,
             task: 0,
             ready: Time::ZERO,
-            round: 0,
-            ticket: 0,
             flight: Flight {
                 begin: Time::ZERO,
                 outcome: Outcome::Ok,
@@ -268,6 +262,8 @@ pub struct Agents {
     pub timed: Page<Timed>,
     /// Money for successful attempts of the task that have not been thrown away.
     pub kept: Page<Purse>,
+    /// Where they are among several.
+    pub whereabouts: Page<Whereabouts>,
     /// What they have said to models.
     pub talks: Page<Talk>,
     /// What is seldom needed.
@@ -276,7 +272,7 @@ pub struct Agents {
     pub families: Page<Family>,
     /// What is paid for in advance.
     pub prepaid: Page<Prepaid>,
-    /// Whether there are any pages.
+    /// Whether there are any pages but their whereabouts.
     pub has_pages: bool,
     stride: usize,
     /// Where the counters of an agent begin in its words.
@@ -291,11 +287,12 @@ impl Agents {
     /// No agents, each to have so many words and counters, and these pages.
     pub fn new(words: usize, counters: usize, needs: Needs) -> Agents {
         Agents {
-            has_pages: needs != Needs::default(),
+            has_pages: needs.more_than_whereabouts(),
             stride: words + counters,
             counters: words,
             timed: Page::new(needs.timed),
             kept: Page::new(needs.kept),
+            whereabouts: Page::new(needs.whereabouts),
             talks: Page::new(needs.talks),
             asides: Page::new(needs.asides),
             families: Page::new(needs.families),
@@ -309,9 +306,10 @@ impl Agents {
         self.in_use += 1;
         self.peak = self.peak.max(self.in_use);
         if let Some(id) = self.free.pop() {
-            let ticket = self.all[id as usize].ticket;
             self.all[id as usize] = Agent::new(fleet);
-            self.all[id as usize].ticket = ticket;
+            if let Some(whereabouts) = self.whereabouts.get_mut(id) {
+                whereabouts.forget();
+            }
             let words = id as usize * self.stride;
             self.words[words..words + self.stride].fill(0);
             self.renew(id);
@@ -321,6 +319,7 @@ impl Agents {
         self.all.push(Agent::new(fleet));
         self.timed.push();
         self.kept.push();
+        self.whereabouts.push();
         self.talks.push();
         self.asides.push();
         self.families.push();
@@ -334,6 +333,7 @@ impl Agents {
         self.all.reserve(more);
         self.timed.expect(more);
         self.kept.expect(more);
+        self.whereabouts.expect(more);
         self.talks.expect(more);
         self.asides.expect(more);
         self.families.expect(more);
@@ -344,7 +344,7 @@ impl Agents {
     /// Whether an agent still waits for a token as it did when it had this ticket.
     pub fn awaits_token(&self, (id, ticket): (AgentId, u32)) -> bool {
         let agent = &self.all[id as usize];
-        agent.doing == Doing::AwaitsToken && agent.ticket == ticket
+        agent.doing == Doing::AwaitsToken && self.ticket(id) == ticket
     }
 
     /// So many words of an agent's layer state from `word` on.
@@ -391,7 +391,10 @@ impl Agents {
     /// Reads a bit of what is kept of an agent, so that it is in the cache soon after.
     #[inline]
     pub fn touch(&self, id: AgentId) -> u64 {
-        let record = self.all.get(id as usize).map_or(0, |agent| agent.wake);
+        let record = self
+            .all
+            .get(id as usize)
+            .map_or(0, |agent| agent.wake ^ agent.doing as u64);
         let words = id as usize * self.stride;
         let word = |at: usize| u64::from(self.words.get(at).copied().unwrap_or_default());
         let mut sum = record ^ word(words);
@@ -411,12 +414,59 @@ impl Agents {
         self.families.get(id).map_or(id, |family| family.root)
     }
 
+    /// Which round of loops and which branch an agent is in.
+    #[inline]
+    pub fn round(&self, id: AgentId) -> u32 {
+        self.whereabouts.get(id).map_or(0, |place| place.round)
+    }
+
+    /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
+    #[inline]
+    pub fn lane(&self, id: AgentId) -> u8 {
+        self.whereabouts.get(id).map_or(0, |place| place.lane)
+    }
+
+    /// What names an agent's latest attempt or place in a line; what answers to an older one comes
+    /// too late.
+    #[inline]
+    pub fn ticket(&self, id: AgentId) -> u32 {
+        self.whereabouts.get(id).map_or(0, |place| place.ticket)
+    }
+
+    /// From now on an agent has another ticket, which is returned.
+    #[inline]
+    pub fn stamp(&mut self, id: AgentId) -> u32 {
+        let Some(place) = self.whereabouts.get_mut(id) else {
+            return 0;
+        };
+        place.ticket = place.ticket.wrapping_add(1);
+        place.ticket
+    }
+
+    /// Which layer caused what an agent does now in a block of this scope.
+    #[inline]
+    pub fn cause(&self, id: AgentId, scope: Scope) -> LayerId {
+        match scope {
+            Scope::Call => self.all[id as usize].cause,
+            outer => (self.whereabouts.get(id)).map_or(NO_LAYER, |p| p.cause[outer as usize]),
+        }
+    }
+
+    /// Notes which layer caused it.
+    #[inline]
+    pub fn set_cause(&mut self, id: AgentId, scope: Scope, layer: LayerId) {
+        match scope {
+            Scope::Call => self.all[id as usize].cause = layer,
+            outer => self.whereabouts[id as usize].cause[outer as usize] = layer,
+        }
+    }
+
     /// Frees a slot.
     pub fn remove(&mut self, id: AgentId) {
         let agent = &mut self.all[id as usize];
         agent.doing = Doing::Free;
         agent.wake = 0;
-        agent.ticket = agent.ticket.wrapping_add(1);
+        self.stamp(id);
         self.in_use -= 1;
         self.free.push(id);
     }
@@ -471,6 +521,7 @@ impl Agents {
         let pages = [
             self.timed.bytes(),
             self.kept.bytes(),
+            self.whereabouts.bytes(),
             self.talks.bytes(),
             self.asides.bytes(),
             self.families.bytes(),

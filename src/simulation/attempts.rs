@@ -11,7 +11,8 @@ use super::agent::{Agent, AgentId, Doing, Flight};
 use super::bills::Bill;
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
-use super::program::{Call, CallKind, NO_LAYER, Scope};
+use super::pages::Whereabouts;
+use super::program::{Call, CallKind, NO_LAYER};
 use super::run::Run;
 use super::server::{Request, Server, Verdict};
 
@@ -34,15 +35,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.launch_simple(a, call);
             return Next::Wait;
         }
-        let lane = self.agents.all[a as usize].lane;
-        let (teller, hedge) = match lane {
+        let place = self.agents.whereabouts.of(a);
+        let (teller, hedge) = match place.lane {
             0 => (a, 0),
-            _ => (self.principal(a), lane - 1),
+            lane => (self.principal(a), lane - 1),
         };
-        let attempt = self.made_of(a, call, hedge);
+        let attempt = match self.program.once {
+            true => self.agents.all[a as usize].flight.attempt.wrapping_add(1),
+            false => *self.agents.counter(teller, call.counter_of(hedge)),
+        };
         let spot = Spot {
             hedge,
-            ..self.spot(a, call.step, attempt)
+            ..self.spot(a, place, call.step, attempt)
         };
         let luck = self.weather.draw(spot, Purpose::Attempt);
         let usage = match call.kind {
@@ -74,7 +78,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &mut self.agents.all[a as usize];
         agent.flight.begin = now;
         agent.flight.attempt = attempt;
-        agent.ticket = agent.ticket.wrapping_add(1);
+        self.agents.stamp(a);
         let request = Request {
             spot,
             luck,
@@ -106,15 +110,14 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 counter.wrapping_sub(1)
             }
         };
-        let spot = self.spot(a, call.step, attempt);
+        let spot = self.spot(a, self.agents.whereabouts.of(a), call.step, attempt);
         let now = self.agenda.now();
         let server = &mut self.servers[usize::from(call.target.0)];
         let luck = self.weather.draw(spot, Purpose::Attempt);
         self.observer.begun(now, call.target, attempt == 0);
         let (flight, work) = take_off(server, (now, attempt), &luck);
-        let agent = &mut self.agents.all[a as usize];
-        agent.ticket = agent.ticket.wrapping_add(1);
-        agent.flight = flight;
+        self.agents.all[a as usize].flight = flight;
+        self.agents.stamp(a);
         self.wait(a, Doing::InFlight, flight.begin + work);
     }
 
@@ -272,7 +275,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.observer.attempt(&Attempt {
             outcome,
             retry_after,
-            ..attempt_of((a, agent), call, end, bill)
+            ..attempt_of((a, agent, self.agents.whereabouts.of(a)), call, end, bill)
         });
         match outcome {
             Some(Outcome::Ok) => {
@@ -302,18 +305,18 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         } else if agent.doing == Doing::AwaitsReply {
             self.cancel_job(a);
         }
-        let agent = &mut self.agents.all[a as usize];
-        agent.ticket = agent.ticket.wrapping_add(1);
+        self.agents.stamp(a);
     }
 
     /// The place of a draw for an agent.
-    fn spot(&self, a: AgentId, step: u16, attempt: u32) -> Spot {
+    #[inline]
+    fn spot(&self, a: AgentId, place: Whereabouts, step: u16, attempt: u32) -> Spot {
         let agent = &self.agents.all[a as usize];
         Spot {
             fleet: agent.fleet,
             task: agent.task,
             step,
-            round: agent.round,
+            round: place.round,
             attempt,
             hedge: 0,
         }
@@ -333,7 +336,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// One draw for a step as a whole, whatever its attempts do, in (0, 1).
     pub(super) fn step_luck(&self, a: AgentId, step: u16) -> f64 {
-        let spot = self.spot(a, step, 0);
+        let spot = self.spot(a, self.agents.whereabouts.of(a), step, 0);
         unit_open(self.weather.draw(spot, Purpose::Step)[0])
     }
 
@@ -343,7 +346,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             return Share::ALL;
         };
         if step.never != Share::NONE {
-            let spot = self.spot(a, call.step, 0);
+            let spot = self.spot(a, self.agents.whereabouts.of(a), call.step, 0);
             let coin = self.weather.draw(spot, Purpose::Document)[0];
             if step.never.hits(coin) {
                 return Share::NONE;
@@ -378,12 +381,12 @@ pub(super) fn take_off(
 /// What is told of the attempt of an agent that has ended well, at `end`.
 #[inline(always)]
 pub(super) fn attempt_of(
-    (a, agent): (AgentId, &Agent),
+    (a, agent, place): (AgentId, &Agent, Whereabouts),
     call: &Call,
     end: Time,
     bill: Bill,
 ) -> Attempt {
-    let hedge = agent.lane.saturating_sub(1);
+    let hedge = place.lane.saturating_sub(1);
     let first = agent.flight.attempt == 0 && hedge == 0;
     Attempt {
         begin: agent.flight.begin,
@@ -393,13 +396,10 @@ pub(super) fn attempt_of(
         task: agent.task,
         step: call.step,
         page: call.page,
-        round: agent.round,
+        round: place.round,
         number: agent.flight.attempt.wrapping_add(1),
         hedge,
-        cause: match agent.cause[Scope::Call as usize] {
-            _ if first => NO_LAYER,
-            cause => cause,
-        },
+        cause: if first { NO_LAYER } else { agent.cause },
         target: call.target,
         outcome: Some(Outcome::Ok),
         retry_after: None,

@@ -12,7 +12,7 @@ use crate::wire::{Outcome, OutcomeSet, Reply};
 use super::agent::AgentId;
 use super::drive::Next;
 use super::observer::Observer;
-use super::program::{Call, CompiledLayer, Kind, NO_ROUTE, RouteLayer, Scope};
+use super::program::{Call, CompiledLayer, Kind, NO_ROUTE, RouteLayer};
 use super::run::Run;
 
 /// The word of a route that leaves the target as it is.
@@ -60,7 +60,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// Enters a fallback: the plan's own target is tried first.
     #[inline(never)]
     pub(super) fn enter_fallback(&mut self, a: AgentId, layer: &CompiledLayer) {
-        let cause = self.agents.all[a as usize].cause[Scope::Call as usize];
+        let cause = self.agents.all[a as usize].cause;
         *self.agents.word(a, layer.word) = u32::from(cause) << ASKED_BY;
         self.detour(a, 0);
     }
@@ -69,7 +69,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// for is a retry at each of its targets.
     pub(super) fn asked_by(&self, a: AgentId) -> u16 {
         let agent = &self.agents.all[a as usize];
-        let cause = agent.cause[Scope::Call as usize];
+        let cause = agent.cause;
         let b = &self.program.blocks[usize::from(agent.block)];
         let layers = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
         let fallback = layers
@@ -106,7 +106,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
         self.observer.acted(layer.id);
         self.detour(a, detour);
         let agent = &mut self.agents.all[a as usize];
-        agent.cause[Scope::Call as usize] = layer.id;
+        agent.cause = layer.id;
         agent.layer = i + 1;
         Some(Next::Enter)
     }

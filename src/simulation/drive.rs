@@ -98,11 +98,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
                 Op::Call(block) => {
                     let b = &program.blocks[usize::from(block)];
+                    let cause = self.agents.cause(a, b.around);
+                    let agent = &mut self.agents.all[a as usize];
                     agent.block = block;
                     agent.layer = b.first;
-                    agent.cause[2] = agent.cause[b.around as usize];
                     agent.call = b.call;
                     agent.flight.attempt = Flight::NONE_YET;
+                    agent.cause = cause;
                     if self.agents.has_pages
                         && let Some(talk) = self.agents.talks.get_mut(a)
                     {
@@ -137,9 +139,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Notes what a turn begins with, to begin with it again.
     #[inline]
     fn note_turn(&mut self, a: AgentId, b: &Block) {
-        let agent = &mut self.agents.all[a as usize];
-        agent.cause[1] = agent.cause[0];
-        let round = u64::from(agent.round);
+        let cause = self.agents.cause(a, Scope::Task);
+        if let Some(place) = self.agents.whereabouts.get_mut(a) {
+            place.cause[Scope::Turn as usize] = cause;
+        }
+        let round = u64::from(self.agents.round(a));
         let place = u64::from(self.agents.talks.of(a).context) << 32 | round;
         let kept = self.agents.kept.of(a).bits();
         self.agents.set_pair(a, b.word, place);
@@ -172,8 +176,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         counters[at] = 0;
         counters[at + 1] += 1;
         let agent = &mut self.agents.all[a as usize];
-        agent.round = agent.round.wrapping_mul(this.times);
         agent.pc += 1;
+        let place = &mut self.agents.whereabouts[a as usize];
+        place.round = place.round.wrapping_mul(this.times);
         self.begin_round(a, number);
         Next::Step
     }
@@ -186,12 +191,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let again = *rounds < this.times;
         let agent = &mut self.agents.all[a as usize];
         if again {
-            agent.round += 1;
             agent.pc = this.body;
+            self.agents.whereabouts[a as usize].round += 1;
             self.begin_round(a, number);
         } else {
-            agent.round /= this.times;
             agent.pc += 1;
+            self.agents.whereabouts[a as usize].round /= this.times;
         }
         Next::Step
     }
@@ -238,19 +243,26 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 if let Some(talk) = self.agents.talks.get_mut(a) {
                     talk.context = (place >> 32) as u32;
                 }
-                self.agents.all[a as usize].round = place as u32;
+                self.begin_at_round(a, place as u32);
             }
             Scope::Task => {
                 if self.agents.root(a) == a {
                     if let Some(talk) = self.agents.talks.get_mut(a) {
                         talk.context = 0;
                     }
-                    self.agents.all[a as usize].round = 0;
+                    self.begin_at_round(a, 0);
                 }
             }
         }
         self.agents.all[a as usize].pc = b.body;
         Next::Step
+    }
+
+    #[inline]
+    fn begin_at_round(&mut self, a: AgentId, round: u32) {
+        if let Some(place) = self.agents.whereabouts.get_mut(a) {
+            place.round = round;
+        }
     }
 
     /// Leaves the agent's block through the layers that it has entered.
@@ -344,7 +356,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let agent = &self.agents.all[a as usize];
             let b = self.program.blocks[usize::from(agent.block)];
             // A helper has entered only what is inside its hedge.
-            let helps = agent.lane != 0;
+            let helps = self.agents.lane(a) != 0;
             let first = match helps {
                 true => self.agents.all[self.principal(a) as usize].layer,
                 false => b.first,

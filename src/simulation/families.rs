@@ -12,6 +12,7 @@ use crate::wire::{Outcome, Reply};
 use super::agent::{AgentId, Doing, NOBODY, Purse, begun_anew};
 use super::drive::Next;
 use super::observer::Observer;
+use super::program::Scope;
 use super::run::{MOST_AT_ONCE, Run};
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -40,6 +41,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let parent = self.agents.all[a as usize];
         let (root, resubmitted) = (self.agents.root(a), self.agents.asides.of(a).resubmitted);
         let scope = program.blocks[usize::from(parent.block)].scope;
+        let (round, cause) = (self.agents.round(a), self.agents.cause(a, scope));
         let mut newest = NOBODY;
         for (i, block) in fork.branches.iter().enumerate() {
             let child = self.add_agent(parent.fleet);
@@ -48,11 +50,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let agent = &mut self.agents.all[child as usize];
             agent.task = parent.task;
             agent.ready = parent.ready;
-            agent.round = parent.round.wrapping_mul(n).wrapping_add(i as u32);
-            agent.cause[0] = parent.cause[scope as usize];
             agent.block = *block;
             agent.layer = b.end;
             agent.pc = b.body;
+            let place = &mut self.agents.whereabouts[child as usize];
+            place.round = round.wrapping_mul(n).wrapping_add(i as u32);
+            place.cause[Scope::Task as usize] = cause;
             if let Some(aside) = self.agents.asides.get_mut(child) {
                 aside.resubmitted = resubmitted;
             }

@@ -112,9 +112,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if agent.doing != Doing::AwaitsToken {
             self.observer.acted(layer.id);
         }
-        agent.ticket = agent.ticket.wrapping_add(1);
         agent.layer = i;
-        let who = (a, agent.ticket);
+        let who = (a, self.agents.stamp(a));
         let agents = &self.agents;
         limit.wait(who, |who| agents.awaits_token(who));
         self.wait(a, Doing::AwaitsToken, now + wait);

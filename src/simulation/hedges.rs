@@ -17,9 +17,10 @@ use crate::resilience::{HedgeSpec, Missed};
 use crate::units::{Span, Time};
 use crate::wire::{Outcome, Reply};
 
-use super::agent::{Agent, AgentId, Doing, Family, NOBODY};
+use super::agent::{AgentId, Doing, Family, NOBODY};
 use super::drive::Next;
 use super::observer::Observer;
+use super::pages::Whereabouts;
 use super::program::{Kind, Scope};
 use super::run::{MOST_AT_ONCE, Run};
 
@@ -59,7 +60,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if may {
             self.observer.acted(layer.id);
             let helper = self.send_helper(a);
-            self.agents.all[helper as usize].cause[Scope::Call as usize] = layer.id;
+            self.agents.set_cause(helper, Scope::Call, layer.id);
         } else {
             self.agents.families[a as usize].sent = spec.most + 1;
         }
@@ -83,12 +84,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             sibling,
             ..Family::NONE
         };
-        let ticket = self.agents.all[helper as usize].ticket;
-        self.agents.all[helper as usize] = Agent {
+        self.agents.all[helper as usize] = agent;
+        let ticket = self.agents.ticket(helper);
+        let place = self.agents.whereabouts.of(a);
+        let place = Whereabouts {
             lane,
             ticket,
-            ..agent
+            ..place
         };
+        self.agents.whereabouts.set(helper, place);
         self.agents.hand_down(a, helper);
         self.agents.copy_words(a, helper);
         self.wait(helper, Doing::Sleeping, self.agenda.now());
@@ -116,7 +120,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         reply: Reply,
     ) -> Next {
         let a = self.agents.families[helper as usize].parent;
-        let lane = self.agents.all[helper as usize].lane;
+        let lane = self.agents.lane(helper);
         self.agents.all[helper as usize].doing = Doing::Idle;
         let family = &mut self.agents.families[a as usize];
         family.waits_for -= 1;
@@ -157,7 +161,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &mut self.agents.all[a as usize];
         agent.wake = 0;
         agent.layer = i;
-        agent.ticket = agent.ticket.wrapping_add(sent);
+        let place = &mut self.agents.whereabouts[a as usize];
+        place.ticket = place.ticket.wrapping_add(sent);
         if let Some(talk) = self.agents.talks.get_mut(a) {
             talk.context = of_helper.context;
             talk.grown = of_helper.grown;
@@ -171,9 +176,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn is_first_under_way(&self, a: AgentId) -> bool {
         let mut helper = self.agents.families[a as usize].child;
         while helper != NOBODY {
-            let agent = &self.agents.all[helper as usize];
-            if agent.lane == 1 {
-                return agent.doing != Doing::Idle;
+            if self.agents.lane(helper) == 1 {
+                return self.agents.all[helper as usize].doing != Doing::Idle;
             }
             helper = self.agents.families[helper as usize].sibling;
         }
@@ -194,7 +198,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// The agent that a helper helps; any other agent itself.
     pub(super) fn principal(&self, a: AgentId) -> AgentId {
-        match self.agents.all[a as usize].lane {
+        match self.agents.lane(a) {
             0 => a,
             _ => self.agents.families[a as usize].parent,
         }

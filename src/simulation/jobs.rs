@@ -106,7 +106,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &mut self.agents.all[a as usize];
         // Until the server knows better, an attempt that is given up on counts as worked off.
         agent.flight.outcome = Outcome::Ok;
-        let (ticket, fleet) = (agent.ticket, agent.fleet);
+        let fleet = agent.fleet;
+        let ticket = self.agents.ticket(a);
         let job = self.add_job(Job {
             request,
             agent: a,
@@ -227,7 +228,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn client_of(&self, job: u32) -> Option<AgentId> {
         let this = &self.jobs.all[job as usize];
         let agent = self.agents.all.get(this.agent as usize)?;
-        let awaits = agent.doing == Doing::AwaitsReply && agent.ticket == this.ticket;
+        let awaits =
+            agent.doing == Doing::AwaitsReply && self.agents.ticket(this.agent) == this.ticket;
         awaits.then_some(this.agent)
     }
 

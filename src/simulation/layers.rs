@@ -213,8 +213,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Scope::Call => {}
         }
         let agent = &mut self.agents.all[a as usize];
-        agent.cause[b.scope as usize] = layer.id;
         agent.layer = i + 1;
+        self.agents.set_cause(a, b.scope, layer.id);
         if delay == Span::ZERO {
             return Some(Next::Enter);
         }
@@ -247,19 +247,20 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let (fleet, task, round, before) = (
             agent.fleet,
             agent.task,
-            agent.round,
-            u32::from(agent.cause[0] != NO_LAYER) + (self.agents.asides.of(a).resubmitted << 8),
+            self.agents.round(a),
+            u32::from(self.agents.cause(a, Scope::Task) != NO_LAYER)
+                + (self.agents.asides.of(a).resubmitted << 8),
         );
         let made = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
-                let hedge = agent.lane.saturating_sub(1);
+                let hedge = self.agents.lane(a).saturating_sub(1);
                 // Helpers inside one hedge must not wait alike.
                 let of_lane = u32::from(hedge) << 24;
                 self.made_of(a, call, hedge).wrapping_add(of_lane)
             }
             // Attempts of the agent so far: no two retries of a turn see the same number.
-            Scope::Turn | Scope::Task => agent.ticket,
+            Scope::Turn | Scope::Task => self.agents.ticket(a),
         };
         let spot = Spot {
             fleet,

@@ -11,7 +11,7 @@ use crate::world::price::Usage;
 use crate::world::{Capacity, Target};
 
 use super::agent::{AgentId, NOBODY};
-use super::program::{CallKind, Kind, Program};
+use super::program::{CallKind, CompiledLayer, Kind, LayerId, NO_LAYER, Program};
 
 /// One kind of page: an entry for each agent, or none at all.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,7 @@ pub struct Page<T> {
 pub struct Needs {
     pub timed: bool,
     pub kept: bool,
+    pub whereabouts: bool,
     pub talks: bool,
     pub asides: bool,
     pub families: bool,
@@ -38,6 +39,21 @@ pub struct Timed {
     pub until: Time,
     /// The earliest of its active timeouts.
     pub deadline: Time,
+}
+
+/// Where an agent is among several: rounds, hedges, places in line, causes. Where each step is made
+/// once, nothing is tried again as a whole, and nobody answers later than is known at once, there is
+/// only one place to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Whereabouts {
+    /// Which round of loops and which branch it is in.
+    pub round: u32,
+    /// Names its latest attempt or place in a line; what answers to an older one comes too late.
+    pub ticket: u32,
+    /// Which layers caused what is done now in its task and in its turn.
+    pub cause: [LayerId; 2],
+    /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
+    pub lane: u8,
 }
 
 /// What an agent has said to models; where there are any.
@@ -73,6 +89,9 @@ impl Needs {
         let targets = &scenario.targets;
         Needs {
             timed: families || program.layers.iter().any(|layer| times(&layer.kind)),
+            whereabouts: !program.once
+                || program.layers.iter().any(CompiledLayer::has_line)
+                || !targets.iter().all(is_direct),
             kept: targets.iter().any(|target| !target.price.is_nothing()),
             talks: (program.calls.iter()).any(|call| matches!(call.kind, CallKind::Llm(_))),
             asides: targets.iter().any(is_particular)
@@ -83,14 +102,56 @@ impl Needs {
     }
 }
 
+/// Whether it knows at once when it will answer.
+pub fn is_direct(target: &Target) -> bool {
+    target.network.is_none()
+        && target.contention.is_none()
+        && !matches!(target.capacity, Capacity::Servers { .. })
+}
+
 /// Whether it answers by a script, with `Retry-After`, or through jobs.
 fn is_particular(target: &Target) -> bool {
     target.script.is_some()
         || !target.limits.is_empty()
         || target.hints().next().is_some()
-        || target.network.is_some()
-        || target.contention.is_some()
-        || matches!(target.capacity, Capacity::Servers { .. })
+        || !is_direct(target)
+}
+
+impl Needs {
+    /// Whether any page is needed beside that of whereabouts.
+    pub fn more_than_whereabouts(self) -> bool {
+        let others = Needs {
+            whereabouts: false,
+            ..self
+        };
+        others != Needs::default()
+    }
+}
+
+impl Whereabouts {
+    /// In no loop, fork, hedge or line, and asked for by nobody.
+    pub const ALONE: Whereabouts = Whereabouts {
+        round: 0,
+        ticket: 0,
+        cause: [NO_LAYER; 2],
+        lane: 0,
+    };
+
+    /// The agent begins a task, or another takes its slot: only the ticket stays, so that what comes
+    /// for an older one is known to be late.
+    #[inline]
+    pub fn forget(&mut self) {
+        *self = Whereabouts {
+            ticket: self.ticket,
+            ..Whereabouts::ALONE
+        };
+    }
+}
+
+impl Default for Whereabouts {
+    fn default() -> Whereabouts {
+        Whereabouts::ALONE
+    }
 }
 
 impl Default for Timed {

@@ -392,6 +392,11 @@ impl FleetProgram {
 }
 
 impl CompiledLayer {
+    /// Whether agents stand in line before it.
+    pub fn has_line(&self) -> bool {
+        matches!(self.kind, Kind::Concurrency(_) | Kind::AdaptiveLimit(_))
+    }
+
     /// Whether it has nothing to do when what is inside it succeeds.
     pub fn ignores_success(&self) -> bool {
         match self.kind {

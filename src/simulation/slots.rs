@@ -22,9 +22,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     ) -> Option<Next> {
         let layer = &self.program.layers[usize::from(i)];
         let group = self.group_of(a, layer);
-        let agent = &mut self.agents.all[a as usize];
-        agent.ticket = agent.ticket.wrapping_add(1);
-        let who = (a, agent.ticket);
+        let who = (a, self.agents.stamp(a));
         let sharer = self.sharer(a);
         match self.shared.semaphores.of(group, sharer).enter(spec, who) {
             Entry::Granted => {
@@ -82,10 +80,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let (group, sharer) = (self.group_of(a, layer), self.sharer(a));
         let mut given_back = false;
         loop {
-            let agents = &self.agents.all;
+            let agents = &self.agents;
             let waits = |(who, ticket): (AgentId, u32)| {
-                let agent = &agents[who as usize];
-                agent.doing == Doing::InLine && agent.ticket == ticket
+                agents.all[who as usize].doing == Doing::InLine && agents.ticket(who) == ticket
             };
             let semaphore = self.shared.semaphores.of(group, sharer);
             let next = match given_back {

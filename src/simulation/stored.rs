@@ -159,12 +159,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let call = &self.program.calls[usize::from(block.call)];
                 (
                     call.step,
-                    self.made_of(a, call, agent.lane.saturating_sub(1)),
+                    self.made_of(a, call, self.agents.lane(a).saturating_sub(1)),
                 )
             }
             Scope::Turn | Scope::Task => (agent.pc, self.agents.asides.of(a).resubmitted),
         };
-        let parts = [agent.task, agent.round, made, u32::from(place)];
+        let parts = [agent.task, self.agents.round(a), made, u32::from(place)];
         let asked_for = parts.iter().fold(ASKED, |h, part| scattered(h ^ part));
         let before = *self.agents.word(a, stored.word + 1) == asked_for;
         *self.agents.word(a, stored.word + 1) = asked_for;
@@ -182,8 +182,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             fleet: agent.fleet,
             task: agent.task,
             step: stored.via.store,
-            round: agent.round,
-            hedge: agent.lane.saturating_sub(1),
+            round: self.agents.round(a),
+            hedge: self.agents.lane(a).saturating_sub(1),
             attempt: asked_for ^ scattered(times),
         };
         let luck = unit_open(self.weather.draw(spot, Purpose::Store)[way as usize]);

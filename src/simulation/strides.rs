@@ -16,12 +16,15 @@ use super::attempts::{attempt_of, take_off};
 use super::bills::Bill;
 use super::memory::Memory;
 use super::observer::{Observer, TaskEnd};
-use super::pages::Needs;
+use super::pages::{Needs, Whereabouts};
 use super::program::{
     Block, BlockId, Call, FleetProgram, Kind, LayerId, NO_BLOCK, NO_LAYER, Op, Program, Scope,
 };
 use super::run::{About, Run};
 use super::shared::SharedState;
+
+/// Where all agents of a program with strides are: it has no loops, forks, hedges or lines.
+const PLACE: Whereabouts = Whereabouts::ALONE;
 
 /// Where an agent is after the success of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,22 +165,19 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 counter.wrapping_sub(1)
             }
         };
-        let (task, round) = match fresh {
-            Some((task, _)) => (task, 0),
-            None => (agent.task, agent.round),
-        };
+        let task = fresh.map_or(agent.task, |(task, _)| task);
         let spot = Spot {
             fleet,
             task,
             step: threshold.step,
-            round,
+            round: PLACE.round,
             attempt,
             hedge: 0,
         };
         let luck = self.weather.draw(spot, Purpose::Attempt);
 
         self.servers[usize::from(call.target.0)].finish(fleet, false);
-        let ended = attempt_of((a, agent), call, now, Bill::NOTHING);
+        let ended = attempt_of((a, agent, PLACE), call, now, Bill::NOTHING);
         self.observer.attempt(&ended);
         if let Some((task, ready)) = fresh {
             self.last_end = now;
@@ -192,9 +192,6 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             self.queues[usize::from(fleet)].unended -= 1;
             agent.task = task;
             agent.ready = ready;
-            agent.round = 0;
-            agent.cause = [NO_LAYER; 3];
-            agent.ticket = agent.ticket.wrapping_add(1);
         }
 
         let target = threshold.target;
@@ -209,11 +206,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         self.observer.begun(now, target, attempt == 0);
         agent.flight = flight;
-        agent.ticket = agent.ticket.wrapping_add(1);
         agent.call = threshold.call;
         agent.block = threshold.block;
         agent.layer = threshold.end;
-        agent.cause[Scope::Call as usize] = agent.cause[Scope::Task as usize];
+        agent.cause = NO_LAYER;
         agent.wake = self.agenda.schedule(now + work, About::Agent.entity(a));
     }
 
@@ -225,7 +221,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.servers[usize::from(call.target.0)].finish(agent.fleet, false);
         let now = self.agenda.now();
         self.observer
-            .attempt(&attempt_of((a, &agent), call, now, Bill::NOTHING));
+            .attempt(&attempt_of((a, &agent, PLACE), call, now, Bill::NOTHING));
         self.finish_task(agent.fleet, agent.task, agent.ready, Outcome::Ok);
         self.rest(a);
     }

@@ -11,6 +11,7 @@ use super::agent::{Agent, AgentId, Doing, reset};
 use super::dead_letters::Tries;
 use super::drive::Next;
 use super::observer::{Denial, Observer, TaskEnd};
+use super::program::Scope;
 use super::queues::{Entrance, Entry, TaskQueue};
 use super::run::{About, MOST_AT_ONCE, Run};
 
@@ -204,9 +205,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 family.root = a;
             }
         }
+        if let Some(place) = self.agents.whereabouts.get_mut(a) {
+            place.forget();
+            place.ticket = place.ticket.wrapping_add(1);
+        }
         let agent = &mut self.agents.all[a as usize];
         *agent = Agent {
-            ticket: agent.ticket.wrapping_add(1),
             task,
             ready,
             pc: entry.pc,
@@ -222,12 +226,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let agent = &mut self.agents.all[a as usize];
         let fleet = &self.program.fleets[usize::from(agent.fleet)];
         if let (Some((_, id)), true) = (&fleet.dead_letter, tries.returned > 0) {
-            agent.cause[0] = *id;
+            self.agents.set_cause(a, Scope::Task, *id);
         }
         if let Some((_, id)) = &fleet.retry {
             match tries.resubmitted {
                 0 => self.observer.entered(*id),
-                _ => agent.cause[0] = *id,
+                _ => self.agents.set_cause(a, Scope::Task, *id),
             }
         }
         self.keep_tries(a, tries);

@@ -8,7 +8,7 @@ use crate::wire::Outcome;
 
 use super::agent::AgentId;
 use super::observer::Observer;
-use super::program::{Call, CompiledLayer, Guard, Kind, NO_LAYER, Program, Scope};
+use super::program::{Call, CompiledLayer, Guard, Kind, NO_LAYER, Program};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -48,7 +48,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let end = AttemptEnd {
                 retry: self.is_retry(a, guard),
                 first_of_step: self.agents.all[a as usize].flight.attempt == 0
-                    && self.agents.all[a as usize].lane <= 1,
+                    && self.agents.lane(a) <= 1,
                 outcome,
                 cost,
                 held,
@@ -157,8 +157,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             fleet: agent.fleet,
             task: agent.task,
             step: layer.id,
-            round: agent.round,
-            hedge: agent.lane.saturating_sub(1),
+            round: self.agents.round(a),
+            hedge: self.agents.lane(a).saturating_sub(1),
             attempt: (now ^ (now >> 32)) as u32,
         };
         unit(self.weather.draw(spot, Purpose::Throttle)[0])
@@ -167,7 +167,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Whether the agent's attempt is one that a retry layer inside this guard asked for.
     fn is_retry(&self, a: AgentId, guard: &Guard) -> bool {
         let inside = |id: u16| id != NO_LAYER && self.program.ranks[usize::from(id)] > guard.rank;
-        inside(self.agents.all[a as usize].cause[Scope::Call as usize]) && inside(self.asked_by(a))
+        inside(self.agents.all[a as usize].cause) && inside(self.asked_by(a))
     }
 }
 
