@@ -167,8 +167,8 @@ pub const MOST_AT_ONCE: usize = 1 << 24;
 
 /// How many events' agents are read in advance at once.
 const AHEAD: u64 = 16;
-/// With how many agents that is worth it: some megabytes of records.
-const CROWDED: usize = 1 << 12;
+/// With how many agents that is worth it: from about a megabyte of records on.
+const CROWDED: usize = 1 << 14;
 
 /// How many events pass between two looks at whether to stop.
 const STOP_EVERY: u64 = 1 << 16;
