@@ -7,7 +7,7 @@
 use crate::units::{Money, Time};
 use crate::wire::Outcome;
 
-use super::pages::{Aside, Needs, Page, Talk, Timed, Whereabouts};
+use super::pages::{Needs, Page, Talk, Timed, Told, Whereabouts};
 use super::program::{BlockId, LayerId, NO_BLOCK, NO_LAYER, Pc, Scope};
 
 /// Index of an agent.
@@ -266,8 +266,8 @@ pub struct Agents {
     pub whereabouts: Page<Whereabouts>,
     /// What they have said to models.
     pub talks: Page<Talk>,
-    /// What is seldom needed.
-    pub asides: Page<Aside>,
+    /// What their attempts will be told.
+    pub told: Page<Told>,
     /// Links between agents.
     pub families: Page<Family>,
     /// What is paid for in advance.
@@ -294,7 +294,7 @@ impl Agents {
             kept: Page::new(needs.kept),
             whereabouts: Page::new(needs.whereabouts),
             talks: Page::new(needs.talks),
-            asides: Page::new(needs.asides),
+            told: Page::new(needs.told),
             families: Page::new(needs.families),
             prepaid: Page::new(needs.prepaid),
             ..Agents::default()
@@ -321,7 +321,7 @@ impl Agents {
         self.kept.push();
         self.whereabouts.push();
         self.talks.push();
-        self.asides.push();
+        self.told.push();
         self.families.push();
         self.prepaid.push();
         self.words.resize(self.words.len() + self.stride, 0);
@@ -335,7 +335,7 @@ impl Agents {
         self.kept.expect(more);
         self.whereabouts.expect(more);
         self.talks.expect(more);
-        self.asides.expect(more);
+        self.told.expect(more);
         self.families.expect(more);
         self.prepaid.expect(more);
         self.words.reserve(more * self.stride);
@@ -370,7 +370,7 @@ impl Agents {
         self.timed.set(id, Timed::default());
         self.kept.set(id, Purse::EMPTY);
         self.talks.set(id, Talk::default());
-        self.asides.set(id, Aside::default());
+        self.told.set(id, Told::default());
         self.prepaid.set(id, Prepaid::default());
     }
 
@@ -378,7 +378,7 @@ impl Agents {
     pub fn hand_down(&mut self, from: AgentId, to: AgentId) {
         self.timed.set(to, self.timed.of(from));
         self.talks.set(to, self.talks.of(from));
-        self.asides.set(to, self.asides.of(from));
+        self.told.set(to, self.told.of(from));
         self.prepaid.set(to, self.prepaid.of(from));
     }
 
@@ -403,7 +403,7 @@ impl Agents {
         }
         if self.has_pages {
             sum ^= self.timed.of(id).until.0 ^ self.kept.of(id).bits();
-            sum ^= u64::from(self.talks.of(id).context) ^ self.asides.of(id).told.0;
+            sum ^= u64::from(self.talks.of(id).context) ^ self.told.of(id).0.0;
         }
         sum
     }
@@ -418,6 +418,14 @@ impl Agents {
     #[inline]
     pub fn round(&self, id: AgentId) -> u32 {
         self.whereabouts.get(id).map_or(0, |place| place.round)
+    }
+
+    /// How often an agent's task was submitted again before.
+    #[inline]
+    pub fn resubmitted(&self, id: AgentId) -> u32 {
+        self.whereabouts
+            .get(id)
+            .map_or(0, |place| place.resubmitted)
     }
 
     /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
@@ -523,7 +531,7 @@ impl Agents {
             self.kept.bytes(),
             self.whereabouts.bytes(),
             self.talks.bytes(),
-            self.asides.bytes(),
+            self.told.bytes(),
             self.families.bytes(),
             self.prepaid.bytes(),
         ];

@@ -11,7 +11,7 @@ use super::agent::{Agent, AgentId, Doing, Flight};
 use super::bills::Bill;
 use super::drive::Next;
 use super::observer::{Attempt, Observer};
-use super::pages::Whereabouts;
+use super::pages::{Told, Whereabouts};
 use super::program::{Call, CallKind, NO_LAYER};
 use super::run::Run;
 use super::server::{Request, Server, Verdict};
@@ -58,7 +58,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
         let of_call = match self.program.counts_calls {
             true => {
-                let from = self.agents.asides[a as usize].call_from;
+                let from = self.agents.whereabouts[a as usize].call_from;
                 self.made(teller, call).wrapping_sub(from)
             }
             false => 0,
@@ -172,9 +172,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Verdict::Dropped => unreachable!("only a target with servers drops requests"),
         };
-        if let Some(aside) = self.agents.asides.get_mut(a) {
-            aside.told = told.unwrap_or(Span::MAX);
-        }
+        self.agents.told.set(a, Told(told.unwrap_or(Span::MAX)));
         self.wait(a, Doing::InFlight, until);
         Next::Wait
     }
@@ -219,8 +217,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// The `Retry-After` that comes with an agent's attempt.
     #[inline]
     fn retry_after(&self, a: AgentId) -> Option<Span> {
-        let aside = self.agents.asides.get(a)?;
-        (aside.told != Span::MAX).then_some(aside.told)
+        let Told(after) = *self.agents.told.get(a)?;
+        (after != Span::MAX).then_some(after)
     }
 
     /// What an agent has after a success: the answer or the result joins its conversation.

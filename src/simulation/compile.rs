@@ -6,7 +6,7 @@ use crate::scenario::model::{
 };
 use crate::scenario::nesting::begins_turn;
 
-use super::memory::{Memory, counts_calls, own_words, steps_come_once, words_of};
+use super::memory::{Memory, counts_calls, is_retry, own_words, steps_come_once, words_of};
 use super::pages::Needs;
 use super::plain::Plain;
 use super::program::{
@@ -32,7 +32,7 @@ pub(super) struct Compiler<'a> {
     pub(super) around: Vec<(BlockId, BlockId)>,
 }
 
-/// Words of a turn's snapshot: context, round, and what was kept (two).
+/// Words of the snapshot of a turn that may be tried again: context, round, and what was kept (two).
 const SNAPSHOT_WORDS: u16 = 4;
 
 /// Where the compiler is.
@@ -75,6 +75,7 @@ impl<'a> Compiler<'a> {
                 words: 0,
                 prepays: false,
                 counts_calls: scenario.targets.iter().any(counts_calls),
+                turns_repeat: policy.turn.iter().any(is_retry),
                 once: steps_come_once(scenario, policy),
                 counters: 0,
                 groups: Groups::default(),
@@ -138,11 +139,15 @@ impl<'a> Compiler<'a> {
         self.task_words = words(&self.policy.task);
         let has_turns = |fleet: &Fleet| fleet.plan.iter().any(holds_turn);
         if self.scenario.fleets.iter().any(has_turns) {
-            self.turn_words = SNAPSHOT_WORDS + words(&self.policy.turn);
+            self.turn_words = self.snapshot_words() + words(&self.policy.turn);
         }
         self.call_words = widest(&self.policy.tool).max(widest(&self.policy.llm));
         let all = self.task_words + self.turn_words + self.call_words;
         self.program.words = usize::from(all) + FleetProgram::words(&self.policy.fleet);
+    }
+
+    fn snapshot_words(&self) -> u16 {
+        u16::from(self.program.turns_repeat) * SNAPSHOT_WORDS
     }
 
     fn pc(&self) -> Pc {
@@ -358,7 +363,7 @@ impl<'a> Compiler<'a> {
         let scope = self.program.blocks[usize::from(block)].scope;
         let mut word = match scope {
             Scope::Task => 0,
-            Scope::Turn => self.task_words + SNAPSHOT_WORDS,
+            Scope::Turn => self.task_words + self.snapshot_words(),
             Scope::Call => self.task_words + self.turn_words,
         };
         let targets = target.map_or(vec![], |own| targets_of(own, layers));

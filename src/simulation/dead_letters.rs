@@ -54,7 +54,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn tries(&mut self, a: AgentId) -> Tries {
         let agent = &self.agents.all[a as usize];
         let fleet = &self.program.fleets[usize::from(agent.fleet)];
-        let resubmitted = self.agents.asides.of(a).resubmitted;
+        let resubmitted = self.agents.resubmitted(a);
         if !fleet.keeps_tries() {
             return Tries {
                 resubmitted,

@@ -143,6 +143,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if let Some(place) = self.agents.whereabouts.get_mut(a) {
             place.cause[Scope::Turn as usize] = cause;
         }
+        if !self.program.turns_repeat {
+            return;
+        }
         let round = u64::from(self.agents.round(a));
         let place = u64::from(self.agents.talks.of(a).context) << 32 | round;
         let kept = self.agents.kept.of(a).bits();
@@ -155,7 +158,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn note_call_from(&mut self, a: AgentId, b: &Block) {
         let program = self.program;
         let made = self.made(a, &program.calls[usize::from(b.call)]);
-        self.agents.asides[a as usize].call_from = made;
+        self.agents.whereabouts[a as usize].call_from = made;
     }
 
     #[inline(never)]
@@ -238,6 +241,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     fn enter_body(&mut self, a: AgentId, b: &Block) -> Next {
         match b.scope {
             Scope::Call => unreachable!("the body of a call is its attempt"),
+            Scope::Turn if !self.program.turns_repeat => {}
             Scope::Turn => {
                 let place = self.agents.pair(a, b.word);
                 if let Some(talk) = self.agents.talks.get_mut(a) {
@@ -387,9 +391,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    /// What the turn's successful attempts cost was for nothing.
+    /// What the turn's successful attempts cost was for nothing. Of a turn that is not tried again it
+    /// goes with all of its task.
     #[inline(never)]
     pub(super) fn throw_away(&mut self, a: AgentId, word: u16) {
+        if !self.program.turns_repeat {
+            return;
+        }
         let before = Purse::from_bits(self.agents.pair(a, word + 2));
         let lost = self.agents.kept.of(a).money() - before.money();
         self.agents.kept.set(a, before);

@@ -39,7 +39,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         family.child = NOBODY;
         self.wait(a, Doing::Joins, Time::NEVER);
         let parent = self.agents.all[a as usize];
-        let (root, resubmitted) = (self.agents.root(a), self.agents.asides.of(a).resubmitted);
+        let (root, resubmitted) = (self.agents.root(a), self.agents.resubmitted(a));
         let scope = program.blocks[usize::from(parent.block)].scope;
         let (round, cause) = (self.agents.round(a), self.agents.cause(a, scope));
         let mut newest = NOBODY;
@@ -56,9 +56,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let place = &mut self.agents.whereabouts[child as usize];
             place.round = round.wrapping_mul(n).wrapping_add(i as u32);
             place.cause[Scope::Task as usize] = cause;
-            if let Some(aside) = self.agents.asides.get_mut(child) {
-                aside.resubmitted = resubmitted;
-            }
+            place.resubmitted = resubmitted;
             self.agents.families[child as usize].root = root;
             self.agents.families[child as usize].parent = a;
             self.agents.families[child as usize].sibling = newest;

@@ -11,6 +11,7 @@ use crate::wire::Outcome;
 
 use super::agent::{AgentId, Doing, NOBODY};
 use super::observer::Observer;
+use super::pages::Told;
 use super::rows::Access;
 use super::run::{About, MOST_AT_ONCE, Run};
 use super::server::{Request, Verdict};
@@ -124,9 +125,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             access: Access::NONE,
             event: 0,
         });
-        let aside = &mut self.agents.asides[a as usize];
-        aside.told = Span::MAX;
-        aside.job = job;
+        self.agents.told.set(a, Told::default());
+        self.agents.whereabouts[a as usize].job = job;
         self.wait(a, Doing::AwaitsReply, Time::NEVER);
         if there == Span::ZERO {
             self.job_arrives(job);
@@ -209,7 +209,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 // Giving up on it costs nothing.
                 self.foretell(job, Outcome::Timeout);
                 if let Some(a) = self.client_of(job) {
-                    self.agents.asides[a as usize].job = NOBODY;
+                    self.agents.whereabouts[a as usize].job = NOBODY;
                 }
                 self.jobs.remove(job);
             }
@@ -386,7 +386,8 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let agent = &mut self.agents.all[a as usize];
             agent.wake = 0;
             agent.flight.outcome = this.outcome;
-            self.agents.asides[a as usize].told = this.retry_after.unwrap_or(Span::MAX);
+            let told = Told(this.retry_after.unwrap_or(Span::MAX));
+            self.agents.told.set(a, told);
             let next = self.replied(a, self.call_of(a));
             self.drive(a, next);
         }
@@ -422,7 +423,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// The client gives up on its job; a target that cancels stops working on it.
     pub(super) fn cancel_job(&mut self, a: AgentId) {
-        let job = self.agents.asides[a as usize].job;
+        let job = self.agents.whereabouts[a as usize].job;
         if job == NOBODY {
             return;
         }

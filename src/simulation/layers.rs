@@ -249,7 +249,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             agent.task,
             self.agents.round(a),
             u32::from(self.agents.cause(a, Scope::Task) != NO_LAYER)
-                + (self.agents.asides.of(a).resubmitted << 8),
+                + (self.agents.resubmitted(a) << 8),
         );
         let made = match block.scope {
             Scope::Call => {

@@ -58,12 +58,11 @@ pub fn steps_come_once(scenario: &Scenario, policy: &Policy) -> bool {
             LayerKind::Hedge(_) | LayerKind::Budget(_) | LayerKind::RetryBudget(_)
         )
     };
-    let again = |layer: &Layer| matches!(layer.kind, LayerKind::Retry(_));
     let mut outer = policy.turn.iter().chain(&policy.task);
     let fleet = &policy.fleet;
     scenario.fleets.iter().all(straight)
         && !policy.written_layers().any(interferes)
-        && !outer.any(again)
+        && !outer.any(is_retry)
         && fleet.retry.is_none()
         && fleet.dead_letter.is_none()
         && !scenario.targets.iter().any(counts_calls)
@@ -115,6 +114,11 @@ fn words_of_retry(spec: &RetrySpec, memory: Memory) -> u16 {
             LATEST_WORDS + 2 * pairs + u16::from(spec.restarts)
         }
     }
+}
+
+/// Whether a layer tries again.
+pub fn is_retry(layer: &Layer) -> bool {
+    matches!(layer.kind, LayerKind::Retry(_))
 }
 
 /// Whether a target's script tells calls apart.

@@ -27,7 +27,7 @@ pub struct Needs {
     pub kept: bool,
     pub whereabouts: bool,
     pub talks: bool,
-    pub asides: bool,
+    pub told: bool,
     pub families: bool,
     pub prepaid: bool,
 }
@@ -52,6 +52,12 @@ pub struct Whereabouts {
     pub ticket: u32,
     /// Which layers caused what is done now in its task and in its turn.
     pub cause: [LayerId; 2],
+    /// The job that will bring the reply, while the agent awaits one.
+    pub job: u32,
+    /// What the step's attempts had been counted to when this call began.
+    pub call_from: u32,
+    /// How often the task was submitted again before.
+    pub resubmitted: u32,
     /// Of a helper inside a hedge: which one, from 1. Otherwise 0.
     pub lane: u8,
 }
@@ -67,19 +73,10 @@ pub struct Talk {
     pub grown: u32,
 }
 
-/// What is needed where a target has a line, a network, contention, limits or a script, or a fleet
-/// submits tasks again.
+/// The `Retry-After` that will come with the attempt under way, [`Span::MAX`] for none; where targets
+/// send any.
 #[derive(Clone, Copy, Debug)]
-pub struct Aside {
-    /// The `Retry-After` that will come with the attempt under way; [`Span::MAX`] for none.
-    pub told: Span,
-    /// The job that will bring the reply, while the agent awaits one.
-    pub job: u32,
-    /// What the step's attempts had been counted to when this call began.
-    pub call_from: u32,
-    /// How often the task was submitted again before.
-    pub resubmitted: u32,
-}
+pub struct Told(pub Span);
 
 impl Needs {
     /// What a program of this scenario needs.
@@ -94,8 +91,7 @@ impl Needs {
                 || !targets.iter().all(is_direct),
             kept: targets.iter().any(|target| !target.price.is_nothing()),
             talks: (program.calls.iter()).any(|call| matches!(call.kind, CallKind::Llm(_))),
-            asides: targets.iter().any(is_particular)
-                || program.fleets.iter().any(|fleet| fleet.retry.is_some()),
+            told: targets.iter().any(sends_retry_after),
             families,
             prepaid: program.prepays,
         }
@@ -109,12 +105,9 @@ pub fn is_direct(target: &Target) -> bool {
         && !matches!(target.capacity, Capacity::Servers { .. })
 }
 
-/// Whether it answers by a script, with `Retry-After`, or through jobs.
-fn is_particular(target: &Target) -> bool {
-    target.script.is_some()
-        || !target.limits.is_empty()
-        || target.hints().next().is_some()
-        || !is_direct(target)
+/// Whether `Retry-After` comes with any of its answers.
+fn sends_retry_after(target: &Target) -> bool {
+    target.script.is_some() || !target.limits.is_empty() || target.hints().next().is_some()
 }
 
 impl Needs {
@@ -134,6 +127,9 @@ impl Whereabouts {
         round: 0,
         ticket: 0,
         cause: [NO_LAYER; 2],
+        job: NOBODY,
+        call_from: 0,
+        resubmitted: 0,
         lane: 0,
     };
 
@@ -163,14 +159,9 @@ impl Default for Timed {
     }
 }
 
-impl Default for Aside {
-    fn default() -> Aside {
-        Aside {
-            told: Span::MAX,
-            job: NOBODY,
-            call_from: 0,
-            resubmitted: 0,
-        }
+impl Default for Told {
+    fn default() -> Told {
+        Told(Span::MAX)
     }
 }
 

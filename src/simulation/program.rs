@@ -76,6 +76,8 @@ pub struct Program {
     pub prepays: bool,
     /// Whether a script tells calls apart, so that the attempts of each are counted.
     pub counts_calls: bool,
+    /// Whether turns may be tried again, which then begin as they did.
+    pub turns_repeat: bool,
     /// Whether [`steps_come_once`](super::memory::steps_come_once): then nobody has counters.
     pub once: bool,
     /// 32-bit counters an agent needs.
@@ -136,7 +138,7 @@ pub struct Block {
     pub after: Pc,
     /// Of a call: index in [`Program::calls`].
     pub call: u16,
-    /// Of a turn: the first of the four words of its snapshot.
+    /// Of a turn that may be tried again: the first of the four words of its snapshot.
     pub word: u16,
     /// What happens when it fails for good.
     pub on_failure: OnFailure,

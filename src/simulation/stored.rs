@@ -162,7 +162,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                     self.made_of(a, call, self.agents.lane(a).saturating_sub(1)),
                 )
             }
-            Scope::Turn | Scope::Task => (agent.pc, self.agents.asides.of(a).resubmitted),
+            Scope::Turn | Scope::Task => (agent.pc, self.agents.resubmitted(a)),
         };
         let parts = [agent.task, self.agents.round(a), made, u32::from(place)];
         let asked_for = parts.iter().fold(ASKED, |h, part| scattered(h ^ part));

@@ -172,9 +172,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.agents.counters_of(a).copy_from_slice(counters);
                 let from = self.queues[usize::from(f)].entry;
                 self.begin_task(a, entry.task, entry.ready, from);
-                if let Some(aside) = self.agents.asides.get_mut(a) {
-                    aside.resubmitted = entry.tries.resubmitted;
-                }
+                self.agents.whereabouts[a as usize].resubmitted = entry.tries.resubmitted;
                 self.note_tries(a, entry.tries);
                 Next::Step
             }
@@ -310,7 +308,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let Some((spec, id)) = &self.program.fleets[usize::from(agent.fleet)].retry else {
             return false;
         };
-        let resubmitted = self.agents.asides.of(a).resubmitted;
+        let resubmitted = self.agents.resubmitted(a);
         let now = self.agenda.now();
         let tries = self.tries(a);
         let mut state = RetryState {
