@@ -247,8 +247,9 @@ fn a_quantile_says_nothing_until_a_hundred_have_been_seen() {
         "count: 151",
         "tool: [{hedge: {after: p95}}]",
     ));
-    // 100 ms lie in a bucket that ends at 100,663,295 ns.
+    // 100 ms lie in a bucket that begins at 99,614,720 ns and is 2^20 wide: 95 % into it.
     let hedge = attempts.iter().find(|a| a.hedge == 1).unwrap();
-    assert_eq!(hedge.begin.0, 15_000_000_000 + 100_663_295);
+    let p95 = 99_614_720 + ((1 << 20) - 1) * 95 / 100;
+    assert_eq!(hedge.begin.0, 15_000_000_000 + p95);
     assert_eq!(attempts.len(), 152, "{lines:?}");
 }
