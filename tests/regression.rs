@@ -277,3 +277,33 @@ policies: {p: {}}
 
 struct Quiet;
 impl Progress for Quiet {}
+
+/// An adaptive rate limit that each agent has for itself panicked where no other layer was shared by
+/// agents or tasks: room for personal state was made only for the others.
+#[test]
+fn every_layer_may_be_the_only_one_that_an_agent_or_task_has_for_itself() {
+    let layers = [
+        "circuit_breaker: {failures: 5, open_for: 1s",
+        "concurrency: {max: 2",
+        "rate_limit: {rate: 5/s",
+        "rate_limit: {adaptive: {on: [rate_limited]}",
+        "adaptive_throttle: {k: 2",
+        "budget: {limit: $1",
+        "hedge: {after: p95",
+        "route: {deployments: [tool]",
+    ];
+    for layer in layers {
+        for shared in ["task", "agent", "fleet", "all"] {
+            let (log, end) = play(&format!(
+                "name: alone
+tools:
+  tool: {{latency: 10ms, failures: 20%, limits: [{{requests: 9/s}}]}}
+fleets: {{f: {{agents: 3, tasks: {{count: 40}}, plan: [{{tool: tool}}, {{tool: tool}}]}}}}
+policies: {{p: {{tool: [{{retry: {{attempts: 4, delay: 100ms}}}}, {{{layer}, shared: {shared}}}}}]}}}}
+"
+            ));
+            assert_eq!(end.cut, None, "{layer} {shared}");
+            assert_eq!(log.tasks().count(), 40, "{layer} {shared}");
+        }
+    }
+}

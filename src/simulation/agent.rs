@@ -467,6 +467,23 @@ impl Agents {
             Scope::Call => self.all[id as usize].cause = layer,
             outer => self.whereabouts[id as usize].cause[outer as usize] = layer,
         }
+        if let Some(place) = self.whereabouts.get_mut(id) {
+            place.caused_above[scope as usize] = 0;
+        }
+    }
+
+    /// An agent enters a turn or call: what caused what is around it causes it too.
+    #[inline]
+    pub fn inherit_cause(&mut self, id: AgentId, around: Scope, entered: Scope) {
+        let cause = self.cause(id, around);
+        match (entered, self.whereabouts.get_mut(id)) {
+            (Scope::Call, _) => self.all[id as usize].cause = cause,
+            (outer, Some(place)) => place.cause[outer as usize] = cause,
+            (_, None) => {}
+        }
+        if let Some(place) = self.whereabouts.get_mut(id) {
+            place.caused_above[entered as usize] = place.caused_above[around as usize];
+        }
     }
 
     /// Frees a slot.

@@ -236,16 +236,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         true
     }
 
-    /// Whose state a guard's is: beyond a fork that of the agent that holds the task.
+    /// Whose state a guard's is: beyond forks that of the agent that made the outermost of them.
     pub(super) fn guard_sharer(&self, a: AgentId, guard: Guard) -> Sharer {
-        let sharer = self.sharer(a);
-        Sharer {
-            agent: match guard.beyond_fork {
-                true => sharer.root,
-                false => sharer.agent,
-            },
-            ..sharer
+        let mut sharer = self.sharer(a);
+        for _ in 0..guard.forks {
+            sharer.agent = self.agents.families[sharer.agent as usize].parent;
         }
+        sharer
     }
 }
 

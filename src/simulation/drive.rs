@@ -98,13 +98,12 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 }
                 Op::Call(block) => {
                     let b = &program.blocks[usize::from(block)];
-                    let cause = self.agents.cause(a, b.around);
+                    self.agents.inherit_cause(a, b.around, Scope::Call);
                     let agent = &mut self.agents.all[a as usize];
                     agent.block = block;
                     agent.layer = b.first;
                     agent.call = b.call;
                     agent.flight.attempt = Flight::NONE_YET;
-                    agent.cause = cause;
                     if self.agents.has_pages
                         && let Some(talk) = self.agents.talks.get_mut(a)
                     {
@@ -139,10 +138,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     /// Notes what a turn begins with, to begin with it again.
     #[inline]
     fn note_turn(&mut self, a: AgentId, b: &Block) {
-        let cause = self.agents.cause(a, Scope::Task);
-        if let Some(place) = self.agents.whereabouts.get_mut(a) {
-            place.cause[Scope::Turn as usize] = cause;
-        }
+        self.agents.inherit_cause(a, Scope::Task, Scope::Turn);
         if !self.program.turns_repeat {
             return;
         }

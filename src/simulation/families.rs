@@ -42,6 +42,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         let (root, resubmitted) = (self.agents.root(a), self.agents.resubmitted(a));
         let scope = program.blocks[usize::from(parent.block)].scope;
         let (round, cause) = (self.agents.round(a), self.agents.cause(a, scope));
+        let above = self.agents.whereabouts[a as usize].caused_above[scope as usize];
         let mut newest = NOBODY;
         for (i, block) in fork.branches.iter().enumerate() {
             let child = self.add_agent(parent.fleet);
@@ -56,6 +57,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let place = &mut self.agents.whereabouts[child as usize];
             place.round = round.wrapping_mul(n).wrapping_add(i as u32);
             place.cause[Scope::Task as usize] = cause;
+            place.caused_above[Scope::Task as usize] = above + 1;
             place.resubmitted = resubmitted;
             self.agents.families[child as usize].root = root;
             self.agents.families[child as usize].parent = a;

@@ -45,14 +45,14 @@ impl Compiler<'_> {
 
     /// Whether the guards from number `from` on have the state of this layer already: a turn of a
     /// sub-agent inside a turn has one layer twice, and yet only one state to ask and to charge.
-    fn is_guarded(&self, from: u16, layer: u16, beyond_fork: bool) -> bool {
+    fn is_guarded(&self, from: u16, layer: u16, forks: u8) -> bool {
         let layers = &self.program.layers;
         let this = &layers[usize::from(layer)];
         self.program.guards[usize::from(from)..]
             .iter()
             .any(|guard| {
                 layers[usize::from(guard.layer)].group == this.group
-                    && (this.shared != Shared::Agent || guard.beyond_fork == beyond_fork)
+                    && (this.shared != Shared::Agent || guard.forks == forks)
             })
     }
 
@@ -64,20 +64,16 @@ impl Compiler<'_> {
         wanted: impl Fn(u16, &Kind) -> bool,
     ) -> (u16, u16) {
         let from = self.program.guards.len() as u16;
-        let (mut block, mut below, mut beyond_fork) = (block, below, false);
+        let (mut block, mut below, mut forks) = (block, below, 0);
         loop {
             let b = self.program.blocks[usize::from(block)];
             for layer in (b.first..b.end.min(below)).rev() {
                 if wanted(layer, &self.program.layers[usize::from(layer)].kind)
-                    && !self.is_guarded(from, layer, beyond_fork)
+                    && !self.is_guarded(from, layer, forks)
                 {
                     let id = self.program.layers[usize::from(layer)].id;
                     let rank = self.program.ranks[usize::from(id)];
-                    self.program.guards.push(Guard {
-                        layer,
-                        beyond_fork,
-                        rank,
-                    });
+                    self.program.guards.push(Guard { layer, forks, rank });
                 }
             }
             below = u16::MAX;
@@ -88,7 +84,7 @@ impl Compiler<'_> {
             let Some((_, outer)) = self.around.iter().find(|(branch, _)| *branch == block) else {
                 break;
             };
-            (block, beyond_fork) = (*outer, true);
+            (block, forks) = (*outer, forks + 1);
         }
         (from, self.program.guards.len() as u16)
     }

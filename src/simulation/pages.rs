@@ -52,6 +52,8 @@ pub struct Whereabouts {
     pub ticket: u32,
     /// Which layers caused what is done now in its task and in its turn.
     pub cause: [LayerId; 2],
+    /// For each scope, how many forks further up the agent is in whose blocks that layer stands.
+    pub caused_above: [u8; 3],
     /// The job that will bring the reply, while the agent awaits one.
     pub job: u32,
     /// What the step's attempts had been counted to when this call began.
@@ -127,6 +129,7 @@ impl Whereabouts {
         round: 0,
         ticket: 0,
         cause: [NO_LAYER; 2],
+        caused_above: [0; 3],
         job: NOBODY,
         call_from: 0,
         resubmitted: 0,

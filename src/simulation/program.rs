@@ -227,8 +227,8 @@ pub enum StoredKind {
 pub struct Guard {
     /// Index in [`Program::layers`].
     pub layer: u16,
-    /// Whether a fork stands between, so that its state is the task's own agent's.
-    pub beyond_fork: bool,
+    /// How many forks stand between: its state is that of the agent so many further up.
+    pub forks: u8,
     /// How far inside it stands; what a retry layer of a higher rank asks for is a retry to it.
     pub rank: u32,
 }

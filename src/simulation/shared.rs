@@ -78,14 +78,26 @@ impl SharedState {
                 |(shared, _): &(Shared, S)| matches!(shared, Shared::Task | Shared::Agent);
             groups.iter().any(personal)
         }
-        any(&groups.breakers)
-            || any(&groups.semaphores)
-            || any(&groups.limits)
-            || any(&groups.throttles)
-            || any(&groups.retry_budgets)
-            || any(&groups.accounts)
-            || any(&groups.latencies)
-            || any(&groups.routers)
+        let Groups {
+            breakers,
+            semaphores,
+            limits,
+            adaptive_limits,
+            throttles,
+            retry_budgets,
+            accounts,
+            latencies,
+            routers,
+        } = groups;
+        any(breakers)
+            || any(semaphores)
+            || any(limits)
+            || any(adaptive_limits)
+            || any(throttles)
+            || any(retry_budgets)
+            || any(accounts)
+            || any(latencies)
+            || any(routers)
     }
 
     /// Makes the states of a slot new: those of its agent (`Shared::Agent`) when the slot gets a

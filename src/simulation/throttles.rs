@@ -1,5 +1,7 @@
 //! What retry budgets hear: attempts that begin and end inside them, and retries that are asked for.
 
+use std::cmp::Ordering;
+
 use crate::engine::Queue;
 use crate::random::{Purpose, Spot, unit};
 use crate::resilience::{AttemptEnd, RetryBudgetSpec};
@@ -8,7 +10,7 @@ use crate::wire::Outcome;
 
 use super::agent::AgentId;
 use super::observer::Observer;
-use super::program::{Call, CompiledLayer, Guard, Kind, NO_LAYER, Program};
+use super::program::{Call, CompiledLayer, Guard, Kind, NO_LAYER, Program, Scope};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -166,8 +168,20 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     /// Whether the agent's attempt is one that a retry layer inside this guard asked for.
     fn is_retry(&self, a: AgentId, guard: &Guard) -> bool {
-        let inside = |id: u16| id != NO_LAYER && self.program.ranks[usize::from(id)] > guard.rank;
-        inside(self.agents.all[a as usize].cause) && inside(self.asked_by(a))
+        let (cause, asked_by) = (self.agents.all[a as usize].cause, self.asked_by(a));
+        if cause == NO_LAYER || asked_by == NO_LAYER {
+            return false;
+        }
+        let place = self.agents.whereabouts.of(a);
+        match place.caused_above[Scope::Call as usize].cmp(&guard.forks) {
+            // What a sub-agent's own layers ask for is inside whatever stands around the fork.
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => {
+                let inside = |id: u16| self.program.ranks[usize::from(id)] > guard.rank;
+                inside(cause) && inside(asked_by)
+            }
+        }
     }
 }
 

@@ -175,8 +175,13 @@ impl Clock {
         let before = if at == self.now() { before } else { 0 };
         self.given_up.set((self.now(), before + 1));
         if before > 0 {
-            self.contested.borrow_mut().insert(self.now());
+            self.contest();
         }
+    }
+
+    /// The order of what happens now is a matter of taste.
+    pub fn contest(&self) {
+        self.contested.borrow_mut().insert(self.now());
     }
 
     /// The instants at which several things happened that were planned before, so that their order

@@ -104,8 +104,11 @@ pub fn compare(text: &str) -> Verdict {
             .into_iter()
             .chain(together.map(|pair| pair[0].0));
         let before = hidden.filter(|t| t < first);
+        // Whose each is of two that began together, no list of begins tells.
+        let began = part(&squall.attempts, &oracle.attempts, |row| row.begin);
         if before
             .chain(times.iter().copied())
+            .chain(began.into_iter().flatten())
             .any(|t| oracle.contested.contains(&t))
         {
             return Verdict::Taste;
@@ -128,8 +131,11 @@ pub fn compare(text: &str) -> Verdict {
 /// The instants at which the same happened, but not in the same order; meaningless after the first at
 /// which not the same happened.
 fn other_order(squall: &Log, oracle: &Log) -> Vec<u64> {
-    let pairs = squall.order.iter().zip(&oracle.order);
-    pairs.filter(|(s, o)| s != o).map(|(s, _)| s.0).collect()
+    let began = squall.order.iter().zip(&oracle.order);
+    let began = began.filter(|(s, o)| s != o).map(|(s, _)| s.0);
+    let ended = squall.attempts.iter().zip(&oracle.attempts);
+    let ended = ended.filter(|(s, o)| s != o).map(|(s, _)| s.end);
+    began.chain(ended).collect()
 }
 
 /// The times of the first rows that differ, if any do.

@@ -90,6 +90,10 @@ impl Sharing {
         if let Some((left, _, signal)) = first {
             let work = left.div_ceil(self.share()) as u64;
             let at = end(&self.breakdowns, self.until.get(), work);
+            // Several are through at once: what comes of one may be planned before the next goes.
+            if at == self.clock.now() {
+                self.clock.contest();
+            }
             self.planned.set((at, self.clock.fire(at, signal)));
         }
     }
