@@ -229,6 +229,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_longer_than_a_span_has_no_end_either() {
+        // 2^63 s are more than 584 years; 2^30 s are 34.
+        assert_eq!(spec(Some(65)).outlook(4).worst_wait, None);
+        let years = spec(Some(31)).outlook(4).worst_wait.unwrap();
+        assert_eq!(years, Span::seconds((1 << 30) - 1));
+    }
+
+    #[test]
     fn a_backoff_with_memory_is_drawn() {
         let mut spec = spec(Some(4));
         spec.backoff = Backoff {
