@@ -143,7 +143,11 @@ fn to_arrive(fleet: &Fleet) -> Option<u64> {
     match &fleet.tasks.arrivals {
         Arrivals::Batch => None,
         Arrivals::Trace(rows) => count.into_iter().chain([rows.len() as u64]).min(),
-        Arrivals::Even(_) | Arrivals::Poisson(_) | Arrivals::Varying { .. } => count,
+        Arrivals::Even(_)
+        | Arrivals::Poisson(_)
+        | Arrivals::Gaps(_)
+        | Arrivals::OnOff(_)
+        | Arrivals::Varying { .. } => count,
     }
 }
 

@@ -124,10 +124,11 @@ impl Latencies {
             return None;
         }
         let rank = (u64::from(self.total) * u64::from(share.0)).div_ceil(1_000_000);
+        let rank = rank.max(1);
         let mut below = 0;
         for (i, count) in self.counts.iter().enumerate() {
             let count = u64::from(*count);
-            if below + count >= rank && count > 0 {
+            if below + count >= rank {
                 let (least, width) = extent(self.first + i);
                 let into = u128::from(width - 1) * u128::from(rank - below) / u128::from(count);
                 return Some(Span(least + into as u64));
@@ -200,9 +201,9 @@ mod tests {
         assert_eq!(bucket(p95.0), bucket(Span::millis(95).0));
         let p1 = seen.quantile(Share(10_000)).unwrap();
         assert_eq!(bucket(p1.0), bucket(Span::millis(1).0));
-        assert_eq!(seen.quantile(Share(1_000_000)).map(|p| bucket(p.0)), {
-            Some(bucket(Span::millis(100).0))
-        });
+        let whole = seen.quantile(Share(1_000_000)).unwrap();
+        assert_eq!(bucket(whole.0), bucket(Span::millis(100).0));
+        assert_eq!(seen.counts.len(), bucket(whole.0) - bucket(p1.0) + 1);
     }
 
     #[test]
@@ -231,6 +232,19 @@ mod tests {
         }
         assert!(seen.quantile(Share(985_000)).unwrap() < Span::millis(11));
         assert!(seen.quantile(Share(992_000)).unwrap() > Span::millis(1_000));
+    }
+
+    #[test]
+    fn every_two_thousandth_halves_what_was_seen() {
+        let mut seen = Latencies::default();
+        let after = |seen: &mut Latencies, more: u32| {
+            (0..more).for_each(|ms| seen.record(Span::millis(ms.into())));
+            seen.total
+        };
+        assert_eq!(after(&mut seen, 1_999), 1_999 * Latencies::ONE);
+        assert_eq!(after(&mut seen, 1), 1_000 * Latencies::ONE);
+        assert_eq!(after(&mut seen, 999), 1_999 * Latencies::ONE);
+        assert_eq!(after(&mut seen, 1), 1_000 * Latencies::ONE);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::units::Share;
 
 /// The most tokens that one value may be; far above every context window, far below overflow.
 pub(super) const MOST_TOKENS: u64 = 100_000_000;
+/// The most tasks that come at once by one value.
+const MOST_TASKS: u64 = 1_000_000;
 /// The largest file of values that is read \[bytes\].
 const MOST_BYTES: u64 = 64 << 20;
 /// The largest sigma of a lognormal; above it nearly every sample is nothing or for ever.
@@ -24,6 +26,8 @@ enum Quantity {
     Time,
     /// Numbers of tokens.
     Tokens,
+    /// Numbers of tasks.
+    Tasks,
 }
 
 /// A time or a distribution of times \[ns\].
@@ -34,6 +38,11 @@ pub(super) fn times(node: &Node, r: &mut Reader) -> Option<Distribution> {
 /// A number of tokens or a distribution of them.
 pub(super) fn tokens(node: &Node, r: &mut Reader) -> Option<Distribution> {
     distribution(node, Quantity::Tokens, r)
+}
+
+/// A number of tasks or a distribution of them.
+pub(super) fn tasks(node: &Node, r: &mut Reader) -> Option<Distribution> {
+    distribution(node, Quantity::Tasks, r)
 }
 
 /// The distributions by name.
@@ -58,6 +67,7 @@ fn distribution(node: &Node, quantity: Quantity, r: &mut Reader) -> Option<Distr
     let what = match quantity {
         Quantity::Time => "a time or a distribution",
         Quantity::Tokens => "a number of tokens or a distribution",
+        Quantity::Tasks => "a number of tasks or a distribution",
     };
     let (kind, node) = r.variant(node, what, &KINDS)?;
     match kind {
@@ -243,6 +253,7 @@ impl Quantity {
         match self {
             Quantity::Time => Some(r.time(node)?.0 as f64),
             Quantity::Tokens => Some(r.count_in(node, 0, MOST_TOKENS)? as f64),
+            Quantity::Tasks => Some(r.count_in(node, 1, MOST_TASKS)? as f64),
         }
     }
 
@@ -261,6 +272,7 @@ impl Quantity {
         let (scale, most) = match self {
             Quantity::Time => (1e9, 1e18),
             Quantity::Tokens => (1.0, MOST_TOKENS as f64),
+            Quantity::Tasks => (1.0, MOST_TASKS as f64),
         };
         let value = value * scale;
         (0.0..=most).contains(&value).then_some(value)
@@ -366,6 +378,7 @@ fn from_file(node: &Node, name: &str, quantity: Quantity, r: &mut Reader) -> Opt
             let unit = match quantity {
                 Quantity::Time => "a time in seconds",
                 Quantity::Tokens => "a number of tokens",
+                Quantity::Tasks => "a number of tasks",
             };
             let message = format!("expected {unit}, found `{}`", super::words::shortened(line));
             let found = Diagnostic::about(name, message).on_line(i + 1, line);

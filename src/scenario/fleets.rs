@@ -1,13 +1,14 @@
 //! Fleets: how many agents, when they start, where their tasks come from.
 
+use super::distributions;
 use super::fields::Fields;
-use super::model::{Agents, Arrivals, Fleet, Start, Tasks};
+use super::model::{Agents, Arrivals, Fleet, OnOff, Start, Tasks};
 use super::plan::plan;
 use super::reader::Reader;
 use super::top::MOST_FLEETS;
 use super::traces;
 use super::tree::{Kind, Node, Place};
-use crate::units::Time;
+use crate::units::{Rate, Span, Time};
 
 /// The most agents of a fleet.
 const MOST_AGENTS: u64 = 4_000_000;
@@ -114,6 +115,9 @@ fn tasks(node: &Node, r: &mut Reader) -> Option<Tasks> {
     let trace = f.get("trace");
     let limit = f.optional("limit", r, |n, r| Some((n.owner, r.count32(n, 1)?)));
     let arrivals = f.get("arrivals");
+    let batch = f.optional("batch", r, |n, r| {
+        Some((n.owner, distributions::tasks(n, r)?))
+    });
     let each_at = each_agent.filter(|(_, each)| *each).map(|(place, _)| place);
     if let (Some((place, _)), None) = (limit, trace) {
         r.error_help(
@@ -126,6 +130,13 @@ fn tasks(node: &Node, r: &mut Reader) -> Option<Tasks> {
         r.error(
             place,
             "`each_agent` goes with a batch: `{count: 1000, each_agent: true}`",
+        );
+    }
+    if let (Some((place, _)), None) = (&batch, arrivals) {
+        r.error_help(
+            *place,
+            "`batch` says how many arrive at once",
+            "write `count` for tasks that are there from the start",
         );
     }
     let (arrivals, count) = match (trace, arrivals) {
@@ -158,6 +169,7 @@ fn tasks(node: &Node, r: &mut Reader) -> Option<Tasks> {
     Some(Tasks {
         arrivals: arrivals?,
         count,
+        at_once: batch.map(|(_, batch)| batch),
         each_agent: each_at.is_some(),
     })
 }
@@ -181,16 +193,55 @@ fn rows(node: &Node, limit: Option<u32>, r: &mut Reader) -> Option<Vec<super::mo
 }
 
 fn arrival_process(node: &Node, r: &mut Reader) -> Option<Arrivals> {
-    let keys = ["every", "poisson", "steps", "ramps"];
+    let keys = ["every", "poisson", "gaps", "on_off", "steps", "ramps"];
     let (key, node) = r.variant(node, "arrivals", &keys)?;
     match key {
         "every" => Some(Arrivals::Even(r.positive_rate(node)?)),
         "poisson" => Some(Arrivals::Poisson(r.positive_rate(node)?)),
+        "gaps" => {
+            let gaps = distributions::times(node, r)?;
+            if gaps.mean() > 0.0 {
+                return Some(Arrivals::Gaps(gaps));
+            }
+            r.error(
+                node.place,
+                "expected a time above zero between two arrivals",
+            );
+            None
+        }
+        "on_off" => on_off(node, r),
         _ => Some(Arrivals::Varying {
             points: points(node, r)?,
             ramp: key == "ramps",
         }),
     }
+}
+
+/// `{on: 10s, off: 1m, rate: 50/s, idle_rate: 1/s}`.
+fn on_off(node: &Node, r: &mut Reader) -> Option<Arrivals> {
+    let mut f = Fields::of(node, "`on_off`", r)?;
+    let on = f.required("on", r, distributions::times);
+    let off = f.required("off", r, distributions::times);
+    let rate = f.required("rate", r, |n, r| r.positive_rate(n));
+    let idle_rate = f.optional("idle_rate", r, |n, r| r.rate(n));
+    f.finish(r);
+    let (on, off) = (on?, off?);
+    if on.mean() + off.mean() < Span::MILLISECOND.0 as f64 {
+        r.error_help(
+            node.place,
+            "on and off within a millisecond",
+            "make `on` or `off` longer, or write `poisson` with the mean rate",
+        );
+    }
+    Some(Arrivals::OnOff(Box::new(OnOff {
+        on,
+        off,
+        rate: rate?,
+        idle_rate: idle_rate.unwrap_or(Rate {
+            count: 0,
+            per: Span::SECOND,
+        }),
+    })))
 }
 
 /// `[{at: 0s, rate: 5/s}, …]` in ascending time.
@@ -222,7 +273,7 @@ fn points(node: &Node, r: &mut Reader) -> Option<Vec<(Time, f64)>> {
 mod tests {
     use super::super::reader::read;
     use super::*;
-    use crate::units::{Rate, Span};
+    use crate::random::Distribution;
 
     #[test]
     fn every_kind_of_tasks_is_understood() {
@@ -250,6 +301,28 @@ mod tests {
         .unwrap();
         let points = vec![(Time(0), 0.0), (Time(60_000_000_000), 50e-9)];
         assert_eq!(ramps.arrivals, Arrivals::Varying { points, ramp: true });
+        let gaps = read(
+            "{arrivals: {gaps: {exponential: {mean: 2s}}}, batch: 10}",
+            tasks,
+        )
+        .unwrap();
+        let mean = 2e9;
+        assert_eq!(
+            (gaps.arrivals, gaps.at_once),
+            (
+                Arrivals::Gaps(Distribution::Exponential { mean }),
+                Some(Distribution::Constant(10.0))
+            )
+        );
+        let on_off = read(
+            "{arrivals: {on_off: {on: 1s, off: 3s, rate: 10/s}}, batch: {uniform: [1, 3]}}",
+            tasks,
+        )
+        .unwrap();
+        let Arrivals::OnOff(spec) = on_off.arrivals else {
+            panic!("{:?}", on_off.arrivals);
+        };
+        assert_eq!((spec.rate, spec.idle_rate.count), (per_second(10), 0));
         let trace = read("{trace: data/azure-llm-2023-chat.csv, limit: 20}", tasks).unwrap();
         assert_eq!(trace.count, Some(20));
     }
@@ -273,6 +346,18 @@ mod tests {
             (
                 "{arrivals: {steps: []}}",
                 "no task ever comes: one rate at least must be above zero",
+            ),
+            (
+                "{arrivals: {gaps: 0}}",
+                "expected a time above zero between two arrivals",
+            ),
+            (
+                "{arrivals: {on_off: {on: 10us, off: 0, rate: 1/s}}}",
+                "on and off within a millisecond",
+            ),
+            (
+                "{count: 10, batch: 2}",
+                "`batch` says how many arrive at once",
             ),
             (
                 "{trace: data/azure-llm-2023-chat.csv, count: 3}",

@@ -95,6 +95,8 @@ pub struct Tasks {
     pub arrivals: Arrivals,
     /// How many there are; `None` is as many as arrive before the horizon.
     pub count: Option<u32>,
+    /// How many come at once, rounded, at least one; one at a time if `None`.
+    pub at_once: Option<Distribution>,
     /// Whether each agent repeats the whole batch instead of sharing it. Only with
     /// [`Arrivals::Batch`] and a count.
     pub each_agent: bool,
@@ -109,6 +111,10 @@ pub enum Arrivals {
     Even(Rate),
     /// A Poisson process.
     Poisson(Rate),
+    /// A renewal process: the times from one to the next are drawn \[ns\].
+    Gaps(Distribution),
+    /// A Poisson process that is on and off in turn.
+    OnOff(Box<OnOff>),
     /// A Poisson process whose rate changes: points in ascending time.
     Varying {
         /// (time, tasks per nanosecond).
@@ -119,6 +125,19 @@ pub enum Arrivals {
     },
     /// Recorded requests, in ascending time.
     Trace(Vec<TraceRow>),
+}
+
+/// Arrivals that are on at first, then off, and so on, for drawn times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OnOff {
+    /// How long they are on \[ns\].
+    pub on: Distribution,
+    /// How long they are off \[ns\].
+    pub off: Distribution,
+    /// Their rate while on.
+    pub rate: Rate,
+    /// Their rate while off; may be zero.
+    pub idle_rate: Rate,
 }
 
 /// One recorded request.

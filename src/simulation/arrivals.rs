@@ -1,7 +1,7 @@
 //! When tasks arrive.
 
 use crate::random::stream::{Process, Stream};
-use crate::scenario::model::{Arrivals, Tasks};
+use crate::scenario::model::{Arrivals, OnOff, Tasks};
 use crate::units::{Rate, Span, Time};
 
 /// The arrivals of one fleet in one replication, one after the other. Random ones draw from the
@@ -12,7 +12,15 @@ pub struct ArrivalTimes<'a> {
     stream: Stream,
     /// The last arrival \[ns\]; a float, so that gaps are not rounded one by one.
     last: f64,
+    /// How many tasks have come, and how often some have.
     given: u32,
+    times: u64,
+    /// How many more come with the last one, and when that came.
+    together: u32,
+    at: Time,
+    /// Of arrivals that are on and off: whether they are on, and until when \[ns\].
+    on: bool,
+    until: f64,
     horizon: Time,
 }
 
@@ -29,6 +37,11 @@ impl<'a> ArrivalTimes<'a> {
             stream: Stream::new(seed, replication, Process::Arrivals, u32::from(fleet)),
             last: 0.0,
             given: 0,
+            times: 0,
+            together: 0,
+            at: Time::ZERO,
+            on: false,
+            until: 0.0,
             horizon: Time::ZERO + horizon,
         }
     }
@@ -38,18 +51,60 @@ impl<'a> ArrivalTimes<'a> {
         if self.tasks.count.is_some_and(|n| self.given >= n) {
             return None;
         }
-        let at = match &self.tasks.arrivals {
+        if self.together == 0 {
+            self.at = self.next_time()?;
+            self.times += 1;
+            self.together = match &self.tasks.at_once {
+                None => 1,
+                Some(tasks) => tasks.quantile(self.stream.unit()).round().max(1.0) as u32,
+            };
+        }
+        self.together -= 1;
+        self.given += 1;
+        (self.at < self.horizon).then_some(self.at)
+    }
+
+    /// When the next one comes, or several do.
+    fn next_time(&mut self) -> Option<Time> {
+        Some(match &self.tasks.arrivals {
             Arrivals::Batch => Time::ZERO,
-            Arrivals::Even(rate) => nth(*rate, u64::from(self.given) + 1),
+            Arrivals::Even(rate) => nth(*rate, self.times + 1),
             Arrivals::Poisson(rate) => {
                 self.last += self.stream.exponential(1.0 / rate.per_nanosecond());
                 Time(self.last as u64)
             }
+            Arrivals::Gaps(gaps) => {
+                self.last += gaps.quantile(self.stream.unit());
+                Time(self.last as u64)
+            }
+            Arrivals::OnOff(spec) => self.on_off(spec)?,
             Arrivals::Varying { points, ramp } => self.warped(points, *ramp)?,
-            Arrivals::Trace(rows) => rows.get(self.given as usize)?.at,
-        };
-        self.given += 1;
-        (at < self.horizon).then_some(at)
+            Arrivals::Trace(rows) => rows.get(self.times as usize)?.at,
+        })
+    }
+
+    /// A Poisson process that is on and off in turn: as [`ArrivalTimes::warped`], but for when its rate
+    /// changes.
+    fn on_off(&mut self, spec: &OnOff) -> Option<Time> {
+        let mut left = self.stream.exponential(1.0);
+        loop {
+            if self.last >= self.until {
+                self.on = !self.on;
+                let length = if self.on { &spec.on } else { &spec.off };
+                self.until += length.quantile(self.stream.unit());
+            }
+            let rate = if self.on { spec.rate } else { spec.idle_rate };
+            let expected = (self.until - self.last) * rate.per_nanosecond();
+            if left < expected {
+                self.last += left / rate.per_nanosecond();
+                return Some(Time(self.last as u64));
+            }
+            if self.until >= self.horizon.0 as f64 {
+                return None;
+            }
+            left -= expected.max(0.0);
+            self.last = self.until;
+        }
     }
 
     /// A Poisson process of changing rate: between two arrivals as many are expected as an exponential
@@ -139,6 +194,7 @@ fn nth(rate: Rate, n: u64) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Distribution;
 
     fn times(tasks: &Tasks, horizon: Span) -> Vec<Time> {
         let mut arrivals = ArrivalTimes::new(tasks, (7, 0), 0, horizon);
@@ -149,6 +205,7 @@ mod tests {
         Tasks {
             arrivals,
             count,
+            at_once: None,
             each_agent: false,
         }
     }
@@ -238,6 +295,56 @@ mod tests {
             (early - n / 2.0).abs() < 4.0 * n.sqrt() / 2.0,
             "{early} of {n}"
         );
+    }
+
+    #[test]
+    fn gaps_are_added_up() {
+        let even = tasks(Arrivals::Gaps(Distribution::Constant(2.5e9)), None);
+        let all = times(&even, Span::seconds(10));
+        let nanos = |s: f64| Time((s * 1e9) as u64);
+        assert_eq!(all, [nanos(2.5), nanos(5.0), nanos(7.5)]);
+    }
+
+    #[test]
+    fn several_come_at_once_and_the_last_of_a_count_alone() {
+        let mut fours = tasks(Arrivals::Even(THREE_A_SECOND), Some(10));
+        fours.at_once = Some(Distribution::Constant(4.0));
+        let all: Vec<u64> = (times(&fours, Span::seconds(9)).iter())
+            .map(|t| t.0 * 3 / 999_999_999)
+            .collect();
+        assert_eq!(all, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3]);
+        let mut few = tasks(Arrivals::Even(THREE_A_SECOND), None);
+        // From 0.6 to 3.4: one to three, a third of the time or a little more each.
+        few.at_once = Some(Distribution::Uniform {
+            low: 0.6,
+            high: 3.4,
+        });
+        let all = times(&few, Span::seconds(10_000));
+        let n = all.len() as f64 / 29_999.0;
+        assert!((n - 2.0).abs() < 0.02, "{n}");
+    }
+
+    #[test]
+    fn on_and_off_take_turns() {
+        let second = 1e9;
+        let rate = |count| Rate {
+            count,
+            per: Span::SECOND,
+        };
+        let on_off = Arrivals::OnOff(Box::new(OnOff {
+            on: Distribution::Constant(2.0 * second),
+            off: Distribution::Constant(8.0 * second),
+            rate: rate(100),
+            idle_rate: rate(5),
+        }));
+        let all = times(&tasks(on_off, None), Span::seconds(10_000));
+        let (on, off): (Vec<Time>, Vec<Time>) = all
+            .iter()
+            .partition(|t| t.0 % 10_000_000_000 < 2_000_000_000);
+        let near =
+            |n: usize, mean: f64| assert!((n as f64 - mean).abs() < 4.0 * mean.sqrt(), "{n}");
+        near(on.len(), 200_000.0);
+        near(off.len(), 40_000.0);
     }
 
     #[test]

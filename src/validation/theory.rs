@@ -31,6 +31,28 @@ pub(super) fn mg1(lambda: f64, mean: f64, second: f64) -> f64 {
     mean + lambda * second / (2.0 * (1.0 - lambda * mean))
 }
 
+/// The mean time in an M/M/1 queue at which `batch` arrive at once, `lambda` times in a unit.
+pub(super) fn batches_mm1(lambda: f64, batch: f64) -> f64 {
+    (1.0 + batch) / (2.0 * (1.0 - lambda * batch))
+}
+
+/// The mean time in a G/M/1 queue: `transform` is the Laplace transform of the time between
+/// arrivals, and who arrives finds at least n there with the n-th power of the root of
+/// `root = transform(1 - root)`.
+pub(super) fn gm1(transform: impl Fn(f64) -> f64) -> f64 {
+    // From 0 the iteration climbs to the lesser root, the one below 1.
+    let mut root = 0.0;
+    for _ in 0..10_000 {
+        root = transform(1.0 - root);
+    }
+    1.0 / (1.0 - root)
+}
+
+/// The Laplace transform of an Erlang time of so many phases.
+pub(super) fn erlang_transform(phases: i32, mean: f64) -> impl Fn(f64) -> f64 {
+    move |s| (1.0 + s * mean / f64::from(phases)).powi(-phases)
+}
+
 /// The mean time at a server that all share, of work that takes `mean` alone, whatever its shape.
 ///
 /// Source: L. Kleinrock, "Queueing Systems", volume 2, Wiley, 1976, section 4.4.
@@ -62,6 +84,11 @@ mod tests {
         near(mm1(0.8, 1.0), 5.0);
         near(mmc(1, 0.8), mm1(0.8, 1.0));
         near(mg1(0.8, 1.0, 2.0), mm1(0.8, 1.0));
+        near(batches_mm1(0.8, 1.0), mm1(0.8, 1.0));
+        near(gm1(erlang_transform(1, 1.25)), mm1(0.8, 1.0));
+        // Two phases at half the rate of service: root = 1/(2 - root)², a cubic with the root 1.
+        let root = 1.0 - 1.0 / gm1(erlang_transform(2, 2.0));
+        near(root, (3.0 - 5.0_f64.sqrt()) / 2.0);
         // Half the wait of M/M/1.
         near(mg1(0.8, 1.0, 1.0), 3.0);
         near(erlang_b(1, 0.5), 1.0 / 3.0);

@@ -428,10 +428,15 @@ fn fleet(c: &mut Choices, models: usize, tools: usize) -> String {
             n.to_string(),
             format!("{{arrivals: {{poisson: 2/s}}, count: {count}}}"),
         ),
-        3 => (
-            "unlimited".to_owned(),
-            format!("{{arrivals: {{poisson: 1/s}}, count: {count}}}"),
-        ),
+        3 => ("unlimited".to_owned(), {
+            let process = c.of(&[
+                "poisson: 1/s",
+                "gaps: {erlang: {phases: 3, mean: 1s}}",
+                "on_off: {on: 5s, off: {exponential: {mean: 10s}}, rate: 5/s, idle_rate: 1/10s}",
+            ]);
+            let batch = c.of(&["", ", batch: 3", ", batch: {uniform: [1, 4]}"]);
+            format!("{{arrivals: {{{process}}}, count: {count}{batch}}}")
+        }),
         4 => (
             n.to_string(),
             format!("{{arrivals: {{every: 3/s}}, count: {count}}}"),

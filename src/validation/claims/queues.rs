@@ -2,7 +2,9 @@
 
 use crate::random::math::exp;
 use crate::validation::Unit::{Ratio, Seconds};
-use crate::validation::theory::{erlang_b, mg1, mg1_shared, mm1, mmc, repairman};
+use crate::validation::theory::{
+    batches_mm1, erlang_b, erlang_transform, gm1, mg1, mg1_shared, mm1, mmc, repairman,
+};
 use crate::validation::{Case, Claim, Seen, Shipped, Source, Theirs, Tolerance};
 
 static OPEN: Shipped = Shipped {
@@ -21,7 +23,7 @@ static SOURCE: Source = Source {
     year: 1976,
     link: "https://www.wiley.com/en-us/Queueing+Systems%2C+Volume+I-p-9780471491101",
     detail: "Formulas of chapters 3 and 5 (M/M/1, Erlang's B and C, Pollaczek and Khinchine, the \
-             machine repairman) and of chapter 4 of volume 2 (shared servers), computed by the program; times are means over the tasks after the \
+             machine repairman), of chapters 4 and 6 (several at once, G/M/1) and of chapter 4 of volume 2 (shared servers), computed by the program; times are means over the tasks after the \
              first 5,000 of a run, which meet an empty queue.",
 };
 
@@ -130,6 +132,21 @@ pub(super) static CASES: &[Case] = &[
         &[sojourn(|| {
             mg1(0.5, 1.0, 0.8 * 2.0 * 0.25 + 0.2 * 2.0 * 9.0)
         })],
+    ),
+    open(
+        "E3/M/1, 70 % busy",
+        &["fleets.customers.tasks.arrivals={gaps: {erlang: {phases: 3, mean: 1428571428ns}}}"],
+        80,
+        &[sojourn(|| gm1(erlang_transform(3, 1.0 / 0.7)))],
+    ),
+    open(
+        "M/M/1, five at once, 70 % busy",
+        &[
+            "fleets.customers.tasks.arrivals={poisson: 14/100s}",
+            "fleets.customers.tasks.batch=5",
+        ],
+        160,
+        &[sojourn(|| batches_mm1(0.14, 5.0))],
     ),
     open(
         "M/G/1 shared by all, two exponentials, 70 % busy",
