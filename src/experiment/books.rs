@@ -142,6 +142,8 @@ impl Books {
         for (mine, theirs) in self.cuts.iter_mut().zip(&later.cuts) {
             mine.append(theirs);
         }
+        // Books that hold nothing yet begin where those with replication 0 do.
+        self.life = self.life.take().or(later.life);
         Ok(())
     }
 
