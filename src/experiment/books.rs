@@ -129,7 +129,10 @@ impl Books {
         if later.from != self.to {
             let (end, begin) = (self.to, later.from);
             return Err(BooksError::Gap(if begin > end {
-                format!("replications {end} to {} are missing", begin - 1)
+                format!(
+                    "comes after a gap: replications {end} to {} are missing",
+                    begin - 1
+                )
             } else {
                 format!("replication {begin} is there twice")
             }));
