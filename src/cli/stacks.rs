@@ -91,7 +91,7 @@ fn together(step: &Nested, last: &(&str, Option<u64>)) -> String {
 /// gives up: there the product is all that can be said.
 fn without_answer(scenario: &Scenario, step: &Nested) -> (&'static str, Option<u64>) {
     let mut layers = scenario.policies[0].written_layers();
-    if !layers.any(|layer| matches!(layer.kind, LayerKind::Timeout(_))) {
+    if !layers.any(|layer| layer.kind.is_timeout()) {
         return ("timeout", step.attempts_on(Outcome::Timeout));
     }
     struct Unwatched;

@@ -142,6 +142,20 @@ impl Distribution {
         }
     }
 
+    /// The largest value, of those that have one.
+    pub fn most(&self) -> Option<f64> {
+        match self {
+            Distribution::Constant(x) => Some(*x),
+            Distribution::Uniform { high, .. } => Some(*high),
+            Distribution::Empirical(values) => values.last().copied(),
+            Distribution::Mixture(parts) => {
+                let each = parts.iter().map(|(_, part)| part.most());
+                each.reduce(|a, b| Some(a?.max(b?))).flatten()
+            }
+            _ => None,
+        }
+    }
+
     /// An upper estimate: the largest value where there is one, else the 99th percentile.
     pub fn high(&self) -> f64 {
         match self {
@@ -234,6 +248,22 @@ mod tests {
         };
         assert!((d.mean() / std::f64::consts::PI.sqrt() - 1.0).abs() < 1e-4);
         assert!((d.quantile(1.0 - math::exp(-1.0)) - 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_most_is_there_where_there_is_one() {
+        let uniform = Distribution::Uniform {
+            low: 3.0,
+            high: 5.0,
+        };
+        let part = |upto, of: &Distribution| (upto, of.clone());
+        let four = Distribution::Constant(4.0);
+        let bounded = Distribution::Mixture(vec![part(0.5, &uniform), part(1.0, &four)]);
+        let endless = Distribution::Exponential { mean: 1.0 };
+        let mixed = Distribution::Mixture(vec![part(0.5, &endless), part(1.0, &four)]);
+        assert_eq!((uniform.most(), bounded.most()), (Some(5.0), Some(5.0)));
+        assert_eq!((endless.most(), mixed.most()), (None, None));
+        assert_eq!(Distribution::Empirical(vec![1.0, 6.0]).most(), Some(6.0));
     }
 
     #[test]

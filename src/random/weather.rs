@@ -30,6 +30,8 @@ pub enum Purpose {
     Trouble = 10,
     /// Whether one strikes an agent, a task or a fleet: keyed by the window, not by an attempt.
     Struck = 11,
+    /// How long a client waits where its timeout is drawn.
+    Patience = 12,
 }
 
 /// The place of a draw within a run.

@@ -3,6 +3,7 @@
 use super::breaker::breaker;
 use super::capacity::queue;
 use super::dead_letters::dead_letter;
+use super::distributions;
 use super::fields::Fields;
 use super::hedge::hedge;
 use super::lint::allowing;
@@ -90,7 +91,7 @@ pub(super) fn placed(item: &Node, label: &str, r: &mut Reader) -> Option<Placed>
 fn layer(key: &str, node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
     match key {
         "retry" => Some((LayerKind::Retry(Box::new(retry(node, r)?)), Shared::Task)),
-        "timeout" => Some((LayerKind::Timeout(r.positive_time(node)?), Shared::Task)),
+        "timeout" => Some((timeout(node, r)?, Shared::Task)),
         "concurrency" => concurrency(node, r),
         "adaptive_throttle" => adaptive_throttle(node, r),
         "retry_budget" => retry_budget(node, r),
@@ -110,6 +111,19 @@ pub(super) fn shared(f: &mut Fields, key: &'static str, default: Shared, r: &mut
     ];
     let read = f.optional(key, r, |n, r| r.choice(n, &choices));
     read.unwrap_or(default)
+}
+
+/// `30s`, or a distribution that is not always zero.
+fn timeout(node: &Node, r: &mut Reader) -> Option<LayerKind> {
+    if let Kind::Scalar { .. } = node.kind {
+        return Some(LayerKind::Timeout(r.positive_time(node)?));
+    }
+    let time = distributions::times(node, r)?;
+    if time.mean() > 0.0 {
+        return Some(LayerKind::Patience(time));
+    }
+    r.error(node.place, "expected a time above zero");
+    None
 }
 
 fn concurrency(node: &Node, r: &mut Reader) -> Option<(LayerKind, Shared)> {
@@ -337,6 +351,7 @@ fn fleet_breaker(node: &Node, r: &mut Reader) -> Option<FleetBreaker> {
 mod tests {
     use super::super::reader::read;
     use super::*;
+    use crate::random::Distribution;
     use crate::resilience::RetryBudgetSpec;
     use crate::units::Money;
 
@@ -418,6 +433,13 @@ mod tests {
             first("{timeout: 30s}").unwrap().kind,
             LayerKind::Timeout(Span::seconds(30))
         );
+        assert_eq!(
+            first("{timeout: {exponential: {mean: 30s}}}").unwrap().kind,
+            LayerKind::Patience(Distribution::Exponential { mean: 30e9 })
+        );
+        let told = |timeout: &str| first(&format!("{{timeout: {timeout}}}")).unwrap_err();
+        assert_eq!(told("0"), "expected a time above zero");
+        assert_eq!(told("{uniform: [0, 0]}"), "expected a time above zero");
     }
 
     #[test]

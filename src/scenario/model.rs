@@ -302,6 +302,13 @@ pub struct Layer {
     pub label: String,
 }
 
+impl LayerKind {
+    /// Whether it gives up waiting after a time, fixed or drawn.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, LayerKind::Timeout(_) | LayerKind::Patience(_))
+    }
+}
+
 /// How a layer asks the store that keeps its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Via {
@@ -329,6 +336,8 @@ pub enum LayerKind {
     Retry(Box<RetrySpec>),
     /// Gives up waiting after so long.
     Timeout(Span),
+    /// The same after a time that is drawn anew each time it is entered \[ns\].
+    Patience(Distribution),
     /// Refuses after failures.
     CircuitBreaker(BreakerSpec),
     /// Limits how many at once.

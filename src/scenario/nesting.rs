@@ -285,6 +285,10 @@ impl<'p> Walk<'p> {
                 bound: match &layer.kind {
                     LayerKind::Retry(spec) => Bound::Retry(spec),
                     LayerKind::Timeout(after) => Bound::Timeout(*after),
+                    LayerKind::Patience(time) => {
+                        let most = time.most().map(Span::from_nanos_f64);
+                        most.map_or(Bound::None, Bound::Timeout)
+                    }
                     LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => Bound::Budget(*n),
                     LayerKind::RetryBudget(RetryBudgetSpec::NextCount(n)) => Bound::NextBudget(*n),
                     LayerKind::Hedge(spec) => Bound::Beside(1 + spec.most, spec.next_on),
@@ -470,6 +474,13 @@ mod tests {
         let policy = format!("{{tool: [{endless}], llm: [{{timeout: 9s}}, {endless}]}}");
         let found = worst(&policy, "[{llm: m, output: 1}, {tool: t}]");
         assert_eq!(found, [(None, Some(Span::seconds(9))), (None, None)]);
+        // Drawn, the longest counts, if there is one.
+        let drawn = |time: &str| {
+            let policy = format!("{{tool: [{{timeout: {time}}}, {endless}]}}");
+            worst(&policy, "[{tool: t}]")[0].1
+        };
+        assert_eq!(drawn("{uniform: [1s, 7s]}"), Some(Span::seconds(7)));
+        assert_eq!(drawn("{exponential: {mean: 1s}}"), None);
     }
 
     #[test]

@@ -281,7 +281,7 @@ pub(super) fn warn_of_waiting_for_ever(
             let layers = listed.map_or(&calls.others, |(_, list)| list);
             let all = [layers, &policy.turn, &policy.task];
             let mut all = all.into_iter().flatten();
-            if !all.any(|layer| matches!(layer.kind, LayerKind::Timeout(_))) {
+            if !all.any(|layer| layer.kind.is_timeout()) {
                 let message = format!(
                     "policy `{}` has no timeout: it waits for ever when `{}` drops a request",
                     policy.name, target.name

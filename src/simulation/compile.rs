@@ -1,17 +1,19 @@
 //! The compiler from plans and policies to a [`Program`].
 
+use crate::random::Distribution;
 use crate::scenario::model::{
     CallLayers, Fleet, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario,
     Shared, Step, TargetId, Tokens,
 };
 use crate::scenario::nesting::begins_turn;
 
+use super::agent::scattered;
 use super::memory::{Memory, counts_calls, is_retry, own_words, steps_come_once, words_of};
 use super::pages::Needs;
 use super::plain::Plain;
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
-    NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
+    NO_BLOCK, NO_ROUTE, Op, Patience, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 use super::strides::{Onward, look_onward};
 
@@ -377,7 +379,10 @@ impl<'a> Compiler<'a> {
                 false => None,
             };
             let at = self.program.layers.len() as u16;
-            let kind = compiled(layer, word, &targets, fallback);
+            let kind = match &layer.kind {
+                LayerKind::Patience(time) => self.patience(block, i, time),
+                _ => compiled(layer, word, &targets, fallback),
+            };
             detours |= kind.makes_detours();
             if matches!(kind, Kind::Fallback(..)) {
                 fallback = Some(word);
@@ -405,6 +410,22 @@ impl<'a> Compiler<'a> {
         let b = &mut self.program.blocks[usize::from(block)];
         let own = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
         b.quiet = own.iter().all(CompiledLayer::ignores_success);
+    }
+
+    /// A drawn timeout, the `i`-th layer of a block: its luck is told apart by scope and by how many
+    /// drawn ones stand outside it in its list.
+    fn patience(&mut self, block: BlockId, i: usize, time: &Distribution) -> Kind {
+        let b = self.program.blocks[usize::from(block)];
+        let outside = &self.program.layers[usize::from(b.first)..usize::from(b.first) + i];
+        let drawn = |layer: &&CompiledLayer| matches!(layer.kind, Kind::Patience(_));
+        let before = outside.iter().filter(drawn).count() as u32;
+        let lanes = 1 + self.hedges_of(block);
+        Kind::Patience(Box::new(Patience {
+            time: time.clone(),
+            step: self.next_step,
+            salt: scattered(before << 2 | b.scope as u32),
+            counter: self.counter(lanes),
+        }))
     }
 
     /// The retry layer next outside a route hears from it whether another deployment is up.
@@ -461,7 +482,10 @@ impl<'a> Compiler<'a> {
             | LayerKind::Hedge(_)
             | LayerKind::Route(..) => true,
             LayerKind::RetryBudget(_) | LayerKind::Budget(_) => false,
-            LayerKind::Retry(_) | LayerKind::Timeout(_) | LayerKind::Fallback(..) => return 0,
+            LayerKind::Retry(_)
+            | LayerKind::Timeout(_)
+            | LayerKind::Patience(_)
+            | LayerKind::Fallback(..) => return 0,
         };
         let key = (id, target.filter(|_| per_target));
         if let Some((_, group)) = self.made.iter().find(|(k, _)| *k == key) {
@@ -478,7 +502,10 @@ impl<'a> Compiler<'a> {
             LayerKind::AdaptiveThrottle(_) => added(&mut all.throttles, layer, ()),
             LayerKind::Hedge(_) => added(&mut all.latencies, layer, ()),
             LayerKind::Route(..) => added(&mut all.routers, layer, ()),
-            LayerKind::Retry(_) | LayerKind::Timeout(_) | LayerKind::Fallback(..) => return 0,
+            LayerKind::Retry(_)
+            | LayerKind::Timeout(_)
+            | LayerKind::Patience(_)
+            | LayerKind::Fallback(..) => return 0,
         };
         self.made.push((key, group));
         group
@@ -556,6 +583,7 @@ fn compiled(layer: &Layer, word: u16, targets: &[TargetId], fallback: Option<u16
         })),
         LayerKind::Retry(spec) => Kind::Retry(spec.clone()),
         LayerKind::Timeout(after) => Kind::Timeout(*after),
+        LayerKind::Patience(_) => unreachable!("it has a counter of the compiler's"),
         LayerKind::CircuitBreaker(spec) => Kind::Breaker(spec.clone()),
         LayerKind::Concurrency(spec) => Kind::Concurrency(*spec),
         LayerKind::RateLimit(spec) => Kind::RateLimit(*spec),

@@ -11,7 +11,7 @@ use crate::wire::{Outcome, Reply};
 
 use super::agent::{AgentId, Doing, Flight, Purse, begun_anew};
 use super::observer::Observer;
-use super::program::{Block, Kind, NO_BLOCK, Op, Scope};
+use super::program::{Block, NO_BLOCK, Op, Scope};
 use super::run::Run;
 
 /// How many calls of an agent are refused before others have their turn at the same instant.
@@ -330,7 +330,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 let program = self.program;
                 let layer = &program.layers[usize::from(i)];
                 // Of several whose time it is the outermost counts: what is inside is over.
-                let fired = matches!(layer.kind, Kind::Timeout(_))
+                let fired = layer.kind.is_timeout()
                     && self.agents.pair(a, layer.word) <= now.0
                     && self.agents.pair(a, layer.word + 2) > now.0;
                 self.release(a, layer);

@@ -13,7 +13,7 @@ use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::memory::Memory;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, NO_WORD, Scope, StoredKind};
+use super::program::{CompiledLayer, Kind, NO_LAYER, NO_WORD, Patience, Scope, StoredKind};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -30,11 +30,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 None
             }
             Kind::Timeout(after) => {
-                let around = self.agents.timed[a as usize].deadline;
-                let own = now + *after;
-                self.agents.set_pair(a, layer.word, own.0);
-                self.agents.set_pair(a, layer.word + 2, around.0);
-                self.agents.timed[a as usize].deadline = own.min(around);
+                self.limit_time(a, layer.word, now + *after);
                 None
             }
             Kind::Breaker(spec) => self.enter_breaker(a, i, spec),
@@ -60,8 +56,43 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             }
             Kind::Route(route) => self.enter_route(a, i, route),
             Kind::AdaptiveThrottle(spec) => self.enter_throttle(a, i, spec),
+            Kind::Patience(patience) => {
+                let after = self.draw_patience(a, patience);
+                self.limit_time(a, layer.word, self.agenda.now() + after);
+                None
+            }
             _ => unreachable!("entered where it stands"),
         }
+    }
+
+    /// What is inside a timeout may last until `own`.
+    #[inline(always)]
+    fn limit_time(&mut self, a: AgentId, word: u16, own: Time) {
+        let around = self.agents.timed[a as usize].deadline;
+        self.agents.set_pair(a, word, own.0);
+        self.agents.set_pair(a, word + 2, around.0);
+        self.agents.timed[a as usize].deadline = own.min(around);
+    }
+
+    /// How long a client waits this time: keyed by its place in the plan and by how often it has come
+    /// there.
+    fn draw_patience(&mut self, a: AgentId, patience: &Patience) -> Span {
+        let hedge = self.agents.lane(a).saturating_sub(1);
+        let counter = usize::from(patience.counter) + usize::from(hedge);
+        let entered = self.agents.counter(self.principal(a), counter);
+        let before = *entered;
+        *entered = before.wrapping_add(1);
+        let agent = &self.agents.all[a as usize];
+        let spot = Spot {
+            fleet: agent.fleet,
+            task: agent.task,
+            step: patience.step,
+            round: self.agents.round(a),
+            attempt: before ^ patience.salt,
+            hedge,
+        };
+        let luck = self.weather.draw(spot, Purpose::Patience)[0];
+        Span::from_nanos_f64(patience.time.sample(luck)).max(Span(1))
     }
 
     #[inline(never)]
@@ -126,7 +157,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 self.release(a, layer);
                 None
             }
-            Kind::Timeout(_) => {
+            Kind::Timeout(_) | Kind::Patience(_) => {
                 self.release(a, layer);
                 None
             }
@@ -364,7 +395,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     pub(super) fn release(&mut self, a: AgentId, layer: &CompiledLayer) {
         match &layer.kind {
             Kind::Retry(_) if layer.guards.0 != layer.guards.1 => self.retries_over(a, layer),
-            Kind::Timeout(_) => {
+            Kind::Timeout(_) | Kind::Patience(_) => {
                 let around = self.agents.pair(a, layer.word + 2);
                 self.agents.timed[a as usize].deadline = Time(around);
             }

@@ -38,7 +38,8 @@ impl Memory {
             )
         };
         let (outside, inside) = (&layers[..i], &layers[i + 1..]);
-        let passes = |layer: &Layer| matches!(layer.kind, LayerKind::Timeout(_));
+        let passes =
+            |layer: &Layer| matches!(layer.kind, LayerKind::Timeout(_) | LayerKind::Patience(_));
         match once && inside.iter().all(passes) && !outside.iter().any(enters_anew) {
             true => Memory::Flight,
             false => Memory::Latest,
@@ -46,16 +47,19 @@ impl Memory {
     }
 }
 
-/// Whether each step is made once in a task, every attempt that is asked for goes out, and no retry
-/// budget keeps account of retries that have not gone out yet: so that the attempt under way tells
-/// how many there have been.
+/// Whether each step is made once in a task, every attempt that is asked for goes out, no retry
+/// budget keeps account of retries that have not gone out yet, and no timeout is drawn by how often
+/// it was entered: so that the attempt under way tells how many there have been.
 pub fn steps_come_once(scenario: &Scenario, policy: &Policy) -> bool {
     let plain = |step: &Step| matches!(step, Step::Llm(_) | Step::Tool(_) | Step::Wait(_));
     let straight = |fleet: &Fleet| fleet.plan.iter().all(plain);
     let interferes = |layer: &Layer| {
         matches!(
             layer.kind,
-            LayerKind::Hedge(_) | LayerKind::Budget(_) | LayerKind::RetryBudget(_)
+            LayerKind::Hedge(_)
+                | LayerKind::Budget(_)
+                | LayerKind::RetryBudget(_)
+                | LayerKind::Patience(_)
         )
     };
     let mut outer = policy.turn.iter().chain(&policy.task);
@@ -80,7 +84,7 @@ pub fn own_words(kind: &LayerKind, memory: Memory) -> u16 {
     match kind {
         LayerKind::Retry(spec) => words_of_retry(spec, memory),
         // its own deadline; the one around it
-        LayerKind::Timeout(_) => 4,
+        LayerKind::Timeout(_) | LayerKind::Patience(_) => 4,
         // whether the call is a probe; where that matters, when it began
         LayerKind::CircuitBreaker(spec) => 1 + 2 * u16::from(spec.slow().is_some()),
         // when it was entered

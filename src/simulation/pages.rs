@@ -84,7 +84,7 @@ impl Needs {
     /// What a program of this scenario needs.
     pub fn of(scenario: &Scenario, program: &Program) -> Needs {
         let families = program.has_families();
-        let times = |kind: &Kind| matches!(kind, Kind::Timeout(_));
+        let times = Kind::is_timeout;
         let targets = &scenario.targets;
         Needs {
             timed: families || program.layers.iter().any(|layer| times(&layer.kind)),

@@ -178,6 +178,7 @@ pub struct CompiledLayer {
 pub enum Kind {
     Retry(Box<RetrySpec>),
     Timeout(Span),
+    Patience(Box<Patience>),
     Breaker(BreakerSpec),
     Stored(Box<Stored>),
     Concurrency(SemaphoreSpec),
@@ -201,6 +202,19 @@ pub struct RouteLayer {
     pub detours: Vec<u8>,
     /// The word of the fallback around it, if there is one.
     pub fallback: Option<u16>,
+}
+
+/// A timeout that is drawn, ready to run.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// How long it is \[ns\].
+    pub time: Distribution,
+    /// Whose luck it has: the number of its call's step, or of the first one inside it.
+    pub step: u16,
+    /// Tells it from others that begin with that step.
+    pub salt: u32,
+    /// Which counter counts how often it was entered; those after it, by the hedges outside it.
+    pub counter: u16,
 }
 
 /// A layer whose state is kept in a store that has to be asked.
@@ -390,6 +404,14 @@ impl FleetProgram {
             .as_ref()
             .is_some_and(|(spec, _)| spec.remembers_delay());
         delay || self.dead_letter.is_some_and(|(d, _)| d.resubmit.is_some())
+    }
+}
+
+impl Kind {
+    /// Whether it gives up waiting after a time.
+    #[inline]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Kind::Timeout(_) | Kind::Patience(_))
     }
 }
 

@@ -176,6 +176,12 @@ fn calls() -> Vec<Case> {
             "llm: [{§timeout: 4999ms}]",
             "llm: [{§timeout: 5s}]",
         ),
+        // Of so many who are patient for 20 s on average 1 - exp(-5/20) are not for five, 22 %.
+        case(
+            "timeout-too-short",
+            "llm: [{§timeout: {exponential: {mean: 20s}}}]",
+            "llm: [{§timeout: {exponential: {mean: 25s}}}]",
+        ),
     ]
 }
 

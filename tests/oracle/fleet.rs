@@ -11,6 +11,7 @@ use squall::wire::Outcome;
 use super::client::{self, Env};
 use super::clock::Signal;
 use super::layers::pause;
+use super::server::certain;
 use super::sim::Sim;
 
 /// A task in line.
@@ -114,11 +115,17 @@ pub fn start(sim: &Rc<Sim>, number: usize) {
 async fn arrive(crew: Rc<Crew>) {
     let sim = &crew.sim;
     let fleet = &sim.scenario.fleets[crew.number];
-    let Arrivals::Even(rate) = fleet.tasks.arrivals else {
-        panic!("not certain");
-    };
     let count = fleet.tasks.count.unwrap_or(u32::MAX);
-    let time = |task| rate.per.0 * u64::from(task + 1) / rate.count;
+    let at_once = fleet.tasks.at_once.as_ref();
+    let at_once = at_once.map_or(1, |n| certain(n) as u32);
+    let time = |task: u32| {
+        let nth = u64::from(task / at_once + 1);
+        match &fleet.tasks.arrivals {
+            Arrivals::Even(rate) => rate.per.0 * nth / rate.count,
+            Arrivals::Gaps(gap) => certain(gap) as u64 * nth,
+            _ => panic!("not certain"),
+        }
+    };
     let mut next = sim.clock.timer(time(0));
     for task in 0..count {
         next.wait().await;

@@ -44,6 +44,9 @@ impl Dice {
     }
 }
 
+/// From here on tasks may come several at once, and after gaps; the scenarios before are what they were.
+pub const WITH_GAPS: u64 = 1_000_000;
+
 /// The random scenario of that number, as a file.
 pub fn scenario(seed: u64) -> String {
     let mut d = Dice(seed);
@@ -64,7 +67,7 @@ pub fn scenario(seed: u64) -> String {
     }
     text += "fleets:\n";
     for i in 0..d.from(1, 2) {
-        text += &fleet(d, i, tools);
+        text += &fleet(d, (seed, i), tools);
     }
     text += "policies:\n";
     for i in 0..d.from(1, 3) {
@@ -96,7 +99,7 @@ fn model(d: &mut Dice) -> String {
     text + &target(d, true)
 }
 
-fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
+fn fleet(d: &mut Dice, (seed, i): (u64, u64), tools: u64) -> String {
     let mut text = format!("  f{i}:\n");
     // Two regular arrival processes would meet at every common multiple.
     let open = i == 0 && d.chance(40);
@@ -113,10 +116,17 @@ fn fleet(d: &mut Dice, i: u64, tools: u64) -> String {
             writeln!(text, "    tasks: {{count: {count}}}")
         }
         _ => {
-            let rate = format!("{}/{}s", d.from(1, 40), d.from(1, 7));
+            let mut process = format!("every: {}/{}s", d.from(1, 40), d.from(1, 7));
+            let mut batch = "";
+            if seed >= WITH_GAPS {
+                if d.chance(50) {
+                    process = format!("gaps: {}", d.time(20, 3000));
+                }
+                batch = d.pick(&["", ", batch: 2", ", batch: {empirical: [5]}"]);
+            }
             writeln!(
                 text,
-                "    tasks: {{arrivals: {{every: {rate}}}, count: {count}}}"
+                "    tasks: {{arrivals: {{{process}}}, count: {count}{batch}}}"
             )
         }
     }
@@ -252,7 +262,14 @@ fn layer(d: &mut Dice, scope: &str) -> String {
     };
     match d.below(12) {
         0..4 => format!("{{retry: {}}}", retry(d, scope)),
-        4 | 5 => format!("{{timeout: {}}}", d.time(50, 4000)),
+        4 | 5 => {
+            let time = d.time(50, 4000);
+            // Drawn from one value, it is that value: other ways through squall, the same scenario.
+            match Dice(d.0 ^ 0x7061_7469).chance(30) {
+                true => format!("{{timeout: {{empirical: [{time}]}}}}"),
+                false => format!("{{timeout: {time}}}"),
+            }
+        }
         6 | 7 => {
             let (failures, open) = (d.from(1, 5), d.time(100, 5000));
             let (rate, calls) = (d.pick(&["50%", "{above: 30%}"]), d.from(2, 9));

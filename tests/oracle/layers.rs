@@ -17,6 +17,7 @@ use super::attempt::{Call, full_price};
 use super::client::Env;
 use super::clock::{Fut, TimeLimit, first_of, race};
 use super::gate::Gate;
+use super::server::certain;
 
 /// What is inside a layer.
 pub type Inner = Rc<dyn Fn(Env) -> Fut<Reply>>;
@@ -149,13 +150,8 @@ pub fn through(
     let sim = env.sim.clone();
     match &layer.kind {
         LayerKind::Retry(spec) => Box::pin(retry(env, spec, call, inside)),
-        LayerKind::Timeout(span) => Box::pin(async move {
-            let mut env = env;
-            let limit = Rc::new(TimeLimit::new(&sim.clock, span.0));
-            env.timeouts.push(limit.clone());
-            let reply = race(inside(env), limit.signal()).await;
-            reply.unwrap_or(Reply::of(Outcome::Timeout))
-        }),
+        LayerKind::Timeout(span) => Box::pin(timeout(env, span.0, inside)),
+        LayerKind::Patience(time) => Box::pin(timeout(env, certain(time) as u64, inside)),
         LayerKind::CircuitBreaker(spec) => {
             let state = sim.state(layer, &env, target, RefCell::<Breaker>::default);
             Box::pin(breaker(env, spec, state, target, inside))
@@ -254,6 +250,15 @@ pub fn through(
             inside(env)
         }
     }
+}
+
+/// What is inside ends after so long.
+async fn timeout(env: Env, span: u64, inside: Inner) -> Reply {
+    let mut env = env;
+    let limit = Rc::new(TimeLimit::new(&env.sim.clock, span));
+    env.timeouts.push(limit.clone());
+    let reply = race(inside(env), limit.signal()).await;
+    reply.unwrap_or(Reply::of(Outcome::Timeout))
 }
 
 /// One attempt, and more beside it when it is late.

@@ -23,10 +23,14 @@ mod working;
 use std::ops::Range;
 
 use compare::{Verdict, compare};
+use generate::WITH_GAPS;
 
 /// How many random scenarios are played, unless `SQUALL_ORACLE_CASES` says otherwise
 /// (`400`, or `17..18` for one).
 const CASES: Range<u64> = 0..400;
+
+/// How many more in which tasks come several at once and after gaps.
+const GAPS: u64 = 100;
 
 /// Scenarios in which they parted once, played in the usual run too: whom a dead letter finds idle, a
 /// batch that stops while they come back (2229), attempts of a fallback inside a retry budget (2699),
@@ -51,7 +55,8 @@ fn random_scenarios_agree() {
         }
     });
     let (mut attempts, mut taste, mut parted) = (0, 0, vec![]);
-    let again = PARTED_ONCE.into_iter().filter(|_| usual);
+    let again = PARTED_ONCE.into_iter().chain(WITH_GAPS..WITH_GAPS + GAPS);
+    let again = again.filter(|_| usual);
     for case in cases.clone().chain(again) {
         match compare(&generate::scenario(case)) {
             Verdict::Agree(n) => attempts += n as u64,

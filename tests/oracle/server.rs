@@ -59,6 +59,7 @@ impl<F: Fn()> Drop for OnDrop<F> {
 pub fn certain(distribution: &Distribution) -> f64 {
     match distribution {
         Distribution::Constant(x) => *x,
+        Distribution::Empirical(values) if values.len() == 1 => values[0],
         other => panic!("{other:?} is not certain"),
     }
 }

@@ -12,6 +12,7 @@ mod hedges;
 mod load;
 mod money;
 mod partial;
+mod patience;
 mod routes;
 mod sharing;
 mod targets;

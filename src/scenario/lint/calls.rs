@@ -167,24 +167,56 @@ pub(super) const TIMEOUT_TOO_SHORT: Rule = Rule {
     alone: None,
     check: |view| {
         view.each_site(|site| {
-            let LayerKind::Timeout(timeout) = site.layer.kind else {
-                return None;
+            let mut cuts =
+                (site.targets.iter()).map(|used| (used, cuts_off(&site.layer.kind, used)));
+            let (used, much) = cuts.find(|(_, much)| *much != Cut::Little)?;
+            let how_many = match much {
+                Cut::Most => "more than half of the good calls",
+                _ => "more than one in five of the good calls",
             };
-            let cut = |used: &&&Used| used.latency(LET_THROUGH) > timeout;
-            let used = site.targets.iter().find(cut)?;
-            let p50 = used.latency(0.5);
-            let how_many = if p50 > timeout {
-                "more than half of the good calls"
-            } else {
-                "more than one in five of the good calls"
-            };
-            let (name, p50) = (&used.target.name, text::span(p50));
+            let (name, p50) = (&used.target.name, text::span(used.latency(0.5)));
             Some(format!(
                 "this cuts off {how_many} of `{name}`, whose p50 is {p50}"
             ))
         })
     },
 };
+
+/// How many good calls a timeout cuts off.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    Little,
+    OneInFive,
+    Most,
+}
+
+/// How many good calls of a target a layer cuts off, if it is a timeout.
+fn cuts_off(kind: &LayerKind, used: &Used) -> Cut {
+    /// How many quantiles are compared where the timeout is drawn: each call with each patience.
+    const CELLS: u32 = 100;
+    let cells = || (0..CELLS).map(|i| (f64::from(i) + 0.5) / f64::from(CELLS));
+    let (most, one_in_five) = match kind {
+        LayerKind::Timeout(after) => (
+            used.latency(0.5) > *after,
+            used.latency(LET_THROUGH) > *after,
+        ),
+        LayerKind::Patience(time) => {
+            let patience: Vec<Span> = (cells())
+                .map(|q| Span::from_nanos_f64(time.quantile(q)))
+                .collect();
+            let cut = |call: Span| patience.iter().filter(|p| **p < call).count() as f64;
+            let cut = cells().map(|q| cut(used.latency(q))).sum::<f64>();
+            let share = cut / f64::from(CELLS * CELLS);
+            (share > 0.5, share > 1.0 - LET_THROUGH)
+        }
+        _ => (false, false),
+    };
+    match (most, one_in_five) {
+        (true, _) => Cut::Most,
+        (false, true) => Cut::OneInFive,
+        (false, false) => Cut::Little,
+    }
+}
 
 /// A time as people write it; to three digits where that is long.
 pub(super) fn brief(time: Span) -> String {

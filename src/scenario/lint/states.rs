@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::calls::brief;
-use super::view::{Hit, Scope, Site, Used, View, retry_of};
+use super::view::{Hit, QUICK, Scope, Site, Used, View, retry_of};
 use super::waits::crowd;
 
 use crate::resilience::{Begin, BreakerSpec, HalfOpen, Limit, OpenFor, Trip, WindowSpec};
@@ -222,6 +222,7 @@ fn in_a_row(site: &Site, used: &Used, window: Span) -> u64 {
         .iter()
         .fold(used.quickest(), |each, layer| match &layer.kind {
             LayerKind::Timeout(limit) => each.min(*limit),
+            LayerKind::Patience(limit) => each.min(Span::from_nanos_f64(limit.quantile(QUICK))),
             LayerKind::Retry(_) | LayerKind::RetryBudget(_) => each,
             // Whatever else is inside may answer by itself, at once, or by another target.
             _ => Span::ZERO,

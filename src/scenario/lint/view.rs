@@ -32,6 +32,9 @@ impl Hit {
     }
 }
 
+/// The quantile that stands for the shortest time. Our assumption: what is quicker is rare.
+pub(super) const QUICK: f64 = 0.01;
+
 /// Where a layer stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -105,7 +108,6 @@ impl Used<'_> {
 
     /// The shortest time that an attempt takes, however it ends, but for one in a hundred of its sort.
     pub(super) fn quickest(&self) -> Span {
-        const Q: f64 = 0.01;
         let target = self.target;
         let work = match &target.work {
             Work::Tool { latency } => latency,
@@ -117,9 +119,9 @@ impl Used<'_> {
             || target.refuses_when_down();
         let rejection = turns_away.then_some(&target.rejection_latency);
         let ends = [Some(work), target.failures.latency.as_ref(), rejection];
-        let ends = ends.into_iter().flatten().map(|time| time.quantile(Q));
+        let ends = ends.into_iter().flatten().map(|time| time.quantile(QUICK));
         let way = target.network.as_ref();
-        let network = way.map_or(0.0, |way| 2.0 * way.quantile(Q));
+        let network = way.map_or(0.0, |way| 2.0 * way.quantile(QUICK));
         Span::from_nanos_f64(network + ends.fold(f64::INFINITY, f64::min))
     }
 
@@ -245,7 +247,7 @@ impl<'a> View<'a> {
             Outcome::Permanent | Outcome::BudgetExceeded => true,
             Outcome::Invalid => used.traffic.asks.iter().any(|(step, _)| may_fail(step)),
             Outcome::ContextOverflow => used.target.context_window().is_some(),
-            Outcome::Timeout => any(|kind| matches!(kind, LayerKind::Timeout(_))),
+            Outcome::Timeout => any(LayerKind::is_timeout),
             Outcome::CircuitOpen => any(|kind| matches!(kind, LayerKind::CircuitBreaker(_))),
             Outcome::Rejected => any(refuses),
         };

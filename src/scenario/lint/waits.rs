@@ -71,6 +71,8 @@ fn ends(view: &View, site: &Site, spec: &RetrySpec) -> bool {
     ends_itself(spec)
         || site.around.iter().any(|layer| match &layer.kind {
             LayerKind::Timeout(time) => *time <= AS_GOOD_AS_EVER,
+            // Who is more patient than that has little luck.
+            LayerKind::Patience(time) => Span::from_nanos_f64(time.high()) <= AS_GOOD_AS_EVER,
             LayerKind::RetryBudget(RetryBudgetSpec::Count(n)) => *n <= AS_GOOD_AS_NEVER,
             // It may be about another layer.
             LayerKind::RetryBudget(RetryBudgetSpec::NextCount(_)) => false,

@@ -3,7 +3,8 @@
 use crate::random::math::exp;
 use crate::validation::Unit::{Ratio, Seconds};
 use crate::validation::theory::{
-    batches_mm1, erlang_b, erlang_transform, gm1, mg1, mg1_shared, mm1, mmc, repairman,
+    batches_mm1, erlang_a, erlang_b, erlang_transform, gm1, interrupted_transform, mg1, mg1_shared,
+    mm1, mmc, repairman,
 };
 use crate::validation::{Case, Claim, Seen, Shipped, Source, Theirs, Tolerance};
 
@@ -25,6 +26,19 @@ static SOURCE: Source = Source {
     detail: "Formulas of chapters 3 and 5 (M/M/1, Erlang's B and C, Pollaczek and Khinchine, the \
              machine repairman), of chapters 4 and 6 (several at once, G/M/1) and of chapter 4 of volume 2 (shared servers), computed by the program; times are means over the tasks after the \
              first 5,000 of a run, which meet an empty queue.",
+};
+
+static IMPATIENT: Source = Source {
+    key: "impatience",
+    title: "O. Garnett, A. Mandelbaum, M. Reiman, \"Designing a Call Center with Impatient Customers\", \
+            Manufacturing & Service Operations Management 4(3)",
+    year: 2002,
+    link: "https://doi.org/10.1287/msom.4.3.208.7753",
+    detail: "Erlang's A, computed by the program from its birth-death process: customers leave the line \
+             at a rate of 1/5 s each, and are served at 1.2/s. A timeout around the whole call goes on while the \
+             customer is served; so service takes Exp(1 s) and is cut off at 1/5 s, which leaves the number of \
+             customers what it is in Erlang's A, and to those who leave the line adds a sixth of the others. Tasks \
+             after the first 5,000 of a run.",
 };
 
 const fn claim(what: &'static str, reading: fn(&Seen) -> f64, theirs: fn() -> f64) -> Claim {
@@ -134,10 +148,25 @@ pub(super) static CASES: &[Case] = &[
         })],
     ),
     open(
+        "D/M/1, 70 % busy",
+        &["fleets.customers.tasks.arrivals={gaps: 1428571428ns}"],
+        80,
+        &[sojourn(|| gm1(|s| exp(-s / 0.7)))],
+    ),
+    open(
         "E3/M/1, 70 % busy",
         &["fleets.customers.tasks.arrivals={gaps: {erlang: {phases: 3, mean: 1428571428ns}}}"],
         80,
         &[sojourn(|| gm1(erlang_transform(3, 1.0 / 0.7)))],
+    ),
+    open(
+        "M/M/1, on and off, 70 % busy",
+        &[
+            "fleets.customers.tasks.arrivals={on_off: {on: {exponential: {mean: 2s}}, \
+             off: {exponential: {mean: 1s}}, rate: 105/100s}}",
+        ],
+        120,
+        &[sojourn(|| gm1(interrupted_transform(1.05, 0.5, 1.0)))],
     ),
     open(
         "M/M/1, five at once, 70 % busy",
@@ -167,6 +196,23 @@ pub(super) static CASES: &[Case] = &[
         80,
         &[sojourn(|| mg1_shared(0.7, 1.0))],
     ),
+    Case {
+        source: &IMPATIENT,
+        ..open(
+            "M/M/5, 6/s, patient for 5 s on average",
+            &[
+                "tools.server.capacity={servers: 5}",
+                "tools.server.cancels=true",
+                "fleets.customers.tasks.arrivals={poisson: 6/s}",
+                "policies.none.tool=[{timeout: {exponential: {mean: 5s}}}]",
+            ],
+            24,
+            &[loss(|| {
+                let line = erlang_a(5, 6.0, 1.2, 0.2);
+                line + (1.0 - line) * 0.2 / 1.2
+            })],
+        )
+    },
     Case {
         source: &SOURCE,
         setup: "six machines, one repairer",

@@ -92,7 +92,11 @@ fn layers(c: &mut Choices, around: Around) -> String {
                 };
                 format!("retry: {{{keys}{waits}{more}}}")
             }
-            3 => format!("timeout: {}", c.of(&["1s", "100ms", "30s"])),
+            3 => {
+                let drawn = "{exponential: {mean: 2s}}";
+                let bounded = "{uniform: [50ms, 3s]}";
+                format!("timeout: {}", c.of(&["1s", "100ms", "30s", drawn, bounded]))
+            }
             4 => {
                 let failures = 1 + c.below(4);
                 let trips = match c.below(5) {
