@@ -21,6 +21,7 @@
 
 pub mod agent;
 mod arrivals;
+mod attach;
 mod attempts;
 mod bills;
 mod compile;
