@@ -1,19 +1,18 @@
 //! The compiler from plans and policies to a [`Program`].
 
-use crate::random::Distribution;
 use crate::scenario::model::{
     CallLayers, Fleet, Layer, LayerKind, LlmStep, OnFailure, ParallelStep, Policy, Scenario,
     Shared, Step, TargetId, Tokens,
 };
 use crate::scenario::nesting::begins_turn;
 
-use super::agent::scattered;
 use super::memory::{Memory, counts_calls, is_retry, own_words, steps_come_once, words_of};
 use super::pages::Needs;
+use super::patience::Patience;
 use super::plain::Plain;
 use super::program::{
     Block, BlockId, Call, CallKind, CompiledLayer, FleetProgram, Fork, Groups, Kind, LayerId, Loop,
-    NO_BLOCK, NO_ROUTE, Op, Patience, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
+    NO_BLOCK, NO_ROUTE, Op, Pc, Program, RouteLayer, Scope, Stored, StoredKind,
 };
 use super::strides::{Onward, look_onward};
 
@@ -380,7 +379,14 @@ impl<'a> Compiler<'a> {
             };
             let at = self.program.layers.len() as u16;
             let kind = match &layer.kind {
-                LayerKind::Patience(time) => self.patience(block, i, time),
+                LayerKind::Patience(time) => {
+                    let first = usize::from(self.program.blocks[usize::from(block)].first);
+                    let lanes = 1 + self.hedges_of(block);
+                    let counter = self.counter(lanes);
+                    let outside = (scope, &self.program.layers[first..]);
+                    let patience = Patience::new(time, outside, self.next_step, counter);
+                    Kind::Patience(Box::new(patience))
+                }
                 _ => compiled(layer, word, &targets, fallback),
             };
             detours |= kind.makes_detours();
@@ -410,22 +416,6 @@ impl<'a> Compiler<'a> {
         let b = &mut self.program.blocks[usize::from(block)];
         let own = &self.program.layers[usize::from(b.first)..usize::from(b.end)];
         b.quiet = own.iter().all(CompiledLayer::ignores_success);
-    }
-
-    /// A drawn timeout, the `i`-th layer of a block: its luck is told apart by scope and by how many
-    /// drawn ones stand outside it in its list.
-    fn patience(&mut self, block: BlockId, i: usize, time: &Distribution) -> Kind {
-        let b = self.program.blocks[usize::from(block)];
-        let outside = &self.program.layers[usize::from(b.first)..usize::from(b.first) + i];
-        let drawn = |layer: &&CompiledLayer| matches!(layer.kind, Kind::Patience(_));
-        let before = outside.iter().filter(drawn).count() as u32;
-        let lanes = 1 + self.hedges_of(block);
-        Kind::Patience(Box::new(Patience {
-            time: time.clone(),
-            step: self.next_step,
-            salt: scattered(before << 2 | b.scope as u32),
-            counter: self.counter(lanes),
-        }))
     }
 
     /// The retry layer next outside a route hears from it whether another deployment is up.

@@ -38,6 +38,7 @@ mod memory;
 mod moods;
 pub mod observer;
 mod pages;
+mod patience;
 mod plain;
 mod pressure;
 pub mod program;
