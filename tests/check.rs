@@ -172,6 +172,13 @@ fn plans_and_fleets_have_bounds() {
         told.ends_with("this is one fleet too many: at most 255 are allowed"),
         "{told}"
     );
+    let policies: String = (0..257).map(|i| format!("  p{i}: {{}}\n")).collect();
+    let (head, _) = GOOD.split_once("\npolicies:").unwrap();
+    let told = found(check(&format!("{head}\npolicies:\n{policies}")));
+    assert!(
+        told.ends_with("this is one policy too many: at most 256 are compared"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -266,12 +266,25 @@ fn exit_codes_say_what_happened() {
     let file = TempDir::new().unwrap();
     let blocked = file.path().join("file");
     fs::write(&blocked, "").unwrap();
-    let (code, stdout, _) = run(&["run", HICCUP, "--output", blocked.to_str().unwrap()]);
-    assert_eq!(code, 4);
-    assert!(
-        stdout.contains("zero-delay"),
-        "the table is printed all the same"
+    let (code, stdout, stderr) = run(&["run", HICCUP, "--output", blocked.to_str().unwrap()]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (4, ""),
+        "nothing is played for nothing"
     );
+    assert!(stderr.contains("tool-hiccup"), "{stderr}");
+    assert_eq!(run(&["trace", HICCUP, "--replication", "100"]).0, 2);
+}
+
+#[test]
+fn thresholds_on_policies_that_are_left_out_are_named() {
+    let set = "thresholds=[zero-delay.attempts < 1, breaker.attempts < 1000]";
+    let args = ["run", HICCUP, "--no-files", "--set", set];
+    assert_eq!(run(&args).0, 1);
+    let (code, _, stderr) = run(&[&args[..], &["--policy", "breaker"]].concat());
+    let told = "note: not judged, because their policies are not played: zero-delay.attempts < 1";
+    assert_eq!(code, 0);
+    assert!(stderr.lines().any(|line| line == told), "{stderr}");
 }
 
 #[test]

@@ -36,6 +36,14 @@ pub fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Failu
     Ok(())
 }
 
+/// Makes a folder, if it is not there, and finds out whether files can be put into it.
+pub fn try_folder(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| Failure::file(folder, error))?;
+    let trial = folder.join(".trial.part");
+    fs::File::create(&trial).map_err(|error| Failure::file(&trial, error))?;
+    remove(&trial)
+}
+
 /// Removes a file if it is there.
 pub fn remove(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {

@@ -52,7 +52,7 @@ impl FromStr for Shard {
         let read = numbers.and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
         match read {
             Some((part, of)) if 1 <= part && part <= of => Ok(Shard { part, of }),
-            Some(_) => Err("the parts of 8 are 1/8 to 8/8".to_owned()),
+            Some((_, of)) => Err(format!("the parts of {of} are 1/{of} to {of}/{of}")),
             None => Err("a part is written as 3/8: the third of eight".to_owned()),
         }
     }

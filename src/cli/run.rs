@@ -23,7 +23,13 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         input::say_how_many(&loaded, &options.scenario.file);
     }
     let mut scenario = loaded.scenario;
-    select_policies(&mut scenario, &options.policies)?;
+    let unjudged = select_policies(&mut scenario, &options.policies)?;
+    if !unjudged.is_empty() && !options.quiet {
+        terminal::say(&format!(
+            "note: not judged, because their policies are not played: {}",
+            unjudged.join("; ")
+        ));
+    }
     let plan = Plan {
         seed,
         replications: options.replications.unwrap_or(scenario.replications),
@@ -38,6 +44,9 @@ pub fn run(options: &RunOptions) -> Result<Exit, Failure> {
         Some(shard) => shard.range(plan.replications),
         None => 0..plan.replications,
     };
+    if !options.no_files {
+        files::try_folder(&folder)?;
+    }
     let mut books = begun(options, frame, &unfinished, range.clone())?;
     let watch = Watch::new(options.quiet || options.json);
     let keeper = Keeper::new(&watch, (!options.no_files).then(|| unfinished.clone()));
@@ -128,10 +137,10 @@ fn scenario_hash(source: &str, overrides: &[String]) -> String {
     report::sha256_hex(text.as_bytes())
 }
 
-/// Keeps the named policies, in the order named.
-fn select_policies(scenario: &mut Scenario, names: &[String]) -> Result<(), Failure> {
+/// Keeps the named policies, in the order named. Returns the thresholds that are about others.
+fn select_policies(scenario: &mut Scenario, names: &[String]) -> Result<Vec<String>, Failure> {
     if names.is_empty() {
-        return Ok(());
+        return Ok(vec![]);
     }
     let mut order = vec![];
     for name in names {
@@ -140,16 +149,18 @@ fn select_policies(scenario: &mut Scenario, names: &[String]) -> Result<(), Fail
             order.push(i);
         }
     }
-    scenario.thresholds.retain(|t| order.contains(&t.policy));
+    let thresholds = std::mem::take(&mut scenario.thresholds).into_iter();
+    let (judged, unjudged): (Vec<_>, Vec<_>) = thresholds.partition(|t| order.contains(&t.policy));
+    scenario.thresholds = judged;
     for threshold in &mut scenario.thresholds {
         let place = order.iter().position(|i| *i == threshold.policy);
-        threshold.policy = place.expect("the others were dropped above");
+        threshold.policy = place.expect("the others were taken out above");
     }
     scenario.policies = order
         .iter()
         .map(|i| scenario.policies[*i].clone())
         .collect();
-    Ok(())
+    Ok(unjudged.into_iter().map(|t| t.text).collect())
 }
 
 /// How long it took, and on how many threads.

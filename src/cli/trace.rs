@@ -17,6 +17,13 @@ use super::{input, terminal};
 pub fn trace(options: &TraceOptions) -> Result<Exit, Failure> {
     let (loaded, seed) = input::load_for_run(&options.scenario, false)?;
     let scenario = loaded.scenario;
+    if options.replication >= scenario.replications.into() {
+        let last = scenario.replications - 1;
+        return Err(Failure::Usage(format!(
+            "there is no replication {}: they are 0 to {last}",
+            options.replication
+        )));
+    }
     let policy = match &options.policy {
         Some(name) => input::policy_named(&scenario, name)?,
         None => 0,

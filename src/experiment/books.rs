@@ -129,7 +129,10 @@ impl Books {
         if later.from != self.to {
             let (end, begin) = (self.to, later.from);
             return Err(BooksError::Gap(if begin > end {
-                format!("replications {end} to {} are missing", begin - 1)
+                format!(
+                    "comes after a gap: replications {end} to {} are missing",
+                    begin - 1
+                )
             } else {
                 format!("replication {begin} is there twice")
             }));
@@ -142,6 +145,8 @@ impl Books {
         for (mine, theirs) in self.cuts.iter_mut().zip(&later.cuts) {
             mine.append(theirs);
         }
+        // Books that hold nothing yet begin where those with replication 0 do.
+        self.life = self.life.take().or(later.life);
         Ok(())
     }
 

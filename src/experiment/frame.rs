@@ -96,11 +96,16 @@ impl Frame {
         let names = |d: &Document| -> Vec<String> {
             d.policies.iter().map(|p| format!("`{}`", p.name)).collect()
         };
+        let written = |d: &Document| match &d.overrides[..] {
+            [] => "none".to_owned(),
+            all => all.join(" "),
+        };
         let pairs = [
             ("squall", mine.version.clone(), theirs.version.clone()),
             ("scenario", mine.scenario.clone(), theirs.scenario.clone()),
+            ("overrides", written(mine), written(theirs)),
             (
-                "scenario file or overrides (SHA-256)",
+                "scenario file (SHA-256)",
                 mine.scenario_hash.clone(),
                 theirs.scenario_hash.clone(),
             ),

@@ -14,8 +14,11 @@ pub(super) enum FileError {
     /// The system does not let us.
     #[error("cannot be read: {}", reason(.0))]
     Unreadable(io::Error),
-    /// It is a folder, a device or the like.
-    #[error("is not a file")]
+    /// It is a folder.
+    #[error("is a folder, not a file")]
+    Folder,
+    /// It is a pipe, a device or the like.
+    #[error("is no ordinary file: what comes through a pipe must be saved as one first")]
     NotAFile,
     /// It is too large.
     #[error("has {} bytes: at most {} are read", count((*.size).into()), count((*.most).into()))]
@@ -38,6 +41,9 @@ pub(super) enum FileError {
 /// Opens a file of at most `most` bytes. More than that is never read, even if it grows.
 pub(super) fn open(path: &Path, most: u64) -> Result<impl Read, FileError> {
     let about = std::fs::metadata(path).map_err(FileError::Unreadable)?;
+    if about.is_dir() {
+        return Err(FileError::Folder);
+    }
     if !about.is_file() {
         return Err(FileError::NotAFile);
     }
@@ -136,7 +142,7 @@ mod tests {
             "is not UTF-8 text: byte 2 of line 2 is wrong"
         );
         let here = read_text(Path::new("."), 9).unwrap_err();
-        assert_eq!(here.to_string(), "is not a file");
+        assert_eq!(here.to_string(), "is a folder, not a file");
         let nowhere = read_text(Path::new("nowhere"), 9).unwrap_err();
         assert_eq!(
             nowhere.to_string(),

@@ -17,6 +17,10 @@ use crate::world::Target;
 const LONGEST_NAME: usize = 1000;
 /// The most fleets.
 pub(super) const MOST_FLEETS: usize = 255;
+/// The most policies: each is compared with each.
+const MOST_POLICIES: usize = 256;
+/// The longest name of a folder \[bytes\]: file systems take 255, and books add to it.
+const LONGEST_FOLDER: usize = 200;
 /// The most replications.
 const MOST_REPLICATIONS: u64 = 1_000_000;
 
@@ -58,7 +62,16 @@ pub(super) fn scenario(root: &Node, r: &mut Reader) -> Option<Scenario> {
     let policy_names: Vec<&str> = keys(f.get("policies"))
         .map(|key| key.text.as_str())
         .collect();
-    let policies = f.required("policies", r, |n, r| named(n, "policy", r, policy));
+    let policies = f.required("policies", r, |n, r| {
+        let policies = named(n, "policy", r, policy)?;
+        if let Some((_, place)) = policies.get(MOST_POLICIES) {
+            r.error(
+                *place,
+                format!("this is one policy too many: at most {MOST_POLICIES} are compared"),
+            );
+        }
+        Some(policies)
+    });
     let fleet_names = fleets.iter().flatten().map(|fleet| fleet.name.as_str());
     let names = Names {
         policies: &policy_names,
@@ -178,9 +191,9 @@ fn plural(what: &str) -> String {
 fn scenario_name(node: &Node, r: &mut Reader) -> Option<String> {
     let name = r.text(node, "a name")?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let fine = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(allowed);
+    let fine = !name.is_empty() && name.len() <= LONGEST_FOLDER && name.chars().all(allowed);
     if !fine || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        let help = "use letters, digits, `-`, `_` and `.`, and begin with a letter or a digit";
+        let help = "use letters, digits, `-`, `_` and `.`, at most 200, and begin with a letter or a digit";
         r.error_help(node.place, "this cannot be the name of a folder", help);
         return None;
     }

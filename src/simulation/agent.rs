@@ -238,7 +238,7 @@ impl Agent {
     }
 }
 
-/// Counts from nothing again.
+/// Counts from nothing again. Where there is nothing to count, nothing is filled (`Agents::forget_words` says why).
 #[inline(always)]
 pub fn reset(counters: &mut [u32]) {
     match counters {
@@ -310,8 +310,7 @@ impl Agents {
             if let Some(whereabouts) = self.whereabouts.get_mut(id) {
                 whereabouts.forget();
             }
-            let words = id as usize * self.stride;
-            self.words[words..words + self.stride].fill(0);
+            self.forget_words(id);
             self.renew(id);
             self.families.set(id, Family::NONE);
             return id;
@@ -324,8 +323,19 @@ impl Agents {
         self.told.push();
         self.families.push();
         self.prepaid.push();
-        self.words.resize(self.words.len() + self.stride, 0);
+        if self.stride > 0 {
+            self.words.resize(self.words.len() + self.stride, 0);
+        }
         (self.all.len() - 1) as AgentId
+    }
+
+    /// Filling nothing is not for free: the address of an empty list is that of no memory, and
+    /// processors take long over a masked store to that, even if it is masked out as a whole.
+    fn forget_words(&mut self, id: AgentId) {
+        if self.stride > 0 {
+            let words = id as usize * self.stride;
+            self.words[words..words + self.stride].fill(0);
+        }
     }
 
     /// Makes room for so many more agents, who come in any case.

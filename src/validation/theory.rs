@@ -66,8 +66,9 @@ pub(super) fn gm1(transform: impl Fn(f64) -> f64) -> f64 {
 }
 
 /// The Laplace transform of an Erlang time of so many phases.
-pub(super) fn erlang_transform(phases: i32, mean: f64) -> impl Fn(f64) -> f64 {
-    move |s| (1.0 + s * mean / f64::from(phases)).powi(-phases)
+pub(super) fn erlang_transform(phases: u32, mean: f64) -> impl Fn(f64) -> f64 {
+    let of_phase = move |s: f64| 1.0 / (1.0 + s * mean / f64::from(phases));
+    move |s| (0..phases).fold(1.0, |of_all, _| of_all * of_phase(s))
 }
 
 /// The Laplace transform of the time between arrivals of a Poisson process of `rate` that is on and
