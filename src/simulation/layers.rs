@@ -13,7 +13,7 @@ use super::agent::{AgentId, Doing};
 use super::drive::Next;
 use super::memory::Memory;
 use super::observer::{Denial, Observer};
-use super::program::{CompiledLayer, Kind, NO_LAYER, NO_WORD, Scope, StoredKind};
+use super::program::{CompiledLayer, Kind, NO_LAYER, NO_WORD, Patience, Scope, StoredKind};
 use super::run::Run;
 
 impl<O: Observer, Q: Queue> Run<'_, O, Q> {
@@ -72,6 +72,27 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         self.agents.set_pair(a, word, own.0);
         self.agents.set_pair(a, word + 2, around.0);
         self.agents.timed[a as usize].deadline = own.min(around);
+    }
+
+    /// How long a client waits this time: keyed by its place in the plan and by how often it has come
+    /// there.
+    fn draw_patience(&mut self, a: AgentId, patience: &Patience) -> Span {
+        let hedge = self.agents.lane(a).saturating_sub(1);
+        let counter = usize::from(patience.counter) + usize::from(hedge);
+        let entered = self.agents.counter(self.principal(a), counter);
+        let before = *entered;
+        *entered = before.wrapping_add(1);
+        let agent = &self.agents.all[a as usize];
+        let spot = Spot {
+            fleet: agent.fleet,
+            task: agent.task,
+            step: patience.step,
+            round: self.agents.round(a),
+            attempt: before ^ patience.salt,
+            hedge,
+        };
+        let luck = self.weather.draw(spot, Purpose::Patience)[0];
+        Span::from_nanos_f64(patience.time.sample(luck)).max(Span(1))
     }
 
     #[inline(never)]

@@ -21,6 +21,7 @@
 
 pub mod agent;
 mod arrivals;
+mod attach;
 mod attempts;
 mod bills;
 mod compile;
@@ -38,7 +39,6 @@ mod memory;
 mod moods;
 pub mod observer;
 mod pages;
-mod patience;
 mod plain;
 mod pressure;
 pub mod program;

@@ -24,7 +24,6 @@ use crate::wire::OutcomeSet;
 
 use super::compile::Compiler;
 use super::memory::Memory;
-use super::patience::Patience;
 use super::strides::Onward;
 
 /// Index of an [`Op`].
@@ -203,6 +202,19 @@ pub struct RouteLayer {
     pub detours: Vec<u8>,
     /// The word of the fallback around it, if there is one.
     pub fallback: Option<u16>,
+}
+
+/// A timeout that is drawn, ready to run.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    /// How long it is \[ns\].
+    pub time: Distribution,
+    /// Whose luck it has: the number of its call's step, or of the first one inside it.
+    pub step: u16,
+    /// Tells it from others that begin with that step.
+    pub salt: u32,
+    /// Which counter counts how often it was entered; those after it, by the hedges outside it.
+    pub counter: u16,
 }
 
 /// A layer whose state is kept in a store that has to be asked.

@@ -77,7 +77,8 @@ pub(super) fn erlang_transform(phases: u32, mean: f64) -> impl Fn(f64) -> f64 {
 /// Source: A. Kuczura, "The interrupted Poisson process as an overflow process", Bell System Technical
 /// Journal 52(3), 1973.
 pub(super) fn interrupted_transform(rate: f64, end_on: f64, end_off: f64) -> impl Fn(f64) -> f64 {
-    move |s| rate * (s + end_off) / (s * s + s * (rate + end_on + end_off) + rate * end_off)
+    // The denominator is (s + rate + end_on)·(s + end_off) - end_on·end_off, multiplied out.
+    move |s| rate * (s + end_off) / (s * (s + rate + end_on + end_off) + rate * end_off)
 }
 
 /// The mean time at a server that all share, of work that takes `mean` alone, whatever its shape.
