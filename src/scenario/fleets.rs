@@ -226,6 +226,9 @@ fn on_off(node: &Node, r: &mut Reader) -> Option<Arrivals> {
     let idle_rate = f.optional("idle_rate", r, |n, r| r.rate(n));
     f.finish(r);
     let (on, off) = (on?, off?);
+    if on.is_zero() && idle_rate.is_none_or(|rate| rate.count == 0) {
+        r.error(node.place, "no task ever comes: `on` is always zero");
+    }
     if on.mean() + off.mean() < Span::MILLISECOND.0 as f64 {
         r.error_help(
             node.place,
@@ -354,6 +357,10 @@ mod tests {
             (
                 "{arrivals: {on_off: {on: 10us, off: 0, rate: 1/s}}}",
                 "on and off within a millisecond",
+            ),
+            (
+                "{arrivals: {on_off: {on: 0, off: 1s, rate: 1/s, idle_rate: 0/s}}}",
+                "no task ever comes: `on` is always zero",
             ),
             (
                 "{count: 10, batch: 2}",

@@ -197,6 +197,15 @@ pub(super) static CASES: &[Case] = &[
         &[sojourn(|| mg1_shared(0.7, 1.0))],
     ),
     Case {
+        source: &SOURCE,
+        setup: "six machines, one repairer",
+        scenario: &CLOSED,
+        set: &[],
+        replications: 24,
+        warm_up: 500,
+        claims: &[claim("time down", Seen::response, || repairman(6, 4.0))],
+    },
+    Case {
         source: &IMPATIENT,
         ..open(
             "M/M/5, 6/s, patient for 5 s on average",
@@ -212,14 +221,5 @@ pub(super) static CASES: &[Case] = &[
                 line + (1.0 - line) * 0.2 / 1.2
             })],
         )
-    },
-    Case {
-        source: &SOURCE,
-        setup: "six machines, one repairer",
-        scenario: &CLOSED,
-        set: &[],
-        replications: 24,
-        warm_up: 500,
-        claims: &[claim("time down", Seen::response, || repairman(6, 4.0))],
     },
 ];
