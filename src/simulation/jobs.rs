@@ -161,10 +161,9 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     fn job_arrives(&mut self, job: u32) {
         let now = self.agenda.now();
-        let this = self.jobs.all[job as usize];
-        let server = &mut self.servers[usize::from(this.target.0)];
-        let verdict = server.arrive(now, &this.request, &self.weather);
         let slot = &mut self.jobs.all[job as usize];
+        let target = usize::from(slot.target.0);
+        let verdict = self.servers[target].arrive(now, &slot.request, &self.weather);
         match verdict {
             Verdict::Admitted {
                 outcome,
@@ -176,13 +175,15 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
                 slot.retry_after = retry_after;
                 slot.work = work;
                 slot.counted = counted;
+                let at_once = self.servers[target].begin_service();
+                if !at_once {
+                    slot.phase = Phase::InLine;
+                    slot.lined_up = now;
+                    self.servers[target].line.push_back(job);
+                }
                 self.foretell(job, outcome);
-                if self.servers[usize::from(this.target.0)].begin_service() {
+                if at_once {
                     self.serve(job);
-                } else {
-                    self.jobs.all[job as usize].phase = Phase::InLine;
-                    self.jobs.all[job as usize].lined_up = now;
-                    self.servers[usize::from(this.target.0)].line.push_back(job);
                 }
             }
             Verdict::Refused { .. } | Verdict::Dropped => self.turn_away(job, verdict),
@@ -234,31 +235,31 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     }
 
     fn serve(&mut self, job: u32) {
-        let this = self.jobs.all[job as usize];
-        let server = &mut self.servers[usize::from(this.target.0)];
+        let now = self.agenda.now();
+        let slot = &mut self.jobs.all[job as usize];
+        let server = &mut self.servers[usize::from(slot.target.0)];
         if server.sharing.is_some() {
             return self.share(job);
         }
-        let mut end =
-            server.end_of_work(self.agenda.now(), this.work, &this.request, &self.weather);
+        let mut end = server.end_of_work(now, slot.work, &slot.request, &self.weather);
         if let Some(rows) = &server.rows {
-            let access = rows.read(&self.weather, this.request.spot, server.spec);
-            end += access.between;
-            self.jobs.all[job as usize].access = access;
+            slot.access = rows.read(&self.weather, slot.request.spot, server.spec);
+            end += slot.access.between;
         }
-        self.jobs.all[job as usize].phase = Phase::Served;
+        slot.phase = Phase::Served;
         self.schedule_job(job, end);
     }
 
     fn job_served(&mut self, job: u32) {
         self.write_row(job);
-        let this = self.jobs.all[job as usize];
-        self.free_server(this.target, this.fleet, this.counted);
-        if this.back == Span::ZERO {
+        let this = &self.jobs.all[job as usize];
+        let (target, fleet, counted, back) = (this.target, this.fleet, this.counted, this.back);
+        self.free_server(target, fleet, counted);
+        if back == Span::ZERO {
             self.job_returns(job);
         } else {
             self.jobs.all[job as usize].phase = Phase::Returns;
-            self.schedule_job(job, self.agenda.now() + this.back);
+            self.schedule_job(job, self.agenda.now() + back);
         }
     }
 
@@ -380,13 +381,13 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
 
     fn job_returns(&mut self, job: u32) {
         let client = self.client_of(job);
-        let this = self.jobs.all[job as usize];
+        let this = &self.jobs.all[job as usize];
+        let (outcome, told) = (this.outcome, Told(this.retry_after.unwrap_or(Span::MAX)));
         self.jobs.remove(job);
         if let Some(a) = client {
             let agent = &mut self.agents.all[a as usize];
             agent.wake = 0;
-            agent.flight.outcome = this.outcome;
-            let told = Told(this.retry_after.unwrap_or(Span::MAX));
+            agent.flight.outcome = outcome;
             self.agents.told.set(a, told);
             let next = self.replied(a, self.call_of(a));
             self.drive(a, next);
