@@ -43,17 +43,18 @@ impl Compiler<'_> {
         outside.filter(|_| only).map_or(NO_WORD, |l| l.word)
     }
 
-    /// Whether the guards from number `from` on have the state of this layer already: a turn of a
+    /// Which of the guards from number `from` on has the state of this layer already: a turn of a
     /// sub-agent inside a turn has one layer twice, and yet only one state to ask and to charge.
-    fn is_guarded(&self, from: u16, layer: u16, forks: u8) -> bool {
+    fn twin(&self, from: u16, layer: u16, forks: u8) -> Option<usize> {
         let layers = &self.program.layers;
         let this = &layers[usize::from(layer)];
-        self.program.guards[usize::from(from)..]
-            .iter()
-            .any(|guard| {
-                layers[usize::from(guard.layer)].group == this.group
-                    && (this.shared != Shared::Agent || guard.forks == forks)
-            })
+        let is_twin = |guard: &Guard| {
+            layers[usize::from(guard.layer)].group == this.group
+                && (this.shared != Shared::Agent || guard.forks == forks)
+        };
+        let from = usize::from(from);
+        let at = self.program.guards[from..].iter().position(is_twin)?;
+        Some(from + at)
     }
 
     /// The layers outside layer `below` of `block` (outermost last) for which `wanted` holds.
@@ -68,12 +69,16 @@ impl Compiler<'_> {
         loop {
             let b = self.program.blocks[usize::from(block)];
             for layer in (b.first..b.end.min(below)).rev() {
-                if wanted(layer, &self.program.layers[usize::from(layer)].kind)
-                    && !self.is_guarded(from, layer, forks)
-                {
-                    let id = self.program.layers[usize::from(layer)].id;
-                    let rank = self.program.ranks[usize::from(id)];
-                    self.program.guards.push(Guard { layer, forks, rank });
+                if !wanted(layer, &self.program.layers[usize::from(layer)].kind) {
+                    continue;
+                }
+                let id = self.program.layers[usize::from(layer)].id;
+                let rank = self.program.ranks[usize::from(id)];
+                let guard = Guard { layer, forks, rank };
+                match self.twin(from, layer, forks) {
+                    // What is a retry to the outer one is a retry to the state of both.
+                    Some(at) => self.program.guards[at] = guard,
+                    None => self.program.guards.push(guard),
                 }
             }
             below = u16::MAX;

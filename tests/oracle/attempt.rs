@@ -92,6 +92,7 @@ impl Drop for Open {
         if self.ended.get() {
             return;
         }
+        self.request.left.set(true);
         // What was failing anyway is charged as that; what was being answered goes on.
         let billed = match self.request.fate.get() {
             Some(Outcome::Ok | Outcome::Invalid) => Some(Outcome::Timeout),
@@ -149,6 +150,7 @@ pub async fn attempt(env: Env, call: Rc<Call>) -> Reply {
         of_call: call.attempts.replace(call.attempts.get() + 1),
         reply: Cell::new(None),
         arrived: sim.clock.signal(),
+        left: Cell::new(false),
     });
     let server = sim
         .clock

@@ -102,7 +102,8 @@ pub fn compare(text: &str) -> Verdict {
         let together = oracle.resting.windows(2).filter(|pair| pair[0] == pair[1]);
         let hidden = other_order
             .into_iter()
-            .chain(together.map(|pair| pair[0].0));
+            .chain(together.map(|pair| pair[0].0))
+            .chain(oracle.unseen.iter().copied());
         let before = hidden.filter(|t| t < first);
         // Whose each is of two that began together, no list of begins tells.
         let began = part(&squall.attempts, &oracle.attempts, |row| row.begin);

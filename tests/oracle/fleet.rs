@@ -333,6 +333,7 @@ async fn work(crew: &Rc<Crew>, agent: u64, mut waiting: Waiting) {
         Some(delay) => {
             waiting.run += 1;
             waiting.tries += 1;
+            sim.log.borrow_mut().resting.push((now, crew.number));
             crew.queue
                 .borrow_mut()
                 .resting

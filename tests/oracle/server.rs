@@ -44,6 +44,8 @@ pub struct Request {
     pub of_call: u64,
     pub reply: Cell<Option<Reply>>,
     pub arrived: Signal,
+    /// Whether its client has gone.
+    pub left: Cell<bool>,
 }
 
 /// Calls something when dropped.
@@ -458,5 +460,8 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
         }
     }
     drop((in_flight, slots, ticket));
+    if request.left.get() {
+        sim.log.borrow_mut().unseen.push(clock.now());
+    }
     answer(reply).await;
 }
