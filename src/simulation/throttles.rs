@@ -43,10 +43,10 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
             let (layer, spec) = retry_budget(program, guard);
             let outcome = outcome.unwrap_or(Outcome::Timeout);
-            let mut held = 0;
-            if spec.remembers() && outcome == Outcome::Ok {
-                held = std::mem::take(self.agents.word(a, layer.word));
-            }
+            let held = match spec.remembers() {
+                true => self.agents.word_of(a, layer.word),
+                false => 0,
+            };
             let end = AttemptEnd {
                 retry: self.is_retry(a, guard),
                 first_of_step: self.agents.all[a as usize].flight.attempt == 0
@@ -58,6 +58,21 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             let (sharer, now) = (self.guard_sharer(a, *guard), self.agenda.now());
             let budget = self.shared.retry_budgets.of(layer.group, sharer);
             budget.ended(spec, now, &end);
+        }
+        if outcome == Some(Outcome::Ok) {
+            self.forget_taken(a, call);
+        }
+    }
+
+    /// What was taken for an attempt is given back once. Only when all have heard of it: where a turn of
+    /// a sub-agent is inside a turn, two agents' budgets of one layer have one word for it.
+    fn forget_taken(&mut self, a: AgentId, call: &Call) {
+        let program = self.program;
+        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
+            let (layer, spec) = retry_budget(program, guard);
+            if spec.remembers() {
+                *self.agents.word(a, layer.word) = 0;
+            }
         }
     }
 
