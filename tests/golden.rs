@@ -52,7 +52,7 @@ fn hash(text: &str) -> String {
 fn a_tool_hiccup() {
     assert_eq!(
         hash(include_str!("data/tool-hiccup.yaml")),
-        "95fdf43a58cd5971"
+        "6f92039e1aba06a0"
     );
 }
 
@@ -87,7 +87,7 @@ policies:
     llm: [{retry: {attempts: 3, backoff: {exponential: {base: 500ms}, jitter: full}}}]
   none: {}
 ";
-    assert_eq!(hash(text), "e7671d9106ab3e73");
+    assert_eq!(hash(text), "58cd00980e2907cd");
 }
 
 #[test]
@@ -134,7 +134,7 @@ policies:
     task: [{budget: {limit: $0.05}}, {timeout: 1m}]
     fleet: [{retry: {attempts: 2, delay: 5s}}, {circuit_breaker: {failures: 3, count: consecutive, open_for: 10s}}]
 ";
-    assert_eq!(hash(text), "d494dbeae1707568");
+    assert_eq!(hash(text), "27f687095c6e156f");
 }
 
 #[test]
@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "caec286633c3df22");
+    assert_eq!(digest(&documents), "c2ce16ef45b23e1f");
 }

@@ -307,3 +307,35 @@ policies: {{p: {{tool: [{{retry: {{attempts: 4, delay: 100ms}}}}, {{{layer}, sha
         }
     }
 }
+
+/// Jitter was keyed by the layer and not by the step: in one task the first retries of all tools waited
+/// equally long.
+#[test]
+fn every_retry_of_a_task_has_jitter_of_its_own() {
+    let (log, _) = play(
+        "name: jitter
+horizon: 10h
+tools:
+  one: {latency: 0, failures: 50%}
+  two: {latency: 0, failures: 100%}
+fleets: {f: {agents: 1, tasks: {count: 200}, plan: [{tool: one, on_failure: continue}, {tool: one}, {tool: two}]}}
+policies:
+  p:
+    tool:
+      - retry: &again {attempts: 2, backoff: {fixed: 1s, jitter: full}}
+      - retry: *again
+    task: [{retry: *again}]
+",
+    );
+    let attempts: Vec<_> = log.attempts().collect();
+    let pairs = attempts
+        .windows(2)
+        .filter(|pair| pair[0].task == pair[1].task);
+    let waits = pairs.map(|pair| pair[1].begin.since(pair[0].end).0);
+    let mut waits: Vec<u64> = waits.filter(|wait| *wait > 1_000_000).collect();
+    let all = waits.len();
+    assert!(all > 1_000, "only {all} waits");
+    waits.sort_unstable();
+    waits.dedup();
+    assert_eq!(waits.len(), all, "some waits are equal");
+}

@@ -271,7 +271,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         Some(Next::Wait)
     }
 
-    /// Luck for a backoff: keyed by the layer and by how often this agent has come here.
+    /// Luck for a backoff: keyed by the layer, the step and how often this agent has come here.
     pub(super) fn backoff_luck(&mut self, a: AgentId, layer: &CompiledLayer, attempts: u32) -> f64 {
         let agent = &self.agents.all[a as usize];
         let block = &self.program.blocks[usize::from(agent.block)];
@@ -282,23 +282,27 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             u32::from(self.agents.cause(a, Scope::Task) != NO_LAYER)
                 + (self.agents.resubmitted(a) << 8),
         );
-        let made = match block.scope {
+        let (step, made) = match block.scope {
             Scope::Call => {
                 let call = &self.program.calls[usize::from(block.call)];
                 let hedge = self.agents.lane(a).saturating_sub(1);
                 // Helpers inside one hedge must not wait alike.
                 let of_lane = u32::from(hedge) << 24;
-                self.made_of(a, call, hedge).wrapping_add(of_lane)
+                (
+                    call.step,
+                    self.made_of(a, call, hedge).wrapping_add(of_lane),
+                )
             }
             // Attempts of the agent so far: no two retries of a turn see the same number.
-            Scope::Turn | Scope::Task => self.agents.ticket(a),
+            Scope::Turn | Scope::Task => (u16::MAX, self.agents.ticket(a)),
         };
+        let of_layer = u32::from(layer.id).wrapping_mul(0x85EB_CA6B);
         let spot = Spot {
             fleet,
             task,
-            step: layer.id,
+            step,
             round,
-            attempt: made.wrapping_mul(0x9E37_79B9) ^ attempts ^ (before << 16),
+            attempt: made.wrapping_mul(0x9E37_79B9) ^ of_layer ^ attempts ^ (before << 16),
             hedge: 0,
         };
         unit(self.weather.draw(spot, Purpose::Backoff)[0])
