@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "c2ce16ef45b23e1f");
+    assert_eq!(digest(&documents), "2b625c1b051d2efa");
 }

@@ -6,6 +6,7 @@ use common::log::Log;
 use common::scenario;
 use squall::experiment::{Progress, observe, play_one};
 use squall::random::Weather;
+use squall::scenario::TargetId;
 use squall::simulation::{Cut, NO_LAYER, Program, RunEnd};
 use squall::units::{Span, Time};
 use squall::wire::Outcome;
@@ -338,4 +339,51 @@ policies:
     waits.sort_unstable();
     waits.dedup();
     assert_eq!(waits.len(), all, "some waits are equal");
+}
+
+/// A timeout that ended a call at a fallback's target left it there: what refused its retry was booked
+/// for the wrong target.
+#[test]
+fn a_refusal_after_a_timeout_elsewhere_is_one_at_the_plan_s_own_target() {
+    let (log, _) = play(
+        "name: elsewhere
+horizon: 1m
+tools: {own: {latency: 1s, failures: 100%}, other: {latency: 10s}}
+fleets: {f: {agents: 1, tasks: {count: 1}, plan: [{tool: own}]}}
+policies:
+  p:
+    tool:
+      - retry: {attempts: 2, delay: 1s}
+      - circuit_breaker: {failures: 1, open_for: 30s}
+      - timeout: 2s
+      - fallback: {to: other}
+",
+    );
+    let denied = log.denials().map(|d| (d.at.0, d.outcome, d.target));
+    let own = Some(TargetId(0));
+    let expected = (3_000_000_000, Outcome::CircuitOpen, own);
+    assert_eq!(denied.collect::<Vec<_>>(), [expected]);
+}
+
+/// In an open loop a task has an agent of its own; but when a stopped batch went on, an agent whose task
+/// was refused at once took the next one too, and brought to it what its layers remembered.
+#[test]
+fn a_task_of_an_open_loop_has_an_agent_of_its_own() {
+    let (log, _) = play(
+        "name: open
+horizon: 1h
+tools: {tool: {latency: 10ms, failures: 100%}}
+fleets: {f: {agents: unlimited, tasks: {arrivals: {every: 1/s}, count: 5}, plan: [{tool: tool}]}}
+policies:
+  p:
+    task:
+      - rate_limit: {rate: 1/min, longest_wait: 0s, shared: agent}
+      - circuit_breaker: {failures: 1, open_for: 1m, shared: all}
+    fleet: [{circuit_breaker: {failures: 2, open_for: 2500ms}}]
+",
+    );
+    let ends: Vec<_> = log.tasks().map(|t| t.outcome).collect();
+    let (first, rest) = ends.split_first().expect("all tasks end");
+    assert_eq!(*first, Outcome::Transient);
+    assert_eq!(rest, [Outcome::CircuitOpen; 4]);
 }

@@ -99,7 +99,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
         let tried = self.agents.word(a, layer.word);
         let next = to.get(usize::from(*tried as u16)).copied();
         let (Some(detour), true) = (next, on.has(reply.outcome)) else {
-            self.detour(a, 0);
+            self.release_fallback(a);
             return None;
         };
         *tried += 1;
@@ -109,6 +109,11 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
         agent.cause = layer.id;
         agent.layer = i + 1;
         Some(Next::Enter)
+    }
+
+    /// What stands outside a fallback is at the plan's own target again.
+    pub(super) fn release_fallback(&mut self, a: AgentId) {
+        self.detour(a, 0);
     }
 
     /// Enters a route: one of its deployments takes the attempt. What a fallback has sent elsewhere

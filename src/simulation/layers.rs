@@ -408,6 +408,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
             Kind::Stored(stored) if matches!(stored.kind, StoredKind::Breaker(_)) => {
                 self.release_breaker(a, layer);
             }
+            Kind::Fallback(..) => self.release_fallback(a),
             Kind::Route(_) => self.release_route(a, layer),
             _ => {}
         }

@@ -244,7 +244,11 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         if reply.outcome == Outcome::Ok || !kept(self) {
             self.finish_task(fleet, task, ready, reply.outcome);
         }
-        self.take_task(a)
+        match self.queues[usize::from(fleet)].spec.agents {
+            FleetSize::Count(_) => self.take_task(a),
+            // It came for this task alone; what waits for a batch to go on gets agents of its own.
+            FleetSize::Unlimited => self.rest(a),
+        }
     }
 
     #[inline(always)]
