@@ -18,16 +18,24 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
     #[inline]
     pub(super) fn tell_begun(&mut self, a: AgentId, call: &Call) {
         let program = self.program;
-        for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {
+        let guards = &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)];
+        for guard in guards {
             let (layer, spec) = retry_budget(program, guard);
             let retry = self.is_retry(a, guard);
-            if spec.remembers() && !retry {
+            if spec.remembers() && !self.is_retry_to_any(a, guards, layer.word) {
                 *self.agents.word(a, layer.word) = 0;
             }
             let (sharer, now) = (self.guard_sharer(a, *guard), self.agenda.now());
             let budget = self.shared.retry_budgets.of(layer.group, sharer);
             budget.begun(spec, now, retry);
         }
+    }
+
+    /// Whether the agent's attempt is a retry to any of these budgets that remembers in this word what
+    /// was taken: where a turn of a sub-agent is inside a turn, two agents' budgets of one layer do.
+    fn is_retry_to_any(&self, a: AgentId, guards: &[Guard], word: u16) -> bool {
+        let shares = |guard: &&Guard| retry_budget(self.program, guard).0.word == word;
+        (guards.iter().filter(shares)).any(|guard| self.is_retry(a, guard))
     }
 
     /// Tells the retry budgets around a call how an attempt of it ended; `None` is at the horizon.
@@ -64,8 +72,7 @@ impl<O: Observer, Q: Queue> Run<'_, O, Q> {
         }
     }
 
-    /// What was taken for an attempt is given back once. Only when all have heard of it: where a turn of
-    /// a sub-agent is inside a turn, two agents' budgets of one layer have one word for it.
+    /// What was taken for an attempt is given back once; only when all have heard of it is it forgotten.
     fn forget_taken(&mut self, a: AgentId, call: &Call) {
         let program = self.program;
         for guard in &program.guards[usize::from(call.payers.0)..usize::from(call.payers.1)] {

@@ -111,6 +111,11 @@ impl Ticket {
         }
     }
 
+    /// Whether it had to wait for its turn.
+    pub fn is_in_line(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// Waits for its turn; false if it has come too late.
     pub async fn turn(&self) -> bool {
         let Some(mine) = &self.turn else {

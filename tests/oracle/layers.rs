@@ -167,6 +167,10 @@ pub fn through(
                 let Some(ticket) = gate.ask().map(Rc::new) else {
                     return env.refuse(target, Outcome::Rejected);
                 };
+                if ticket.is_in_line() {
+                    let here = (sim.clock.now(), env.fleet);
+                    sim.log.borrow_mut().resting.push(here);
+                }
                 env.waits();
                 if spec.longest_wait == Span::MAX {
                     ticket.turn().await;

@@ -39,10 +39,12 @@ const GAPS: u64 = 100;
 /// (3376), and inside a hedge (5360), an arrival beside a call that waits its turn (15583), who began
 /// first of two that share (3746), whose an agent's budget is two forks further in (21531), whether what
 /// a sub-agent's turn asks for is a retry to a budget in the turn around it (33736), or what it does in
-/// a turn that is one (20027), what the quotas of two agents took for one attempt (179107).
-const PARTED_ONCE: [u64; 21] = [
+/// a turn that is one (20027), what the quotas of two agents took for one attempt (179107), and
+/// took before it (288136), an attempt given up at a fallback's target (251672), tasks of an open loop
+/// that wait for a stopped batch (286910).
+const PARTED_ONCE: [u64; 24] = [
     603, 2229, 2349, 2699, 3376, 3746, 4362, 4588, 5013, 5360, 5765, 5819, 5865, 9637, 10924,
-    15583, 20027, 21531, 22120, 33736, 179107,
+    15583, 20027, 21531, 22120, 33736, 179107, 251672, 286910, 288136,
 ];
 
 #[test]

@@ -46,9 +46,9 @@ pub type Event = (u64, usize, u32, Option<u64>);
 pub struct Log {
     /// The instants whose events may have another order elsewhere.
     pub contested: BTreeSet<u64>,
-    /// When a task began to wait for its next submission or joined its fleet's dead letters, or an
-    /// agent those without a task: time, fleet. In which order several did at one instant shows when
-    /// they come back.
+    /// When a task began to wait for its next submission or joined its fleet's dead letters, an agent
+    /// those without a task, or a call a line before a semaphore: time, fleet. In which order several
+    /// did at one instant shows when they come back.
     pub resting: Vec<(u64, usize)>,
     /// When a target was through with what its client had left: whether before or after something
     /// else of that instant shows only in how busy that found it.
