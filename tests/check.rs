@@ -319,3 +319,26 @@ proptest! {
         let _ = result.map_err(|p| p.render(false));
     }
 }
+
+#[test]
+fn what_new_users_write_is_answered_with_what_to_write() {
+    let help = |text: &str| {
+        let problems = check(text).expect_err("it is wrong");
+        problems.diagnostics[0].to_string()
+    };
+    let layers = |text: &str| {
+        format!(
+            "name: x\nhorizon: 1h\ntools: {{s: {{latency: 1s}}}}\nfleets: {{f: {{agents: 1, tasks: \
+             {{count: 2}}, plan: [{{tool: s}}]}}}}\npolicies: {{a: {{{text}}}}}\n"
+        )
+    };
+    let list = "layers are a list, also where there is one (begin each with a dash";
+    assert!(help(&layers("tool: {retry: {attempts: 3}}")).contains(list));
+    assert!(help(&layers("turn: {timeout: 3s}")).contains(list));
+    assert!(help(&layers("tool: [{retry: 3}]")).contains("write `retry: {attempts: 3}`"));
+    assert!(help(&layers("tool: [{retries: {}}]")).contains("did you mean `retry`?"));
+    let bound = |text: &str| format!("{}thresholds: [{text}]\n", layers(""));
+    assert!(help(&bound("a.success_rate > 99")).contains("a share of 1, never more"));
+    assert!(help(&bound("a.spend.p90 < $3")).contains("known statistics: mean, p50, p95"));
+    assert!(check(&bound("a.amplification < 1.5x")).is_ok());
+}

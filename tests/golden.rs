@@ -52,7 +52,7 @@ fn hash(text: &str) -> String {
 fn a_tool_hiccup() {
     assert_eq!(
         hash(include_str!("data/tool-hiccup.yaml")),
-        "6f92039e1aba06a0"
+        "8b1e7a8caf6e0ba8"
     );
 }
 
@@ -147,5 +147,5 @@ fn two_hundred_random_scenarios() {
     };
     assert!(documents.iter().filter(happens).count() > 100);
     // Of the generator too: whoever teaches it something new finds another hash here.
-    assert_eq!(digest(&documents), "2b625c1b051d2efa");
+    assert_eq!(digest(&documents), "16a148129d75208e");
 }

@@ -387,3 +387,23 @@ policies:
     assert_eq!(*first, Outcome::Transient);
     assert_eq!(rest, [Outcome::CircuitOpen; 4]);
 }
+
+/// Work that failed after an outage counted as done, and the policy that gave up first recovered first.
+#[test]
+fn who_gives_up_does_not_recover() {
+    let recovery = |failures: &str| {
+        let scenario = scenario(&format!(
+            "name: vain
+tools: {{down: {{latency: 1s, failures: {failures}, outages: [{{at: 0, for: 1m}}]}}}}
+fleets: {{f: {{agents: 1, tasks: {{count: 1}}, plan: [{{tool: down}}]}}}}
+policies: {{p: {{tool: [{{retry: {{attempts: 4, delay: 24s}}}}]}}}}
+"
+        ));
+        let program = Program::new(&scenario, &scenario.policies[0]);
+        let (ledger, end) = play_one(&scenario, &program, Weather::new(1, 0), &Quiet);
+        assert_eq!(end.end, Time::ZERO + Span::seconds(76));
+        ledger.recovery(&end)
+    };
+    assert_eq!(recovery("0%"), Some(Span::seconds(16)));
+    assert_eq!(recovery("100%"), None);
+}

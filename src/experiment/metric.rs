@@ -190,8 +190,9 @@ impl Metric {
             Metric::End => ("end_seconds", "when the last task ended, in seconds"),
             Metric::Recovery => (
                 "recovery_seconds",
-                "from the end of the run's last outage until all tasks that were ready before that \
-                 were done, of fleets that call a target with an outage; null without one; one that \
+                "from the end of the run's last outage until the last success of a task that was ready \
+                 before that, of fleets that call a target with an outage; until the end of the run \
+                 where one never ended; null without an outage, and where all of them failed; one that \
                  comes again without end is none",
             ),
             Metric::PeakRate => (

@@ -162,8 +162,9 @@ impl Ledger {
         self.causes.last().map_or(Money::ZERO, |c| c.spend)
     }
 
-    /// From the end of the run's last outage until all work that had been ready before was done; until
-    /// the end of the run where it never was. `None` where no outage ended in the run.
+    /// From the end of the run's last outage until the work that had been ready before had succeeded;
+    /// until the end of the run where some of it never ended. `None` where no outage ended in the run,
+    /// and where all of that work failed.
     pub fn recovery(&self, end: &RunEnd) -> Option<Span> {
         self.recovery.after(end)
     }
@@ -271,7 +272,7 @@ impl Observer for Ledger {
         } else {
             page.failed += 1;
         }
-        self.recovery.task(task.fleet, task.ready, task.end);
+        self.recovery.task(task);
     }
 
     fn arrived(&mut self, fleet: u8, tasks: u64) {

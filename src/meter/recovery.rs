@@ -4,8 +4,9 @@
 //! the page is begun anew at each end: what has ended before it needs no recovery from it.
 
 use crate::scenario::model::{Scenario, TargetId};
-use crate::simulation::{Program, RunEnd};
+use crate::simulation::{Program, RunEnd, TaskEnd};
 use crate::units::{Span, Time};
+use crate::wire::Outcome;
 use crate::world::{Calendar, Outage};
 
 /// The page on recovery from the outages of one run.
@@ -18,8 +19,12 @@ pub(super) struct Recovery {
     /// When the latest outage ended, and when the next one will.
     since: Time,
     next: Time,
-    /// When the last task ended that had been ready before that.
+    /// When the last task succeeded that had been ready before that.
     recovered: Time,
+    /// Whether any of those tasks has succeeded, and whether any has failed.
+    any: [bool; 2],
+    /// Whether any task at all has succeeded.
+    ever: bool,
     /// Since when the oldest of the tasks has been ready that never ended.
     unfinished: Time,
 }
@@ -35,20 +40,30 @@ impl Recovery {
             since: Time::ZERO,
             next: Time::NEVER,
             recovered: Time::ZERO,
+            any: [false; 2],
+            ever: false,
             unfinished: Time::NEVER,
         };
         page.next = page.next_end(Time::ZERO);
         page
     }
 
-    /// A task of this fleet has ended that had been ready since then.
+    /// A task has ended.
     #[inline]
-    pub(super) fn task(&mut self, fleet: u8, ready: Time, end: Time) {
-        if end >= self.next {
-            self.outage_is_over(end);
+    pub(super) fn task(&mut self, task: &TaskEnd) {
+        if task.end >= self.next {
+            self.outage_is_over(task.end);
         }
-        if ready < self.since && self.meets[usize::from(fleet)] {
-            self.recovered = self.recovered.max(end);
+        if !self.meets[usize::from(task.fleet)] {
+            return;
+        }
+        let ok = task.outcome == Outcome::Ok;
+        self.ever |= ok;
+        if task.ready < self.since {
+            self.any[usize::from(!ok)] = true;
+            if ok {
+                self.recovered = self.recovered.max(task.end);
+            }
         }
     }
 
@@ -66,6 +81,7 @@ impl Recovery {
             self.next = self.next_end(self.since);
         }
         self.recovered = self.since;
+        self.any = [false; 2];
     }
 
     fn next_end(&self, now: Time) -> Time {
@@ -73,9 +89,10 @@ impl Recovery {
         next.min().unwrap_or(Time::NEVER)
     }
 
-    /// From the end of the last outage of the run until all work that had been ready before it was done; until the
-    /// end of the run where it never was. `None` where there was no outage, or where a run was cut off
-    /// before it ended.
+    /// From the end of the last outage of the run until the work that had been ready before it had
+    /// succeeded, as far as it did; until the end of the run where some of it never ended. `None` where
+    /// there was no outage, where none of that work succeeded, or where a run was cut off before the
+    /// outage ended.
     pub(super) fn after(&self, run: &RunEnd) -> Option<Span> {
         let mut page = self.clone();
         if page.next <= run.end {
@@ -87,11 +104,13 @@ impl Recovery {
                 .iter()
                 .any(|all| all.end_of_begun(run.end) > Some(run.end))
         {
-            // All work was done before the outage was over.
-            return Some(Span::ZERO);
+            // All work was over before the outage was.
+            return page.ever.then_some(Span::ZERO);
         }
         let recovered = match page.unfinished < page.since {
             true => run.end,
+            // It was over, and all in vain.
+            false if page.any == [false, true] => return None,
             false => page.recovered,
         };
         (page.since > Time::ZERO).then(|| recovered.since(page.since))

@@ -5,6 +5,7 @@
 
 use crate::experiment::Metric;
 use crate::experiment::document::{Document, Series, Summary};
+use crate::units::Span;
 use crate::wire::Outcome;
 
 /// `summary.csv`: policy, metric, unit, n, mean, interval, quantiles, extremes. A cell is empty
@@ -130,11 +131,12 @@ pub fn timeseries_csv(doc: &Document) -> Result<Vec<u8>, csv::Error> {
     out.write_record(&header)?;
     for policy in &doc.policies {
         let series = &policy.series;
+        let width = (series.width_seconds * 1e9).round() as u64;
         for bucket in 0..buckets(series) {
             let at = |row: Option<&Vec<f64>>| number(row.and_then(|r| r.get(bucket)).copied());
             let mut record = vec![
                 policy.name.clone(),
-                (bucket as f64 * series.width_seconds).to_string(),
+                Span(width * bucket as u64).as_seconds().to_string(),
                 series.width_seconds.to_string(),
             ];
             record.extend((0..=Outcome::COUNT).map(|row| at(series.outcomes.get(row))));

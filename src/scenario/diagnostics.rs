@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,11 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
+/// How much of a line is kept on each side of what matters [bytes].
+const NEAR: usize = 1000;
+/// Stands for what is cut off.
+const CUT: &str = "…";
+
 impl Diagnostic {
     /// A finding at `span` of `source`.
     pub(super) fn at(
@@ -65,10 +70,15 @@ impl Diagnostic {
         let line_text = text[line_start..line_end].trim_end();
         let end = floor(text, span.end).clamp(start, (line_start + line_text.len()).max(start));
         let end = start + text[start..end].trim_end().len();
-        // A long line is cut to the neighbourhood of what matters.
-        const NEAR: usize = 120;
+        // A very long line is cut to the neighbourhood of what matters; a long one the renderer cuts.
         let from = floor(text, line_start.max(start.saturating_sub(NEAR)));
         let to = floor(text, (line_start + line_text.len()).min(start + 2 * NEAR)).max(start);
+        let before = if from > line_start { CUT } else { "" };
+        let after = match to < line_start + line_text.len() {
+            true => CUT,
+            false => "",
+        };
+        let shift = |at: usize| at - from + before.len();
         Diagnostic {
             severity,
             message: message.into(),
@@ -77,8 +87,8 @@ impl Diagnostic {
             column: text[line_start..start].chars().count() + 1,
             span: start..end,
             help: None,
-            excerpt: text[from..to].to_owned(),
-            marked: start - from..end.min(to) - from,
+            excerpt: format!("{before}{}{after}", &text[from..to]),
+            marked: shift(start)..shift(end.min(to)),
         }
     }
 
@@ -124,16 +134,19 @@ impl Diagnostic {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let place: Element = if self.line == 0 {
-            Origin::path(self.file.as_str()).into()
+        let title = level.primary_title(self.message.as_str());
+        let place = Origin::path(self.file.as_str());
+        let mark = AnnotationKind::Primary.span(self.marked.clone());
+        let shown = Snippet::source(self.excerpt.as_str()).line_start(self.line);
+        let mut group = if self.line == 0 {
+            title.element(place)
+        } else if self.excerpt.starts_with(CUT) {
+            // The renderer would count columns in the part of the line that is left.
+            let place = place.line(self.line).char_column(self.column);
+            title.element(place).element(shown.annotation(mark))
         } else {
-            Snippet::source(self.excerpt.as_str())
-                .line_start(self.line)
-                .path(self.file.as_str())
-                .annotation(AnnotationKind::Primary.span(self.marked.clone()))
-                .into()
+            title.element(shown.path(self.file.as_str()).annotation(mark))
         };
-        let mut group = level.primary_title(self.message.as_str()).element(place);
         if let Some(help) = &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
@@ -253,6 +266,29 @@ mod tests {
             found.to_string(),
             "s.yaml:2:10: `30` has no unit (write `30s`)"
         );
+    }
+
+    #[test]
+    fn columns_of_long_lines_are_those_of_the_file() {
+        for words in [50, 500] {
+            let (before, after) = ("fine, ".repeat(words), "x, ".repeat(500));
+            let text = format!("a: 1\nb: [{before}oops, {after}]\n");
+            let at = text.find("oops").expect("it is there");
+            let found = Diagnostic::at(Severity::Error, &source(&text), at..at + 4, "no such word");
+            assert_eq!(found.column, 4 + before.len() + 1);
+            let shown = found.render(false);
+            assert!(
+                shown.contains(&format!("s.yaml:2:{}\n", found.column)),
+                "{shown}"
+            );
+            let line = shown.lines().find(|line| line.starts_with("2 |"));
+            let line = line.expect("the line is shown");
+            assert!(line.contains("oops") && line.len() < 200, "{line}");
+            let under = shown.lines().find(|line| line.contains('^'));
+            let under = under.expect("it is marked");
+            let place = |line: &str, c| line.chars().position(|x| x == c);
+            assert_eq!(place(under, '^'), place(line, 'o'), "{shown}");
+        }
     }
 
     #[test]

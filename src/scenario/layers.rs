@@ -16,7 +16,7 @@ use super::routes::{fallback, route};
 use super::stacks::stacked;
 use super::stores::via;
 
-use super::tree::{Kind, Node, Place};
+use super::tree::{Key, Kind, Node, Place};
 use crate::presets::LayerKind as PresetOf;
 use crate::resilience::{
     AdaptiveLimitSpec, AdaptiveThrottleSpec, AimdSpec, BreakerSpec, ClientLimitSpec, Pace,
@@ -43,6 +43,10 @@ pub(super) type Placed = (Layer, Place);
 
 /// A list of layers at a scope, outermost first; `label` is "by-the-book.tool" or the like.
 pub(super) fn layers(node: &Node, scope: &str, label: &str, r: &mut Reader) -> Option<Vec<Placed>> {
+    if is_a_layer(node) {
+        not_a_list(node, r);
+        return None;
+    }
     let items = r.list(node, "a list of layers")?;
     let mut layers = Vec::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
@@ -56,6 +60,25 @@ pub(super) fn layers(node: &Node, scope: &str, label: &str, r: &mut Reader) -> O
         }
     }
     Some(layers)
+}
+
+/// Whether this is written as one layer, where a list of them is due.
+pub(super) fn is_a_layer(node: &Node) -> bool {
+    let names_one = |entries: &[(Key, Node)]| {
+        (entries.iter()).any(|(key, _)| KINDS.contains(&key.text.as_str()))
+    };
+    matches!(&node.kind, Kind::Map(entries) if names_one(entries))
+}
+
+/// Says so.
+pub(super) fn not_a_list(node: &Node, r: &mut Reader) {
+    let help =
+        "begin each with a dash, outermost first: `[{retry: {attempts: 3}}, {timeout: 10s}]`";
+    r.error_help(
+        node.owner,
+        "layers are a list, also where there is one",
+        help,
+    );
 }
 
 /// One layer, by itself.

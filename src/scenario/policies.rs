@@ -1,7 +1,7 @@
 //! Policies: layers around calls, turns and tasks.
 
 use super::fields::Fields;
-use super::layers::{Placed, fleet_layers, layers};
+use super::layers::{Placed, fleet_layers, is_a_layer, layers, not_a_list};
 use super::lint::allow;
 use super::model::{CallLayers, Layer, LayerKind, Policy, TargetId};
 use super::plan::{model_named, tool_named};
@@ -115,6 +115,10 @@ fn call_layers(
             others: layers(node, scope, label, r)?,
             of: Vec::new(),
         });
+    }
+    if is_a_layer(node) {
+        not_a_list(node, r);
+        return None;
     }
     let mut calls = PlacedCalls::default();
     for (key, list) in r.map(node, "a list of layers, or a map from targets to lists")? {

@@ -101,6 +101,12 @@ fn named(name: &str, kind: LayerKind, node: &Node, r: &mut Reader) -> Option<&'s
         r.error_help(node.place, message, help);
         return None;
     }
+    if kind == LayerKind::Retry && name.parse::<u32>().is_ok() {
+        let message = format!("`{}` is not the name of a preset", shortened(name));
+        let help = format!("write `retry: {{attempts: {name}}}`, the first attempt included");
+        r.error_help(node.place, message, help);
+        return None;
+    }
     let message = format!("unknown preset `{}`", shortened(name));
     let names: Vec<String> = presets::all()
         .filter(|p| p.layer == kind)

@@ -121,8 +121,9 @@ fn threshold(node: &Node, names: &Names, r: &mut Reader) -> Option<Threshold> {
     let (metric, statistic) = rest.split_once('.').unwrap_or((rest, "mean"));
     let metric = find_metric(node, metric, fleet.is_some(), r)?;
     let Some((_, statistic)) = STATISTICS.into_iter().find(|(name, _)| *name == statistic) else {
-        let known = STATISTICS.map(|(name, _)| name);
-        r.unknown(node.place, "statistic", statistic, known);
+        let message = format!("unknown statistic `{}`", shortened(statistic));
+        let known = STATISTICS.map(|(name, _)| name).join(", ");
+        r.error_help(node.place, message, format!("known statistics: {known}"));
         return None;
     };
     let bound = match bound(metric, right) {
@@ -230,8 +231,13 @@ fn bound(metric: &str, text: &str) -> Result<f64, String> {
         )?;
         return Ok(parse_share(text).map_err(|e| e.message)?.as_f64());
     }
-    let number = text.replace('_', "").parse::<f64>();
+    let of_times = ["amplification", "ideal_ratio"].contains(&metric);
+    let times = text.strip_suffix('x').filter(|_| of_times);
+    let number = times.unwrap_or(text).replace('_', "").parse::<f64>();
     if let Some(number) = number.ok().filter(|x| x.is_finite()) {
+        if metric.ends_with("_rate") && number > 1.0 {
+            return Err(format!("`{metric}` is a share of 1, never more"));
+        }
         return Ok(number);
     }
     if text.starts_with(|c: char| c.is_ascii_digit()) {

@@ -10,7 +10,11 @@ pub fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
     // Of two words that are as near, the one that is as long.
     let rank = |word: &&str| (distance(word), word.len().abs_diff(name.len()));
     let best = known.iter().copied().min_by_key(rank)?;
-    (distance(&best) <= allowed).then_some(best)
+    if distance(&best) <= allowed {
+        return Some(best);
+    }
+    let singular = format!("{}y", name.strip_suffix("ies")?);
+    known.iter().copied().find(|word| *word == singular)
 }
 
 /// What to say of a name that is not known.

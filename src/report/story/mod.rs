@@ -43,7 +43,7 @@ pub const STORM: [Figure; 7] = [
 ];
 /// What they mean.
 pub const STORM_ABOUT: &str = "Attempts on the wire over first attempts; the busiest second; from the \
-     end of the last outage until the work that it caught was done.";
+     end of the last outage until the work that it caught had succeeded, none where it failed.";
 
 /// A part of a policy's spend.
 #[derive(Clone, Debug, PartialEq)]

@@ -147,10 +147,25 @@ fn contrast(doc: &Document, leader: usize) -> Option<String> {
             })
         }
         Shown::Equal => None,
-        Shown::Less | Shown::Unknown => {
+        // Who spends less and is not the leader finishes too little to be.
+        Shown::Less => {
+            let [low, high] = difference.ci95?;
+            let size = money(-difference.mean?);
+            Some(match low == high {
+                true => format!("{spends}: that is {size} a run saved, for less work."),
+                false => format!(
+                    "{spends}: that is {size} a run saved ({} to {}), for less work.",
+                    money(-high),
+                    money(-low)
+                ),
+            })
+        }
+        Shown::Unknown => {
             let cannot = match difference.n {
-                0 | 1 => "one replication cannot say whether that is more than luck",
-                _ => "the runs cannot show that this is more than luck",
+                0 | 1 => {
+                    "one replication cannot say whether the difference in spend is more than luck"
+                }
+                _ => "the runs cannot show that the difference in spend is more than luck",
             };
             Some(format!("{spends}; {cannot}."))
         }
@@ -246,7 +261,27 @@ mod tests {
     fn no_winner_is_named_where_the_interval_holds_zero() {
         let text = verdict(&two(Some([-450.0, 1.0])));
         assert!(text[0].starts_with("These runs cannot show which policy is the cheapest: "));
-        assert!(text[1].ends_with("the runs cannot show that this is more than luck."));
+        assert!(text[1].ends_with("cannot show that the difference in spend is more than luck."));
+    }
+
+    #[test]
+    fn who_spends_less_because_it_finishes_less_is_said_to() {
+        let mut doc = two(Some([9.0, 10.0]));
+        doc.policies[0].metrics[Metric::SuccessRate as usize].mean = Some(0.5);
+        let spend = Metric::Spend as usize;
+        let dearer = mean(&doc.policies[0], Metric::Spend) + 9.5;
+        doc.policies[1].metrics[spend].mean = Some(dearer);
+        let text = verdict(&doc);
+        assert!(
+            text[0].starts_with("`by-the-book` finishes 99.0%"),
+            "{text:?}"
+        );
+        assert!(
+            text[1].ends_with(
+                "finishes 50.0%: that is $9.50 a run saved ($9.00 to $10.00), for less work."
+            ),
+            "{text:?}"
+        );
     }
 
     #[test]

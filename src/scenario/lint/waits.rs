@@ -157,7 +157,8 @@ pub(super) const NO_JITTER: Rule = Rule {
     finds: "a backoff without jitter on a target that several agents call",
     why: "Those that failed together come back together, and fail together again. Source: M. Brooker, \
           \"Exponential Backoff And Jitter\", AWS Architecture Blog, 2015.",
-    advice: "add `jitter: full` (or `equal`) beside the growth",
+    advice: "add `jitter: full` (or `equal`) beside the growth; in place of `delay: 1s` write \
+             `backoff: {fixed: 1s, jitter: full}`",
     alone: Some(in_step),
     check: |view| {
         view.each_retry(|site, spec| {
