@@ -12,15 +12,16 @@ use crate::wire::{Outcome, OutcomeSet, Reply};
 use super::agent::AgentId;
 use super::drive::Next;
 use super::observer::Observer;
-use super::program::{Call, CompiledLayer, Kind, NO_ROUTE, RouteLayer};
+use super::program::{Call, CompiledLayer, Kind, NO_ROUTE, RouteLayer, Scope};
 use super::run::Run;
 
 /// The word of a route that leaves the target as it is.
 const NOT_ROUTED: u32 = u32::MAX;
 
-/// Where in the word of a fallback stands what asked for the attempt at the plan's own target; below
-/// stands how many others have been tried.
+/// Where in the word of a fallback stands what asked for the attempt at the plan's own target.
 const ASKED_BY: u32 = 16;
+/// Where stands how many forks further up that was; below stands how many other targets were tried.
+const FORKS_UP: u32 = 8;
 
 impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// The call that an agent makes, at the target where it makes it.
@@ -60,8 +61,10 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     /// Enters a fallback: the plan's own target is tried first.
     #[inline(never)]
     pub(super) fn enter_fallback(&mut self, a: AgentId, layer: &CompiledLayer) {
-        let cause = self.agents.all[a as usize].cause;
-        *self.agents.word(a, layer.word) = u32::from(cause) << ASKED_BY;
+        let cause = u32::from(self.agents.all[a as usize].cause);
+        let place = self.agents.whereabouts.of(a);
+        let above = u32::from(place.caused_above[Scope::Call as usize]);
+        *self.agents.word(a, layer.word) = cause << ASKED_BY | above << FORKS_UP;
         self.detour(a, 0);
     }
 
@@ -82,7 +85,7 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
 
     /// Whether the fallback with this word has left the plan's own target.
     fn fallen_back(&self, a: AgentId, word: u16) -> bool {
-        self.agents.word_of(a, word) as u16 > 0
+        self.agents.word_of(a, word) as u8 > 0
     }
 
     /// A call inside a fallback has failed for good: on to the next target, if there is one.
@@ -97,14 +100,18 @@ impl<'p, O: Observer, Q: Queue> Run<'p, O, Q> {
     ) -> Option<Next> {
         let layer = &self.program.layers[usize::from(i)];
         let tried = self.agents.word(a, layer.word);
-        let next = to.get(usize::from(*tried as u16)).copied();
+        let next = to.get(usize::from(*tried as u8)).copied();
         let (Some(detour), true) = (next, on.has(reply.outcome)) else {
             self.release_fallback(a);
             return None;
         };
         *tried += 1;
+        let above = (*tried >> FORKS_UP) as u8;
         self.observer.acted(layer.id);
         self.detour(a, detour);
+        if let Some(place) = self.agents.whereabouts.get_mut(a) {
+            place.caused_above[Scope::Call as usize] = above;
+        }
         let agent = &mut self.agents.all[a as usize];
         agent.cause = layer.id;
         agent.layer = i + 1;

@@ -41,10 +41,11 @@ const GAPS: u64 = 100;
 /// a sub-agent's turn asks for is a retry to a budget in the turn around it (33736), or what it does in
 /// a turn that is one (20027), what the quotas of two agents took for one attempt (179107), and
 /// took before it (288136), an attempt given up at a fallback's target (251672), tasks of an open loop
-/// that wait for a stopped batch (286910).
-const PARTED_ONCE: [u64; 24] = [
+/// that wait for a stopped batch (286910), what leaves a full target when it is stale (366283), a
+/// fallback after a retry inside it, in a sub-agent (469482).
+const PARTED_ONCE: [u64; 26] = [
     603, 2229, 2349, 2699, 3376, 3746, 4362, 4588, 5013, 5360, 5765, 5819, 5865, 9637, 10924,
-    15583, 20027, 21531, 22120, 33736, 179107, 251672, 286910, 288136,
+    15583, 20027, 21531, 22120, 33736, 179107, 251672, 286910, 288136, 366283, 469482,
 ];
 
 #[test]

@@ -341,17 +341,24 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
     if counted && let Err(retry_after) = server.admit(target, &request, arrived) {
         return refuse(Reply::of(Outcome::RateLimited).asking(retry_after)).await;
     }
-    let slots = counted.then(|| {
+    let is_free = Rc::new(Cell::new(!counted));
+    let free = {
         let (sim, request) = (sim.clone(), request.clone());
-        OnDrop(move || {
+        move || {
             let server = &sim.servers[request.target];
-            for i in 0..server.limits.len() {
+            let held = if is_free.replace(true) {
+                0
+            } else {
+                server.limits.len()
+            };
+            for i in 0..held {
                 let target = &sim.scenario.targets[request.target];
                 let mut limit = server.limit(target, i, request.fleet).borrow_mut();
                 limit.in_flight -= 1;
             }
-        })
-    });
+        }
+    };
+    let slots = OnDrop(free.clone());
     let ticket = match (&server.gate, line) {
         (Some(gate), Some(_)) => Some(gate.force()),
         (Some(gate), None) => match gate.ask() {
@@ -410,6 +417,7 @@ pub async fn serve(sim: Rc<Sim>, request: Rc<Request>) {
             false => begin_work(),
             true => {
                 leave();
+                free();
                 request.fate.set(fate);
             }
         });
