@@ -95,7 +95,10 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Loaded, Problems> {
         Ok(text) => text,
         Err(e) => {
             let found = Diagnostic::about(&name, format!("the file {e}"));
-            let unreadable = matches!(e, files::FileError::Unreadable(_));
+            let unreadable = matches!(
+                e,
+                files::FileError::Unreadable(_) | files::FileError::Folder
+            );
             return Err(Problems {
                 unreadable,
                 ..found.into()
