@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -32,12 +33,16 @@ impl Watch {
             .is_ok()
         });
         let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} runs, {eta} left");
+        let style =
+            ProgressStyle::with_template("{bar:32} {pos}/{len} runs, {elapsed} gone, {eta} left");
         if let Ok(style) = style {
             bar.set_style(style);
         }
         if quiet || !terminal::is_watched() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
+        } else {
+            // What is left grows while a run takes longer than those before it.
+            bar.enable_steady_tick(Duration::from_secs(1));
         }
         Watch { bar }
     }
